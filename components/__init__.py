@@ -1,0 +1,1 @@
+"""mysql-ha: a MySQL-compatible database on Kubernetes that stays up, as Pulumi components."""

@@ -1,0 +1,121 @@
+"""What a config edit must never change by accident, checked at preview.
+
+A database's name, its topology or its volumes cannot change in place: Pulumi would replace the
+object, and the data with it. Each `pulumi up` exports these facts as the output `identity`; the
+next preview reads them back from its own stack and refuses an edit that contradicts them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import pulumi
+
+from components import quantity
+from components.config import Credential, Loaded, Stack, refuse
+
+OUTPUT = "identity"
+
+
+def of(stack: Stack) -> dict[str, Any]:
+    """The identity of every database in the stack, by name. Plain and not secret."""
+    return {loaded.config.name: _facts(loaded) for loaded in stack.databases}
+
+
+def _facts(loaded: Loaded) -> dict[str, Any]:
+    config = loaded.config
+    proxy = config.proxy.storage if config.proxy.enabled else None
+    return {
+        "engine": config.engine,
+        "namespace": config.namespace,
+        "topology": config.database.topology,
+        "storage": config.database.storage.model_dump(),
+        "root": _source(config.credentials.root),
+        "replication": _source(config.credentials.replication),
+        "proxy_storage": proxy.model_dump() if proxy and proxy.persistent else None,
+    }
+
+
+def _source(credential: Credential) -> str:
+    if ref := credential.existing_secret:
+        return f"Secret {ref.name}, key {ref.key}"
+    return "config" if credential.password else "generated"
+
+
+def guard(stack: Stack) -> pulumi.Output[bool]:
+    """True once the stack's last known identity was read and found to agree.
+
+    Resources must wait for it. Fails with a ConfigError when an edit contradicts it.
+    """
+    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    reference = pulumi.StackReference("identity", stack_name=own)
+    current = of(stack)
+
+    def compare(known: Any) -> bool:
+        check(cast(Mapping[str, Any], known or {}), current, retire=stack.retire)
+        return True
+
+    return reference.get_output(OUTPUT).apply(compare)
+
+
+def check(
+    known: Mapping[str, Mapping[str, Any]],
+    current: Mapping[str, Mapping[str, Any]],
+    *,
+    retire: Iterable[str] = (),
+) -> None:
+    """Refuse an edit that would replace, shrink or drop a database that exists.
+
+    `known` and `current` are identities by database name. Raises ConfigError.
+    """
+    for name, before in known.items():
+        if name not in current:
+            if name not in retire:
+                refuse(
+                    "name",
+                    f"the stack has a database '{name}', and this edit would delete it",
+                    f"keep the name; or, to give the database up, back it up and add '{name}' to "
+                    "retire. To rename, add a new stack and move the data (docs/migration.md)",
+                )
+            continue
+        _check_one(name, before, current[name])
+
+
+def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    migrate = (
+        "undo the edit; to change it, take a PhysicalBackup and bring up a new database from it "
+        "(docs/migration.md)"
+    )
+    for field, path in (
+        ("engine", "engine"),
+        ("namespace", "namespace"),
+        ("topology", "database.topology"),
+    ):
+        if before[field] != now[field]:
+            refuse(
+                path,
+                f"database '{name}' has {before[field]}, which cannot change in place",
+                migrate,
+            )
+    for field in ("root", "replication"):
+        if before[field] != now[field]:
+            refuse(
+                f"credentials.{field}",
+                f"the password of database '{name}' comes from: {before[field]}; another source "
+                "would lose the one the servers know",
+                "undo the edit; docs/migration.md says how to hand over a password",
+            )
+    _check_volume("database.storage", before["storage"], now["storage"], migrate)
+    if before["proxy_storage"] and now["proxy_storage"] != before["proxy_storage"]:
+        refuse(
+            "proxy.storage",
+            "the volume claims of a StatefulSet cannot change",
+            "undo the edit, or first remove the proxies with proxy.enabled: false; their volumes "
+            "hold nothing but statistics",
+        )
+
+
+def _check_volume(path: str, before: Mapping[str, Any], now: Mapping[str, Any], fix: str) -> None:
+    if before["storage_class"] != now["storage_class"]:
+        refuse(f"{path}.storage_class", "the class of a volume cannot change", fix)
+    if quantity.parse(now["size"]) < quantity.parse(before["size"]):
+        refuse(f"{path}.size", f"is below the {before['size']} that exist; volumes only grow", fix)

@@ -1,0 +1,253 @@
+"""A MariaDB cluster run by mariadb-operator: the MariaDB object and ProxySQL's monitor account.
+
+Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import names, scheduling
+from components.config import StackConfig
+from components.config import Topology as TopologyKind
+from components.credentials import Credentials
+from components.topology import Topology
+
+API_VERSION = "k8s.mariadb.com/v1alpha1"
+PORT = 3306
+
+
+@dataclass(frozen=True, kw_only=True)
+class MariaDbArgs:
+    """`config`: the database; `credentials`: root, and replication where the topology needs it."""
+
+    config: StackConfig
+    credentials: Credentials
+
+
+class MariaDb(pulumi.ComponentResource):
+    """A MariaDB object `<name>`; with a proxy also the monitor's User and Grant.
+
+    Waits until the operator reports Ready, at most `database.ready_timeout`.
+    """
+
+    topology: Topology
+    """What the proxy tier needs to know of the servers."""
+
+    def __init__(
+        self, name: str, args: MariaDbArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mysql-ha:index:MariaDb", name, None, opts)
+        config = args.config
+        self.topology = topology(config)
+        timeout = config.database.ready_timeout
+        made = [c.resource for c in args.credentials.resolved.values() if c.resource]
+        self.resource = k8s.apiextensions.CustomResource(
+            f"{name}-mariadb",
+            api_version=API_VERSION,
+            kind="MariaDB",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=config.name,
+                namespace=config.namespace,
+                labels=names.labels(config.name, "mariadb"),
+                annotations={"pulumi.com/waitFor": "condition=Ready"},
+            ),
+            spec=spec(config, args.credentials),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=config.security.protect,
+                depends_on=made,
+                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+            ),
+        )
+        self.monitor = self._monitor(name, args) if config.proxy.enabled else ()
+        self.register_outputs({})
+
+    def _monitor(self, name: str, args: MariaDbArgs) -> tuple[pulumi.Resource, ...]:
+        """The account by which ProxySQL checks the servers."""
+        config = args.config
+        username = config.proxy.monitor.username
+        credential = args.credentials["monitor"]
+        metadata = k8s.meta.v1.ObjectMetaArgs(
+            name=names.proxysql_monitor(config.name),
+            namespace=config.namespace,
+            labels=names.labels(config.name, "proxysql-monitor"),
+            annotations={"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else None,
+        )
+        common: Mapping[str, Any] = {
+            "mariaDbRef": {"name": config.name},
+            "host": "%",
+            "cleanupPolicy": "Delete",
+        }
+        user = k8s.apiextensions.CustomResource(
+            f"{name}-monitor-user",
+            api_version=API_VERSION,
+            kind="User",
+            metadata=metadata,
+            spec={
+                **common,
+                "name": username,
+                "passwordSecretKeyRef": {"name": credential.secret, "key": credential.key},
+                "maxUserConnections": monitor_max_user_connections(config.proxy.replicas),
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.resource]),
+        )
+        grant = k8s.apiextensions.CustomResource(
+            f"{name}-monitor-grant",
+            api_version=API_VERSION,
+            kind="Grant",
+            metadata=metadata,
+            spec={
+                **common,
+                "username": username,
+                "privileges": list(
+                    monitor_privileges(
+                        config.database.topology,
+                        version=config.server_version,
+                        replication_lag=config.proxy.max_replication_lag > 0,
+                    )
+                ),
+                "database": "*",
+                "table": "*",
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[user]),
+        )
+        return user, grant
+
+
+def monitor_privileges(
+    topology: TopologyKind,
+    *,
+    version: tuple[int, ...] = (11, 8),
+    replication_lag: bool = False,
+) -> tuple[str, ...]:
+    """The privileges that ProxySQL's monitor needs; never SUPER.
+
+    Reading `@@global.read_only` and the wsrep status needs none (USAGE). Only the lag check of a
+    replication topology (`proxy.max_replication_lag`) runs SHOW SLAVE STATUS, which MariaDB 10.5
+    and later allow by SLAVE MONITOR (mariadb.com/docs, REPLICA MONITOR), earlier by REPLICATION
+    CLIENT.
+    """
+    if topology == "replication" and replication_lag:
+        return ("SLAVE MONITOR",) if version >= (10, 5) else ("REPLICATION CLIENT",)
+    return ("USAGE",)
+
+
+def monitor_max_user_connections(proxies: int) -> int:
+    """Connections the monitor account may hold to one server.
+
+    Each proxy keeps up to 4 (connect, ping, read_only or galera, lag); one proxy more is allowed
+    for, as a Pod that stops still holds its own. The operator's default of 10 starves 3 proxies.
+    """
+    return 4 * (proxies + 1)
+
+
+def topology(config: StackConfig) -> Topology:
+    """The servers of `config` as the proxy tier sees them."""
+    database = config.database
+    high_availability = database.topology != "standalone"
+    name, namespace = config.name, config.namespace
+    primary = names.mariadb_primary(name) if high_availability else name
+    secondary = names.mariadb_secondary(name) if high_availability else name
+    version = ".".join(map(str, (*config.server_version, 0, 0)[:3]))
+    return Topology(
+        kind=database.topology,
+        hosts=names.mariadb_pod_hosts(name, namespace, database.replicas),
+        port=PORT,
+        service=names.service_host(primary, namespace),
+        reader_service=names.service_host(secondary, namespace),
+        server_version=f"{version}-MariaDB",
+        auth_plugin="mysql_native_password",
+        ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,
+    )
+
+
+def my_cnf(config: StackConfig) -> str:
+    """The server's my.cnf: what the design needs, then the stack's own text."""
+    lines = [
+        "[mariadb]",
+        "bind-address = *",
+        "default_storage_engine = InnoDB",
+        "character_set_server = utf8mb4",
+        f"max_connections = {config.database.max_connections}",
+    ]
+    if config.database.topology == "galera":
+        # Galera certifies rows and needs interleaved auto-increment locks (galera docs).
+        lines += ["binlog_format = row", "innodb_autoinc_lock_mode = 2"]
+    own = config.database.my_cnf.strip()
+    return "\n".join(lines + ([own] if own else [])) + "\n"
+
+
+def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
+    """The `spec` of the MariaDB object. Holds only fields that the operator never writes.
+
+    In particular not `replication.primary.podIndex`: the operator moves it at a failover, and
+    applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
+    """
+    database, image, user = config.database, config.images.database, config.security.database
+    placement = config.scheduling.database
+    root = credentials["root"]
+    result: dict[str, Any] = {
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "rootPasswordSecretKeyRef": {"name": root.secret, "key": root.key, "generate": False},
+        "port": PORT,
+        "replicas": database.replicas,
+        "myCnf": my_cnf(config),
+        "storage": {
+            "size": database.storage.size,
+            # The operator retains the claims when the object goes; they are never deleted here.
+            "resizeInUseVolumes": True,
+            "waitForVolumeResize": True,
+        },
+        # The operator's default is on; `required` makes the server refuse plain connections, as
+        # ProxySQL's use_ssl alone would fall back to them silently.
+        "tls": {"enabled": True, "required": True}
+        if config.security.tls.enabled
+        else {"enabled": False},
+        "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
+        "podSecurityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user.run_as_user,
+            "runAsGroup": user.run_as_group,
+            "fsGroup": user.fs_group,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "podMetadata": {
+            "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
+            "annotations": dict(database.pod_annotations),
+        },
+        **scheduling.pod_spec(placement, names.mariadb_selector(config.name)),
+    }
+    if database.storage.storage_class:
+        result["storage"]["storageClassName"] = database.storage.storage_class
+    if resources := scheduling.resources(database.resources):
+        result["resources"] = resources
+    if config.images.pull_secrets:
+        result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
+    if placement.disruption_budget:
+        result["podDisruptionBudget"] = {"maxUnavailable": 1}
+    if database.topology == "replication":
+        replication = credentials["replication"]
+        result["replication"] = {
+            "enabled": True,
+            "semiSyncEnabled": database.semi_sync,
+            "replica": {
+                "replPasswordSecretKeyRef": {
+                    "name": replication.secret,
+                    "key": replication.key,
+                    "generate": False,
+                }
+            },
+        }
+    if database.topology == "galera":
+        result["galera"] = {"enabled": True}
+    return result

@@ -1,0 +1,114 @@
+"""Every Kubernetes name, label set and host of one database, as pure functions of plain strings.
+
+The operator's own names follow mariadb-operator v25 `api/v1alpha1/mariadb_keys.go` (Services
+`<name>`, `<name>-internal`, `<name>-primary`, `<name>-secondary`; CA bundle `<name>-ca-bundle`)
+and `pkg/statefulset` (Pods `<name>-<ordinal>`).
+"""
+
+import re
+
+MAX_NAME = 40
+"""Longest database name, in characters: the label `controller-revision-hash` is the StatefulSet's
+name plus 11 characters and a label holds 63, so `<name>-proxysql` must stay below 52."""
+
+_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+
+
+def is_dns_label(text: str) -> bool:
+    """Whether `text` is an RFC 1035 label, as Kubernetes asks of a Service name."""
+    return len(text) <= 63 and _LABEL.fullmatch(text) is not None
+
+
+def service_host(service: str, namespace: str) -> str:
+    """The cluster-internal DNS name of a Service."""
+    return f"{service}.{namespace}.svc.cluster.local"
+
+
+def pod_host(pod: str, headless_service: str, namespace: str) -> str:
+    """The stable DNS name of a StatefulSet's Pod behind its headless Service."""
+    return f"{pod}.{service_host(headless_service, namespace)}"
+
+
+def mariadb_internal(name: str) -> str:
+    """The operator's headless Service; it publishes Pods that are not ready too."""
+    return f"{name}-internal"
+
+
+def mariadb_primary(name: str) -> str:
+    """The operator's Service that follows the primary."""
+    return f"{name}-primary"
+
+
+def mariadb_secondary(name: str) -> str:
+    """The operator's Service over the ready replicas."""
+    return f"{name}-secondary"
+
+
+def mariadb_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+    """DNS names of all database Pods, in ordinal order."""
+    return tuple(
+        pod_host(f"{name}-{ordinal}", mariadb_internal(name), namespace)
+        for ordinal in range(replicas)
+    )
+
+
+def mariadb_ca_bundle(name: str) -> str:
+    """The Secret in which the operator publishes the server CA (key `ca.crt`)."""
+    return f"{name}-ca-bundle"
+
+
+def proxysql(name: str) -> str:
+    """The ProxySQL StatefulSet and its client Service."""
+    return f"{name}-proxysql"
+
+
+def proxysql_peers(name: str) -> str:
+    """The headless Service by which ProxySQL Pods find each other."""
+    return f"{name}-proxysql-cluster"
+
+
+def proxysql_admin(name: str) -> str:
+    """The optional Service of the admin interface."""
+    return f"{name}-proxysql-admin-port"
+
+
+def proxysql_config(name: str, digest: str) -> str:
+    """The Secret that holds one version of the ProxySQL configuration."""
+    return f"{name}-proxysql-cnf-{digest}"
+
+
+def proxysql_monitor(name: str) -> str:
+    """The User and Grant objects of ProxySQL's monitor account."""
+    return f"{name}-proxysql-monitor"
+
+
+def proxysql_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+    """DNS names of all ProxySQL Pods, in ordinal order."""
+    return tuple(
+        pod_host(f"{proxysql(name)}-{ordinal}", proxysql_peers(name), namespace)
+        for ordinal in range(replicas)
+    )
+
+
+def credential_secret(name: str, role: str) -> str:
+    """The Secret of a generated credential; `role` is a key of `credentials`."""
+    return f"{name}-{role.replace('proxy_', 'proxysql-').replace('_', '-')}"
+
+
+def mariadb_selector(name: str) -> dict[str, str]:
+    """The labels that mariadb-operator puts on database Pods (`pkg/builder/labels/labels.go`)."""
+    return {"app.kubernetes.io/name": "mariadb", "app.kubernetes.io/instance": name}
+
+
+def proxysql_selector(name: str) -> dict[str, str]:
+    """The labels that select ProxySQL Pods. Immutable: a StatefulSet's selector cannot change."""
+    return {"app.kubernetes.io/name": "proxysql", "app.kubernetes.io/instance": name}
+
+
+def labels(name: str, component: str) -> dict[str, str]:
+    """Recommended labels of every object of database `name`."""
+    return {
+        "app.kubernetes.io/name": component,
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/part-of": "mysql-ha",
+    }

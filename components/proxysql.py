@@ -1,0 +1,455 @@
+"""The ProxySQL tier: StatefulSet, Services, configuration Secret, disruption budget.
+
+Every design choice is measured or sourced in `docs/proxysql.md`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import names, proxysql_cnf, scheduling
+from components.config import StackConfig
+from components.credentials import Credentials, read_secret
+from components.topology import Topology
+
+PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+"""The credentials that `proxysql.cnf` holds."""
+
+CONFIG_DIR = "/etc/proxysql"
+DATA_DIR = "/var/lib/proxysql"
+
+ADMIN_CNF = """\
+[client]
+user=admin
+password={password}
+host=127.0.0.1
+port={port}
+protocol=tcp
+loose-skip-ssl
+"""
+"""Login of the probes: a file, because an argument would show the password to every `ps`."""
+
+_CLIENT = (
+    '"$(command -v mariadb || command -v mysql)" '
+    f"--defaults-extra-file={CONFIG_DIR}/admin.cnf --batch --skip-column-names"
+)
+"""The image has one of the two clients, by Debian release."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxySqlArgs:
+    """`passwords`: secret config values by path (`proxy.users[i].password`).
+
+    `depends_on`: what must exist before the first Pod: the servers and the monitor account.
+    """
+
+    config: StackConfig
+    topology: Topology
+    credentials: Credentials
+    passwords: Mapping[str, pulumi.Output[str]]
+    depends_on: tuple[pulumi.Resource, ...]
+
+
+class ProxySql(pulumi.ComponentResource):
+    """A StatefulSet `<name>-proxysql` of `proxy.replicas` Pods and what it needs.
+
+    The whole configuration is one Secret, named by a hash of its non-secret part and the
+    rotation counters: an edit makes a new Secret and rolls the Pods, and each Pod starts from
+    that file alone (`--initial`), whatever its data directory holds.
+    """
+
+    def __init__(
+        self, name: str, args: ProxySqlArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mysql-ha:index:ProxySql", name, None, opts)
+        self._args = args
+        config = args.config
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._model = proxysql_cnf.CnfModel(
+            proxy=config.proxy,
+            topology=args.topology,
+            peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
+            backend_max_connections=config.backend_max_connections,
+        )
+        secret = self._config_secret(name)
+        peers = self._peer_service(name)
+        self._stateful_set(name, secret, peers)
+        self._client_service(name)
+        if config.proxy.service.expose_admin:
+            self._admin_service(name)
+        if config.scheduling.proxy.disruption_budget:
+            k8s.policy.v1.PodDisruptionBudget(
+                f"{name}-proxysql",
+                metadata=self._metadata(names.proxysql(config.name)),
+                spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
+                    max_unavailable=1, selector=self._selector()
+                ),
+                opts=self._child,
+            )
+        self.register_outputs({})
+
+    # --- configuration ---
+
+    def _config_secret(self, name: str) -> k8s.core.v1.Secret:
+        args, config = self._args, self._args.config
+        by_role = dict(config.credentials.items())
+        rotations = {
+            role: by_role[role].rotation
+            for role in ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+        }
+        rotations |= {f"user {user.username}": user.rotation for user in config.proxy.users}
+        digest = proxysql_cnf.digest(self._model, rotations)
+        roles = {role: args.credentials[role].password for role in PROXY_ROLES}
+        users = {
+            user.username: self._user_password(name, index)
+            for index, user in enumerate(config.proxy.users)
+        }
+        files = pulumi.Output.all(roles=roles, users=users).apply(self._files)
+        return k8s.core.v1.Secret(
+            f"{name}-proxysql-cnf",
+            metadata=self._metadata(names.proxysql_config(config.name, digest)),
+            type="Opaque",
+            string_data=pulumi.Output.secret(files),
+            opts=self._child,
+        )
+
+    def _files(self, passwords: Mapping[str, Any]) -> dict[str, str]:
+        """The files of the configuration directory."""
+        roles = cast(Mapping[str, str], passwords["roles"])
+        secrets = proxysql_cnf.Secrets(
+            admin=roles["proxy_admin"],
+            stats=roles["proxy_stats"],
+            cluster=roles["proxy_cluster"],
+            monitor=roles["monitor"],
+            users=cast(Mapping[str, str], passwords["users"]),
+        )
+        return {
+            "proxysql.cnf": proxysql_cnf.render(self._model, secrets),
+            "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
+            "self-check.sql": proxysql_cnf.self_check(self._model),
+        }
+
+    def _user_password(self, name: str, index: int) -> pulumi.Output[str]:
+        user = self._args.config.proxy.users[index]
+        path = f"proxy.users[{index}]"
+        if user.password_secret is None:
+            return self._args.passwords[f"{path}.password"]
+        return read_secret(
+            f"{name}-user-{user.username}",
+            self._args.config.namespace,
+            user.password_secret,
+            f"{path}.password_secret",
+            self._child,
+        )
+
+    # --- Services ---
+
+    def _peer_service(self, name: str) -> k8s.core.v1.Service:
+        config = self._args.config
+        return k8s.core.v1.Service(
+            f"{name}-proxysql-cluster",
+            # Pulumi would wait for endpoints, which come only with the StatefulSet.
+            metadata=self._metadata(
+                names.proxysql_peers(config.name), {"pulumi.com/skipAwait": "true"}
+            ),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                cluster_ip="None",
+                # Peers must resolve each other while they boot.
+                publish_not_ready_addresses=True,
+                selector=names.proxysql_selector(config.name),
+                ports=[
+                    k8s.core.v1.ServicePortArgs(
+                        name="mysql", port=self._client_port, target_port="mysql"
+                    ),
+                    k8s.core.v1.ServicePortArgs(
+                        name="admin", port=proxysql_cnf.ADMIN_PORT, target_port="admin"
+                    ),
+                    k8s.core.v1.ServicePortArgs(
+                        name="metrics", port=proxysql_cnf.METRICS_PORT, target_port="metrics"
+                    ),
+                ],
+            ),
+            opts=self._child,
+        )
+
+    def _client_service(self, name: str) -> None:
+        config = self._args.config
+        service = config.proxy.service
+        k8s.core.v1.Service(
+            f"{name}-proxysql",
+            metadata=self._metadata(names.proxysql(config.name), service.annotations),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                type=service.type,
+                selector=names.proxysql_selector(config.name),
+                ports=[
+                    k8s.core.v1.ServicePortArgs(
+                        name="mysql",
+                        port=service.port,
+                        target_port="mysql",
+                        node_port=service.node_port,
+                    )
+                ],
+            ),
+            opts=self._child,
+        )
+
+    def _admin_service(self, name: str) -> None:
+        """Apart from the client Service: the admin port is full control of the tier."""
+        config = self._args.config
+        service = config.proxy.service
+        k8s.core.v1.Service(
+            f"{name}-proxysql-admin-port",
+            metadata=self._metadata(names.proxysql_admin(config.name), service.annotations),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                type=service.type,
+                selector=names.proxysql_selector(config.name),
+                ports=[
+                    k8s.core.v1.ServicePortArgs(
+                        name="admin",
+                        port=service.admin_port,
+                        target_port="admin",
+                        node_port=service.admin_node_port,
+                    )
+                ],
+            ),
+            opts=self._child,
+        )
+
+    # --- StatefulSet ---
+
+    def _stateful_set(
+        self, name: str, secret: k8s.core.v1.Secret, peers: k8s.core.v1.Service
+    ) -> None:
+        config = self._args.config
+        storage = config.proxy.storage
+        claims = None
+        if storage.persistent:
+            claims = [
+                k8s.core.v1.PersistentVolumeClaimArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(name="data"),
+                    spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
+                        access_modes=["ReadWriteOnce"],
+                        storage_class_name=storage.storage_class,
+                        resources=k8s.core.v1.VolumeResourceRequirementsArgs(
+                            requests={"storage": storage.size}
+                        ),
+                    ),
+                )
+            ]
+        k8s.apps.v1.StatefulSet(
+            f"{name}-proxysql",
+            metadata=self._metadata(names.proxysql(config.name)),
+            spec=k8s.apps.v1.StatefulSetSpecArgs(
+                replicas=config.proxy.replicas,
+                service_name=names.proxysql_peers(config.name),
+                # Proxies are equals: no reason to start one after another.
+                pod_management_policy="Parallel",
+                min_ready_seconds=15,
+                selector=self._selector(),
+                template=k8s.core.v1.PodTemplateSpecArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(
+                        labels={
+                            **config.proxy.pod_labels,
+                            **names.labels(config.name, "proxysql"),
+                        },
+                        annotations=config.proxy.pod_annotations or None,
+                    ),
+                    spec=self._pod_spec(secret),
+                ),
+                volume_claim_templates=claims,
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*self._args.depends_on, secret, peers]
+            ),
+        )
+
+    def _pod_spec(self, secret: k8s.core.v1.Secret) -> k8s.core.v1.PodSpecArgs:
+        config, user = self._args.config, self._args.config.security.proxy
+        volumes = [
+            k8s.core.v1.VolumeArgs(
+                name="config",
+                secret=k8s.core.v1.SecretVolumeSourceArgs(
+                    secret_name=secret.metadata.name, default_mode=0o440
+                ),
+            )
+        ]
+        if not config.proxy.storage.persistent:
+            volumes.append(
+                k8s.core.v1.VolumeArgs(
+                    name="data",
+                    empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(
+                        size_limit=config.proxy.storage.size
+                    ),
+                )
+            )
+        if self._args.topology.ca_secret:
+            volumes.append(
+                k8s.core.v1.VolumeArgs(
+                    name="server-ca",
+                    secret=k8s.core.v1.SecretVolumeSourceArgs(
+                        secret_name=self._args.topology.ca_secret,
+                        items=[k8s.core.v1.KeyToPathArgs(key="ca.crt", path="ca.crt")],
+                        default_mode=0o444,
+                    ),
+                )
+            )
+        drain = config.proxy.drain
+        placement = scheduling.pod_spec(
+            config.scheduling.proxy, names.proxysql_selector(config.name)
+        )
+        return k8s.core.v1.PodSpecArgs(
+            automount_service_account_token=False,
+            enable_service_links=False,
+            # The longest drain and ProxySQL's own exit.
+            termination_grace_period_seconds=drain.endpoint_removal + drain.timeout + 22,
+            # Backend names are complete: a search list would multiply every look-up.
+            dns_config=k8s.core.v1.PodDNSConfigArgs(
+                options=[k8s.core.v1.PodDNSConfigOptionArgs(name="ndots", value="2")]
+            ),
+            security_context=k8s.core.v1.PodSecurityContextArgs(
+                run_as_non_root=user.run_as_non_root,
+                run_as_user=user.run_as_user,
+                run_as_group=user.run_as_group,
+                fs_group=user.fs_group,
+                seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+            ),
+            image_pull_secrets=[
+                k8s.core.v1.LocalObjectReferenceArgs(name=name)
+                for name in config.images.pull_secrets
+            ]
+            or None,
+            containers=[self._container()],
+            volumes=volumes,
+            affinity=cast(k8s.core.v1.AffinityArgs | None, placement.get("affinity")),
+            node_selector=placement.get("nodeSelector"),
+            tolerations=cast(list[k8s.core.v1.TolerationArgs] | None, placement.get("tolerations")),
+            priority_class_name=placement.get("priorityClassName"),
+            topology_spread_constraints=cast(
+                list[k8s.core.v1.TopologySpreadConstraintArgs] | None,
+                placement.get("topologySpreadConstraints"),
+            ),
+        )
+
+    def _container(self) -> k8s.core.v1.ContainerArgs:
+        config = self._args.config
+        image, resources = config.images.proxy, scheduling.resources(config.proxy.resources)
+        mounts = [
+            # Whole directories, no subPath: a subPath mount never follows its Secret.
+            k8s.core.v1.VolumeMountArgs(name="config", mount_path=CONFIG_DIR, read_only=True),
+            k8s.core.v1.VolumeMountArgs(name="data", mount_path=DATA_DIR),
+        ]
+        if self._args.topology.ca_secret:
+            mounts.append(
+                k8s.core.v1.VolumeMountArgs(
+                    name="server-ca", mount_path="/etc/proxysql-ca", read_only=True
+                )
+            )
+        return k8s.core.v1.ContainerArgs(
+            name="proxysql",
+            image=image.reference,
+            image_pull_policy=image.pull_policy,
+            # Images differ in their entry point, and only `--initial` makes the file win over a
+            # database that an earlier start left (lib/ProxySQL_Admin.cpp).
+            command=["proxysql"],
+            args=[
+                "-f",
+                "--idle-threads",
+                "--initial",
+                "--no-version-check",
+                "-c",
+                f"{CONFIG_DIR}/proxysql.cnf",
+                "-D",
+                DATA_DIR,
+            ],
+            ports=[
+                k8s.core.v1.ContainerPortArgs(name="mysql", container_port=self._client_port),
+                k8s.core.v1.ContainerPortArgs(name="admin", container_port=proxysql_cnf.ADMIN_PORT),
+                k8s.core.v1.ContainerPortArgs(
+                    name="metrics", container_port=proxysql_cnf.METRICS_PORT
+                ),
+            ],
+            resources=k8s.core.v1.ResourceRequirementsArgs(
+                requests=resources.get("requests"), limits=resources.get("limits")
+            )
+            if resources
+            else None,
+            security_context=k8s.core.v1.SecurityContextArgs(
+                allow_privilege_escalation=False,
+                read_only_root_filesystem=True,
+                capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+            ),
+            volume_mounts=mounts,
+            # A row that ProxySQL dropped keeps the Pod from ever becoming ready, which stops the
+            # rolling update at the first Pod.
+            startup_probe=k8s.core.v1.ProbeArgs(
+                exec_=k8s.core.v1.ExecActionArgs(
+                    command=[
+                        "sh",
+                        "-c",
+                        f"{_CLIENT} < {CONFIG_DIR}/self-check.sql | grep -qx 1",
+                    ]
+                ),
+                period_seconds=2,
+                timeout_seconds=5,
+                failure_threshold=60,
+            ),
+            # Not the servers' health: during an outage clients shall wait in the proxy.
+            readiness_probe=k8s.core.v1.ProbeArgs(
+                tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="mysql"),
+                period_seconds=5,
+                failure_threshold=2,
+            ),
+            liveness_probe=k8s.core.v1.ProbeArgs(
+                tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="admin"),
+                period_seconds=10,
+                failure_threshold=6,
+            ),
+            lifecycle=k8s.core.v1.LifecycleArgs(
+                pre_stop=k8s.core.v1.LifecycleHandlerArgs(
+                    exec_=k8s.core.v1.ExecActionArgs(command=["sh", "-c", self._drain()])
+                )
+            ),
+        )
+
+    def _drain(self) -> str:
+        """Stop accepting, then wait for sessions to end: SIGTERM alone cuts them within 0.05 s.
+
+        PAUSE closes the client port and leaves sessions alone; SHUTDOWN SLOW would kill them.
+        """
+        drain = self._args.config.proxy.drain
+        sessions = (
+            "SELECT Variable_Value FROM stats_mysql_global "
+            "WHERE Variable_Name='Client_Connections_connected'"
+        )
+        return (
+            f"sleep {drain.endpoint_removal}; "
+            f"{_CLIENT} -e 'PROXYSQL PAUSE'; "
+            f"for _ in $(seq {drain.timeout}); do "
+            f'[ "$({_CLIENT} -e "{sessions}")" = 0 ] && exit 0; sleep 1; done'
+        )
+
+    # --- shared ---
+
+    @property
+    def _client_port(self) -> int:
+        """The port of the first listening address."""
+        return int(self._args.config.proxy.interfaces.split(";")[0].rpartition(":")[2])
+
+    def _metadata(
+        self, name: str, annotations: Mapping[str, str] | None = None
+    ) -> k8s.meta.v1.ObjectMetaArgs:
+        config = self._args.config
+        return k8s.meta.v1.ObjectMetaArgs(
+            name=name,
+            namespace=config.namespace,
+            labels=names.labels(config.name, "proxysql"),
+            annotations=annotations or None,
+        )
+
+    def _selector(self) -> k8s.meta.v1.LabelSelectorArgs:
+        return k8s.meta.v1.LabelSelectorArgs(
+            match_labels=names.proxysql_selector(self._args.config.name)
+        )

@@ -1,0 +1,342 @@
+"""`proxysql.cnf`: from a plain model to libconfig text. Pure; every value's reason is here.
+
+Sources: ProxySQL v2.7 lib/ProxySQL_Config.cpp (the sections and keys that are read), libconfig
+1.7.3 (the syntax), `docs/proxysql.md` (what was measured). ProxySQL puts values into SQL
+unescaped and drops a row that breaks it with only a log line, so the startup probe counts rows:
+see `self_check`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from components.config import MAX_INT, Proxy
+from components.topology import Topology
+
+Scalar: TypeAlias = str | int | bool
+Group: TypeAlias = Mapping[str, Scalar]
+Document: TypeAlias = Mapping[str, "Scalar | Group | Sequence[Group]"]
+
+ADMIN_PORT = 6032
+METRICS_PORT = 6070
+CLUSTER_USER = "cluster"
+"""The account by which peers read each other. Not `admin`, `stats` or `monitor`: ProxySQL confines
+those names to loopback (lib/MySQL_Session.cpp)."""
+
+CA_FILE = "/etc/proxysql-ca/ca.crt"
+
+SYNCED_MODULES = (
+    "mysql_query_rules",
+    "mysql_servers",
+    "mysql_users",
+    "proxysql_servers",
+    "mysql_variables",
+    "admin_variables",
+    "ldap_variables",
+)
+
+PASSWORD_RULE = re.compile(r"[A-Za-z0-9_-]{24,}")
+"""What ProxySQL carries unharmed: quotes lose the row and log it, `:` and `;` cut an admin
+password, a leading `*` makes a hash of it (lib/ProxySQL_Config.cpp, lib/ProxySQL_Admin.cpp)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """Passwords in clear text, by role; `users` by user name."""
+
+    admin: str
+    stats: str
+    cluster: str
+    monitor: str
+    users: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CnfModel:
+    """All of the configuration that is not secret."""
+
+    proxy: Proxy
+    topology: Topology
+    peers: tuple[str, ...]
+    """DNS names of all ProxySQL Pods."""
+    backend_max_connections: int
+    """Connections from one proxy to one server."""
+
+
+def native_password_hash(password: str) -> str:
+    """What MariaDB stores for a mysql_native_password account: `*` and 40 hex digits.
+
+    ProxySQL takes it for clients and servers alike: lib/MySQL_Protocol.cpp.
+    """
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
+
+
+def quote(text: str) -> str:
+    """A libconfig string literal. Raises ValueError for NUL, which would end the C string."""
+    if "\0" in text:
+        raise ValueError("a NUL character cannot be written to proxysql.cnf")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + re.sub(r"[\x01-\x1f\x7f]", lambda m: f"\\x{ord(m[0]):02x}", escaped) + '"'
+
+
+def render_document(document: Document) -> str:
+    """libconfig text: scalars, groups `{…}` and lists of groups `(…)`.
+
+    Raises ValueError for an integer that libconfig would not hold (beyond ±2^31-1).
+    """
+    lines: list[str] = []
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            lines.append(f"{key} =\n{_group(value)}")
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            groups = ",\n".join(_group(group, "  ") for group in value)
+            lines.append(f"{key} =\n(\n{groups}\n)")
+        else:
+            lines.append(f"{key} = {_scalar(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _group(group: Group, indent: str = "") -> str:
+    body = "\n".join(f"{indent}  {key} = {_scalar(value)}" for key, value in group.items())
+    return f"{indent}{{\n{body}\n{indent}}}"
+
+
+def _scalar(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if abs(value) > MAX_INT:
+            raise ValueError(f"{value} is beyond what ProxySQL reads from its file")
+        return str(value)
+    return quote(value)
+
+
+def render(model: CnfModel, secrets: Secrets) -> str:
+    """The whole `proxysql.cnf`."""
+    document: dict[str, Scalar | Group | Sequence[Group]] = {
+        "datadir": "/var/lib/proxysql",
+        "admin_variables": _admin_variables(model, secrets),
+        "mysql_variables": _mysql_variables(model, secrets),
+        **_routing(model),
+        "mysql_servers": _servers(model),
+        "mysql_users": _users(model, secrets),
+    }
+    if model.proxy.clustering != "off":
+        # weight 0: no load balancing among peers exists; it is only a label.
+        document["proxysql_servers"] = [
+            {"hostname": peer, "port": ADMIN_PORT, "weight": 0, "comment": peer.split(".")[0]}
+            for peer in model.peers
+        ]
+    return render_document(document)
+
+
+def _admin_variables(model: CnfModel, secrets: Secrets) -> Group:
+    clustering = model.proxy.clustering
+    credentials = f"admin:{secrets.admin}"
+    variables: dict[str, Scalar] = {}
+    if clustering != "off":
+        credentials += f";{CLUSTER_USER}:{secrets.cluster}"
+        variables["cluster_username"] = CLUSTER_USER
+        variables["cluster_password"] = secrets.cluster
+        # A Pod starts at version 1 and takes the config of any peer that ever ran LOAD: with the
+        # default of 3 a rolling update is silently reverted (lib/ProxySQL_Cluster.cpp). The
+        # Secret is the only source of config, so peers know each other and never copy.
+        diffs = 3 if clustering == "runtime" else 0
+        variables |= {f"cluster_{module}_diffs_before_sync": diffs for module in SYNCED_MODULES}
+    if clustering == "runtime":
+        # 1, the default, also copies rows that a peer's monitor derived (ProxySQL_Admin.cpp).
+        variables["cluster_mysql_servers_sync_algorithm"] = 2
+    return {
+        "admin_credentials": credentials,
+        "stats_credentials": f"stats:{secrets.stats}",
+        "mysql_ifaces": f"0.0.0.0:{ADMIN_PORT}",
+        "web_enabled": False,
+        "restapi_enabled": True,
+        "restapi_port": METRICS_PORT,
+        **variables,
+        **model.proxy.admin_variables,
+    }
+
+
+def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
+    proxy, topology, monitor = model.proxy, model.topology, model.proxy.monitor
+    variables: dict[str, Scalar] = {
+        "interfaces": proxy.interfaces,
+        "threads": proxy.threads,
+        "max_connections": proxy.max_connections,
+        "server_version": proxy.server_version or topology.server_version,
+        "default_authentication_plugin": topology.auth_plugin,
+        "monitor_username": monitor.username,
+        "monitor_password": secrets.monitor,
+        "monitor_connect_interval": monitor.connect_interval,
+        "monitor_connect_timeout": monitor.connect_timeout,
+        "monitor_ping_interval": monitor.ping_interval,
+        "monitor_ping_timeout": monitor.ping_timeout,
+        "monitor_ping_max_failures": monitor.ping_max_failures,
+        "monitor_read_only_interval": monitor.read_only_interval,
+        "monitor_read_only_timeout": monitor.read_only_timeout,
+        "monitor_read_only_max_timeout_count": monitor.read_only_max_timeout_count,
+        "monitor_galera_healthcheck_interval": monitor.galera_interval,
+        "monitor_galera_healthcheck_timeout": monitor.galera_timeout,
+        "monitor_galera_healthcheck_max_timeout_count": monitor.galera_max_timeout_count,
+        # Without it the reader hostgroup is empty when the writer is the last server.
+        "monitor_writer_is_also_reader": True,
+        # A restarted Pod has a new address: look names up often, keep them briefly (ms).
+        "monitor_local_dns_cache_ttl": 30_000,
+        "monitor_local_dns_cache_refresh_interval": 5_000,
+        "connect_timeout_server": 1_000,
+        # How long (ms) a query waits for a writer during failover, instead of failing.
+        "connect_timeout_server_max": 20_000,
+        "connect_retries_on_failure": 10,
+        "connect_retries_delay": 100,
+        # 1, the default, runs a statement again whose result was lost: a write may happen twice.
+        "query_retries_on_failure": 0,
+        "shun_on_failures": 5,
+        "shun_recovery_time_sec": 5,
+        "free_connections_pct": 10,
+        "set_query_lock_on_hostgroup": 1,
+        "use_tcp_keepalive": True,
+        "tcp_keepalive_time": 60,
+    }
+    if topology.ca_secret:
+        variables["ssl_p2s_ca"] = CA_FILE
+    return {**variables, **proxy.mysql_variables}
+
+
+def _routing(model: CnfModel) -> dict[str, Sequence[Group]]:
+    """The one table that tells ProxySQL which server takes writes."""
+    groups = model.proxy.hostgroups
+    match model.topology.kind:
+        case "standalone":
+            return {}
+        case "replication":
+            return {
+                "mysql_replication_hostgroups": [
+                    {
+                        "writer_hostgroup": groups.writer,
+                        "reader_hostgroup": groups.reader,
+                        "check_type": "read_only",
+                        "comment": groups.comment,
+                    }
+                ],
+                # The fence: mariadb-operator sets read_only at run time only, so a restarted
+                # replica is writable for a while (mariadb-operator#1719). With two writers in
+                # the hostgroup ProxySQL sends writes to neither.
+                "mysql_hostgroup_attributes": [
+                    {"hostgroup_id": groups.writer, "max_num_online_servers": 1}
+                ],
+            }
+        case "galera":
+            return {
+                "mysql_galera_hostgroups": [
+                    {
+                        "writer_hostgroup": groups.writer,
+                        "backup_writer_hostgroup": groups.backup_writer,
+                        "reader_hostgroup": groups.reader,
+                        "offline_hostgroup": groups.offline,
+                        "max_writers": 1,
+                        "writer_is_also_reader": 2,
+                        "max_transactions_behind": 100,
+                        "comment": groups.comment,
+                    }
+                ]
+            }
+
+
+def _servers(model: CnfModel) -> Sequence[Group]:
+    topology, groups = model.topology, model.proxy.hostgroups
+    # With a topology table every server starts as a reader: a server in the writer hostgroup
+    # would get writes before the first check has told the primary from the replicas.
+    hostgroup = groups.writer if topology.kind == "standalone" else groups.reader
+    servers: list[Group] = []
+    for ordinal, host in enumerate(topology.hosts):
+        server: dict[str, Scalar] = {
+            "address": host,
+            "port": topology.port,
+            "hostgroup": hostgroup,
+            "max_connections": model.backend_max_connections,
+            "max_replication_lag": model.proxy.max_replication_lag,
+            "use_ssl": int(topology.ca_secret is not None),
+            "comment": host.split(".")[0],
+        }
+        if topology.kind == "galera":
+            # Distinct descending weights: every proxy elects the same writer, and not the highest
+            # ordinal, which a rolling restart stops first (lib/MySQL_HostGroups_Manager.cpp).
+            server["weight"] = 1000 - ordinal
+        servers.append(server)
+    return servers
+
+
+def _users(model: CnfModel, secrets: Secrets) -> Sequence[Group]:
+    users: list[Group] = []
+    for user in model.proxy.users:
+        password = secrets.users[user.username]
+        if model.topology.auth_plugin == "mysql_native_password":
+            password = native_password_hash(password)
+        entry: dict[str, Scalar] = {
+            "username": user.username,
+            "password": password,
+            "active": int(user.active),
+            "default_hostgroup": model.proxy.hostgroups.writer
+            if user.default_hostgroup is None
+            else user.default_hostgroup,
+            # 0 would let a transaction's statements go to several servers.
+            "transaction_persistent": 1,
+            # 1 would switch off multiplexing, retries and query rules.
+            "fast_forward": 0,
+            "max_connections": user.max_connections,
+        }
+        if user.default_schema:
+            entry["default_schema"] = user.default_schema
+        users.append(entry)
+    return users
+
+
+def self_check(model: CnfModel) -> str:
+    """A query that returns 1 when ProxySQL has loaded every row of the file, else 0."""
+    active = sum(user.active for user in model.proxy.users)
+    fence = int(model.topology.kind == "replication")
+    writer = model.proxy.hostgroups.writer
+    username = model.proxy.monitor.username
+    checks = [
+        f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1)={active}",
+        "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)="
+        f"{len(model.topology.hosts)}",
+        "(SELECT COUNT(*) FROM runtime_mysql_query_rules)=0",
+        "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
+        f"WHERE hostgroup_id={writer} AND max_num_online_servers=1)={fence}",
+        "(SELECT COUNT(*) FROM runtime_global_variables "
+        f"WHERE variable_name='mysql-monitor_username' AND variable_value='{username}')=1",
+    ]
+    extra = [f"'admin-{name}'" for name in model.proxy.admin_variables]
+    extra += [f"'mysql-{name}'" for name in model.proxy.mysql_variables]
+    if extra:
+        checks.append(
+            "(SELECT COUNT(*) FROM runtime_global_variables "
+            f"WHERE variable_name IN ({', '.join(extra)}))={len(extra)}"
+        )
+    return "SELECT " + "\n AND ".join(checks) + ";\n"
+
+
+def digest(model: CnfModel, rotations: Mapping[str, int]) -> str:
+    """12 hex digits that change iff the file's non-secret part or a rotation counter changes.
+
+    Secret values stay out of it, so that a preview can show the name and the Pod template.
+    """
+    blank = Secrets(
+        admin="",
+        stats="",
+        cluster="",
+        monitor="",
+        users={user.username: "" for user in model.proxy.users},
+    )
+    text = render(model, blank) + json.dumps(dict(sorted(rotations.items())))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def is_safe_password(password: str) -> bool:
+    """Whether ProxySQL's admin and monitor settings carry `password` unharmed."""
+    return PASSWORD_RULE.fullmatch(password) is not None

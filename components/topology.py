@@ -1,0 +1,25 @@
+"""What a database tells the proxy tier: the shape that every engine's component shares."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """How to reach the servers and how to tell which one takes writes. Plain: known at preview."""
+
+    kind: Literal["standalone", "replication", "galera"]
+    """`replication`: the writer has `read_only=0`; `galera`: ProxySQL elects one synced node."""
+    hosts: tuple[str, ...]
+    """DNS names of the server Pods, in ordinal order, resolvable before they are ready."""
+    port: int
+    service: str
+    """The engine's own Service: the endpoint of a stack without a proxy."""
+    reader_service: str
+    """The engine's own Service for reads."""
+    server_version: str
+    """As the server reports it, e.g. `11.8.5-MariaDB`; drivers choose their SQL dialect by it."""
+    auth_plugin: Literal["mysql_native_password", "caching_sha2_password"]
+    """How accounts authenticate; decides whether ProxySQL may hold hashes instead of passwords."""
+    ca_secret: str | None
+    """Secret with the server CA under `ca.crt`; None when TLS is off."""

@@ -1,0 +1,276 @@
+"""Runs the whole `__main__` on a monitor that records what the engine would be told.
+
+No engine, no cluster: inputs are kept as the engine receives them, with the marks of secret and
+unknown values, so that goldens and invariants look at exactly what would go into state.
+"""
+
+# pulumi.runtime.mocks declares its dictionaries without types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import base64
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+import yaml
+from google.protobuf import json_format
+from pulumi.runtime import mocks, rpc, settings, stack, sync_await
+from pulumi.runtime.config import set_all_config
+
+ROOT = Path(__file__).parents[2]
+SECRET = "4dabf18193072939515e22adb298388d"
+"""The key that marks a special value (pulumi sdk/python runtime/rpc.py)."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that reached the engine marked as secret."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that a preview does not know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration, as the engine would see it."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    protect: bool
+    retain_on_delete: bool
+    parent: str
+    provider: str
+    depends_on: tuple[str, ...]
+    aliases: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
+    timeouts: dict[str, str]
+    read: bool
+
+    @property
+    def kind(self) -> str:
+        """The Kubernetes kind, or the last part of the Pulumi type."""
+        return self.inputs.get("kind") or self.type.rpartition(":")[2]
+
+
+@dataclass
+class Recording:
+    """What one run told the engine."""
+
+    resources: list[Resource] = field(default_factory=list[Resource])
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    error: str | None = None
+
+    def of_kind(self, kind: str) -> list[Resource]:
+        return [r for r in self.resources if r.kind == kind]
+
+    def one(self, kind: str, name: str | None = None) -> Resource:
+        """The only resource of a kind, or the one whose object is called `name`."""
+        found = [
+            r
+            for r in self.of_kind(kind)
+            if name is None or r.inputs.get("metadata", {}).get("name") == name
+        ]
+        assert len(found) == 1, [r.name for r in found]
+        return found[0]
+
+
+def marked(value: Any) -> Any:
+    """Plain data of a serialized property, with Secret and Unknown in place of the marks."""
+    if isinstance(value, dict):
+        mapping = cast(dict[str, Any], value)
+        if mapping.get(SECRET) == rpc._special_secret_sig:  # pyright: ignore[reportPrivateUsage]
+            return Secret(marked(mapping["value"]))
+        return {key: marked(below) for key, below in mapping.items()}
+    if isinstance(value, list):
+        return [marked(below) for below in cast(list[Any], value)]
+    if value == rpc.UNKNOWN:
+        return Unknown()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """`value` with secrets opened."""
+    if isinstance(value, Secret):
+        return plain(value.value)
+    if isinstance(value, dict):
+        return {key: plain(below) for key, below in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [plain(below) for below in cast(list[Any], value)]
+    return value
+
+
+def without_secrets(value: Any) -> Any:
+    """`value` as a diff would print it: every secret is `[secret]`."""
+    if isinstance(value, Secret):
+        return "[secret]"
+    if isinstance(value, Unknown):
+        return "[unknown]"
+    if isinstance(value, dict):
+        return {key: without_secrets(below) for key, below in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [without_secrets(below) for below in cast(list[Any], value)]
+    return value
+
+
+class Recorder(mocks.MockMonitor):
+    """Answers like an engine with an empty state and writes everything down.
+
+    `existing`: Secrets of the cluster, `namespace/name` to key to text. `previous`: the outputs
+    of the stack's last update.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        preview: bool,
+        existing: Mapping[str, Mapping[str, str]],
+        previous: Mapping[str, Any],
+    ) -> None:
+        super().__init__(_Answers(preview, existing, previous))
+        self.recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:
+        self._record(request, request.object, read=False)
+        return super().RegisterResource(request)
+
+    def ReadResource(self, request: Any) -> Any:
+        self._record(request, request.properties, read=True)
+        return super().ReadResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if "::pulumi:pulumi:Stack::" in request.urn:
+            self.recording.outputs = marked(json_format.MessageToDict(request.outputs))
+        return super().RegisterResourceOutputs(request)
+
+    def _record(self, request: Any, properties: Any, *, read: bool) -> None:
+        if request.type == "pulumi:pulumi:Stack":
+            return
+        timeouts = getattr(request, "customTimeouts", None)
+        self.recording.resources.append(
+            Resource(
+                urn=self.make_urn(request.parent, request.type, request.name),
+                type=request.type,
+                name=request.name,
+                inputs=marked(json_format.MessageToDict(properties)),
+                protect=getattr(request, "protect", False),
+                retain_on_delete=getattr(request, "retainOnDelete", False),
+                parent=request.parent,
+                provider=request.provider,
+                depends_on=tuple(getattr(request, "dependencies", ())),
+                aliases=tuple(str(alias) for alias in getattr(request, "aliases", ())),
+                ignore_changes=tuple(getattr(request, "ignoreChanges", ())),
+                timeouts={"create": timeouts.create, "update": timeouts.update}
+                if timeouts and timeouts.create
+                else {},
+                read=read,
+            )
+        )
+
+
+class _Answers(mocks.Mocks):
+    def __init__(
+        self,
+        preview: bool,
+        existing: Mapping[str, Mapping[str, str]],
+        previous: Mapping[str, Any],
+    ) -> None:
+        self.preview, self.existing, self.previous = preview, existing, previous
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise AssertionError(f"unexpected invoke {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if args.typ == "pulumi:pulumi:StackReference":
+            name = args.inputs["name"]
+            return name, {
+                "name": name,
+                "outputs": dict(self.previous),
+                "secretOutputNames": [],
+            }
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            # A preview of a new password does not know it, like the official provider.
+            return args.name, {**args.inputs} if self.preview else {
+                **args.inputs,
+                "result": generated_password(args.name),
+            }
+        if args.resource_id and args.typ == "kubernetes:core/v1:Secret":
+            if args.resource_id not in self.existing:
+                raise ValueError(f"Secret {args.resource_id} not found")
+            encoded = {
+                key: base64.b64encode(text.encode()).decode()
+                for key, text in self.existing[args.resource_id].items()
+            }
+            return args.resource_id, {"data": encoded}
+        return f"id-{args.name}", args.inputs
+
+
+def generated_password(logical_name: str) -> str:
+    """The password that the recorder's RandomPassword gives; a canary to look for."""
+    return f"CANARYgenerated{logical_name.replace('-', '')}".ljust(32, "x")
+
+
+def run(
+    config: Mapping[str, Any],
+    *,
+    preview: bool = False,
+    secret_keys: tuple[str, ...] = (),
+    existing: Mapping[str, Mapping[str, str]] | None = None,
+    previous: Mapping[str, Any] | None = None,
+    stack_name: str = "test",
+) -> Recording:
+    """Run `__main__` with `config` (keys without or with a namespace, values as in YAML).
+
+    `secret_keys`: config keys that the stack file keeps encrypted. An error of the program is
+    kept in `Recording.error`, as the engine would print it.
+    """
+    recording = Recording()
+    values = {
+        key if ":" in key else f"mysql-ha:{key}": value
+        if isinstance(value, str)
+        else json.dumps(value)
+        for key, value in config.items()
+    }
+    mocks.set_mocks(
+        _Answers(preview, existing or {}, previous or {}),
+        project="mysql-ha",
+        stack=stack_name,
+        preview=preview,
+        monitor=Recorder(recording, preview, existing or {}, previous or {}),
+        organization="organization",
+    )
+    set_all_config(values, [f"mysql-ha:{key}" for key in secret_keys])
+    runtime = cast(Any, settings.SETTINGS)
+    runtime.rpc_manager.clear()
+    runtime.outputs.clear()
+    settings.set_root_resource(cast(Any, None))
+
+    def program() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"))
+
+    try:
+        sync_await._sync_await(stack.run_in_stack(program))  # pyright: ignore[reportPrivateUsage]
+    except pulumi.RunError as error:
+        recording.error = str(error)
+    return recording
+
+
+def stack_config(path: Path) -> dict[str, Any]:
+    """The `config` of a committed stack file."""
+    return yaml.safe_load(path.read_text())["config"]
+
+
+def stack_files() -> list[Path]:
+    """Every committed stack file and example."""
+    return sorted([*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("Pulumi.*.yaml")])
