@@ -8,13 +8,14 @@ from components.config import load
 from components.stack import DatabaseStack, exports
 
 stack = load()
+facts = identity.guarded(stack)
 cluster = pulumi.Config("kubernetes")
 provider = k8s.Provider(
     "kubernetes",
     context=cluster.get("context"),
     kubeconfig=cluster.get("kubeconfig"),
-    # Every resource waits for its provider, hence for the guard.
-    enable_secret_mutable=identity.guard(stack),
+    # Every resource waits for its provider, hence for the identity check.
+    enable_secret_mutable=facts.apply(lambda _: True),
     enable_config_map_mutable=True,
 )
 databases = {
@@ -28,4 +29,4 @@ outputs = exports(
 )
 for key, value in outputs.items():
     pulumi.export(key, value)
-pulumi.export(identity.OUTPUT, identity.of(stack))
+pulumi.export(identity.OUTPUT, facts)

@@ -902,10 +902,9 @@ def load() -> Stack:
         tree[key] = value
     _refuse_unknown_keys()
     retire = _string_list("retire", tree.pop("retire", []))
-    entries = _mapping("databases", tree.pop("databases", {}))
-    several = bool(entries)
-    if not several:
-        entries = {tree.get("name", DEFAULTS["name"]): {}}
+    declared = _mapping("databases", tree.pop("databases", {}))
+    several = bool(declared)
+    entries = declared or {tree.get("name", DEFAULTS["name"]): dict[str, Any]()}
     loaded: list[Loaded] = []
     for name, overrides in entries.items():
         where = f"databases.{name}." if several else ""

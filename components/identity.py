@@ -41,18 +41,19 @@ def _source(credential: Credential) -> str:
     return "config" if credential.password else "generated"
 
 
-def guard(stack: Stack) -> pulumi.Output[bool]:
-    """True once the stack's last known identity was read and found to agree.
+def guarded(stack: Stack) -> pulumi.Output[dict[str, Any]]:
+    """The stack's identity, once the last known one was read and found to agree.
 
-    Resources must wait for it. Fails with a ConfigError when an edit contradicts it.
+    Resources must wait for it, and the output must be this one: after a refused edit the old
+    identity then stays. Fails with a ConfigError when an edit contradicts it.
     """
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     reference = pulumi.StackReference("identity", stack_name=own)
     current = of(stack)
 
-    def compare(known: Any) -> bool:
+    def compare(known: Any) -> dict[str, Any]:
         check(cast(Mapping[str, Any], known or {}), current, retire=stack.retire)
-        return True
+        return current
 
     return reference.get_output(OUTPUT).apply(compare)
 
