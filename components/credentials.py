@@ -8,7 +8,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import config, names, proxysql_cnf
+from components import names, proxysql_cnf, schema
+from components.errors import refuse
 
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
@@ -38,7 +39,7 @@ class CredentialsArgs:
 
     database: str
     namespace: str
-    credentials: config.Credentials
+    credentials: schema.Credentials
     passwords: Mapping[str, pulumi.Output[str]]
     roles: Sequence[str]
     readable: Sequence[str]
@@ -64,7 +65,7 @@ class Credentials(pulumi.ComponentResource):
     def __getitem__(self, role: str) -> ResolvedCredential:
         return self.resolved[role]
 
-    def _resolve(self, name: str, role: str, source: config.Credential) -> ResolvedCredential:
+    def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
         path = f"credentials.{role}"
         if source.existing_secret:
             password = None
@@ -124,7 +125,7 @@ class Credentials(pulumi.ComponentResource):
 def read_secret(
     logical_name: str,
     namespace: str,
-    ref: config.SecretRef,
+    ref: schema.SecretRef,
     path: str,
     opts: pulumi.ResourceOptions,
 ) -> pulumi.Output[str]:
@@ -137,22 +138,20 @@ def read_secret(
 
     def pick(data: Mapping[str, str] | None) -> str:
         if ref.key not in (data or {}):
-            config.refuse(
+            refuse(
                 path, f"Secret '{ref.name}' has no key '{ref.key}'", "add the key or name another"
             )
         try:
             return base64.b64decode((data or {})[ref.key]).decode()
         except UnicodeDecodeError:
-            config.refuse(
-                path, f"key '{ref.key}' of Secret '{ref.name}' is not UTF-8 text", "store text"
-            )
+            refuse(path, f"key '{ref.key}' of Secret '{ref.name}' is not UTF-8 text", "store text")
 
     return pulumi.Output.secret(found.data).apply(pick)
 
 
 def _safe(password: str, path: str) -> str:
     if not proxysql_cnf.is_safe_password(password):
-        config.refuse(
+        refuse(
             path,
             "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's "
             "admin and monitor settings cannot carry others",

@@ -11,7 +11,9 @@ from typing import Any, cast
 import pulumi
 
 from components import quantity
-from components.config import Credential, Loaded, Stack, refuse
+from components.config import Loaded, Stack
+from components.errors import refuse
+from components.schema import Credential
 
 OUTPUT = "identity"
 

@@ -11,9 +11,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names, scheduling
-from components.config import StackConfig
-from components.config import Topology as TopologyKind
 from components.credentials import Credentials
+from components.fields import Topology as TopologyKind
+from components.schema import StackConfig
 from components.topology import Topology
 
 API_VERSION = "k8s.mariadb.com/v1alpha1"

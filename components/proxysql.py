@@ -11,8 +11,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names, proxysql_cnf, scheduling
-from components.config import StackConfig
 from components.credentials import Credentials, read_secret
+from components.schema import StackConfig
 from components.topology import Topology
 
 PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from components.config import MAX_INT, Proxy
+from components.fields import MAX_INT
+from components.schema import Proxy
 from components.topology import Topology
 
 Scalar: TypeAlias = str | int | bool

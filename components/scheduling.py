@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.config import Placement, Resources
+from components.schema import Placement, Resources
 
 
 def resources(model: Resources) -> dict[str, dict[str, str]]:

@@ -7,10 +7,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names, proxysql_cnf
-from components.config import Loaded, StackConfig
+from components.config import Loaded
 from components.credentials import Credentials, CredentialsArgs, ResolvedCredential
 from components.mariadb import MariaDb, MariaDbArgs
 from components.proxysql import PROXY_ROLES, ProxySql, ProxySqlArgs
+from components.schema import StackConfig
 from components.topology import Topology
 
 

@@ -1,0 +1,140 @@
+"""The types of config values: what a name, a quantity, a port or a tag may be."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, Strict
+
+from components import names, quantity
+from components.errors import broken
+
+MAX_INT = 2**31 - 1
+"""Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
+
+
+def _dns_label(value: str) -> str:
+    if not names.is_dns_label(value):
+        raise broken(
+            "must be a DNS label (lower-case letters, digits and '-', starting with a letter)",
+            "use a name such as 'orders-db'",
+        )
+    return value
+
+
+def _namespace(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value) is None:
+        raise broken(
+            "must be a namespace name (lower-case letters, digits and '-', at most 63)",
+            "use a name such as 'orders'",
+        )
+    return value
+
+
+def _object_name(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", value) is None:
+        raise broken(
+            "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
+            "use the name that `kubectl get` prints",
+        )
+    return value
+
+
+def _secret_key(value: str) -> str:
+    if re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value) is None:
+        raise broken(
+            "must be a key of a Secret (letters, digits, '-', '_' and '.')",
+            "use a key that `kubectl describe secret` lists",
+        )
+    return value
+
+
+def _quantity(value: str) -> str:
+    try:
+        parsed = quantity.parse(value)
+    except ValueError:
+        raise broken(
+            "must be a Kubernetes quantity", "use a value such as 500m, 2 or 10Gi"
+        ) from None
+    if parsed <= 0:
+        raise broken("must be greater than zero", "use a value such as 500m, 2 or 10Gi")
+    return value
+
+
+def _duration(value: str) -> str:
+    if re.fullmatch(r"([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?", value) is None or not value:
+        raise broken("must be a duration", "use a value such as 90s, 20m or 1h30m")
+    return value
+
+
+def _user_name(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.-]{1,80}", value) is None:
+        raise broken(
+            "must be 1 to 80 letters, digits, '_', '.' or '-'",
+            "choose a user name of these characters",
+        )
+    return value
+
+
+def _label_map(value: dict[str, str]) -> dict[str, str]:
+    for key in value:
+        prefix, _, short = key.rpartition("/")
+        if re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", short) is None or (
+            prefix and re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", prefix) is None
+        ):
+            raise broken(
+                "has a key that Kubernetes does not accept", "use keys such as 'example.com/team'"
+            )
+    return value
+
+
+def _label_values(value: dict[str, str]) -> dict[str, str]:
+    for text in value.values():
+        if re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", text) is None:
+            raise broken(
+                "has a value that is no label value",
+                "use at most 63 letters, digits, '-', '_' and '.'",
+            )
+    return _label_map(value)
+
+
+def _interfaces(value: str) -> str:
+    for part in value.split(";"):
+        _, _, port = part.rpartition(":")
+        if re.fullmatch(r"[0-9.]+:\d{1,5}", part) is None or not 0 < int(port) < 65536:
+            raise broken(
+                "must be a list 'address:port;…' of listening addresses",
+                "use a value such as '0.0.0.0:6033'",
+            )
+    return value
+
+
+def _tag(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", value) is None:
+        raise broken("must be an image tag", "use a tag such as '11.8.5'")
+    if value in ("latest", "main", "master"):
+        raise broken("is a floating tag", "pin a version, or set a digest beside a version tag")
+    return value
+
+
+Int = Annotated[int, Strict()]
+Bool = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(ge=1, le=MAX_INT)]
+Natural = Annotated[int, Strict(), Field(ge=0, le=MAX_INT)]
+Milliseconds = Annotated[int, Strict(), Field(ge=100, le=604_800_000)]
+Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
+NodePort = Annotated[int, Strict(), Field(ge=30000, le=32767)]
+Hostgroup = Annotated[int, Strict(), Field(ge=0, le=MAX_INT)]
+Uid = Annotated[int, Strict(), Field(ge=1, le=MAX_INT)]
+Label = Annotated[str, AfterValidator(_dns_label)]
+Namespace = Annotated[str, AfterValidator(_namespace)]
+ObjectName = Annotated[str, AfterValidator(_object_name)]
+SecretKey = Annotated[str, AfterValidator(_secret_key)]
+Quantity = Annotated[str, AfterValidator(_quantity)]
+Duration = Annotated[str, AfterValidator(_duration)]
+UserName = Annotated[str, AfterValidator(_user_name)]
+Annotations = Annotated[dict[str, str], AfterValidator(_label_map)]
+Labels = Annotated[dict[str, str], AfterValidator(_label_values)]
+Interfaces = Annotated[str, AfterValidator(_interfaces)]
+Tag = Annotated[str, AfterValidator(_tag)]
+Variable = Annotated[int, Strict()] | Annotated[bool, Strict()] | str
+Topology = Literal["standalone", "replication", "galera"]

@@ -1,0 +1,422 @@
+"""The shape of a stack's config: plain, validated, frozen, and without secrets."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+
+from components import quantity
+from components.errors import broken
+from components.fields import (
+    MAX_INT,
+    Annotations,
+    Bool,
+    Count,
+    Duration,
+    Hostgroup,
+    Interfaces,
+    Label,
+    Labels,
+    Milliseconds,
+    Namespace,
+    Natural,
+    NodePort,
+    ObjectName,
+    Port,
+    Quantity,
+    SecretKey,
+    Tag,
+    Topology,
+    Uid,
+    UserName,
+    Variable,
+)
+
+
+class Model(BaseModel):
+    """Frozen, refuses unknown keys, and never prints an input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SecretRef(Model):
+    """A key of an existing Secret in the database's namespace."""
+
+    name: ObjectName
+    key: SecretKey
+
+
+class Resources(Model):
+    """Container resources: quantities of `cpu` (cores) and `memory` (bytes)."""
+
+    class Amounts(Model):
+        """Amounts of one side; an absent one is not set in the Pod."""
+
+        cpu: Quantity | None = None
+        memory: Quantity | None = None
+
+    requests: Amounts = Amounts()
+    limits: Amounts = Amounts()
+
+    @model_validator(mode="after")
+    def _requests_fit(self) -> Self:
+        for kind in ("cpu", "memory"):
+            request = cast(str | None, getattr(self.requests, kind))
+            limit = cast(str | None, getattr(self.limits, kind))
+            if request and limit and quantity.parse(request) > quantity.parse(limit):
+                raise broken(
+                    f"requests more {kind} than its limit", f"raise limits.{kind} or lower requests"
+                )
+        return self
+
+
+class Storage(Model):
+    """A volume: its size in bytes (quantity) and storage class (None: the cluster's default)."""
+
+    size: Quantity
+    storage_class: ObjectName | None = None
+
+
+class Database(Model):
+    """The MariaDB servers."""
+
+    topology: Topology
+    replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
+    """Server version; needed only when the image tag does not start with it."""
+    storage: Storage
+    resources: Resources = Resources()
+    max_connections: Annotated[int, Strict(), Field(ge=20, le=100_000)]
+    """The server's `max_connections`, shared by all proxies and the operator."""
+    my_cnf: str = ""
+    """Text appended to the generated my.cnf."""
+    semi_sync: Bool = True
+    """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
+    ready_timeout: Duration = "20m"
+    """How long `pulumi up` waits for the operator to report Ready."""
+    pod_annotations: Annotations = {}
+    pod_labels: Labels = {}
+
+    @model_validator(mode="after")
+    def _replicas_fit(self) -> Self:
+        if self.topology == "standalone" and self.replicas != 1:
+            raise broken(
+                "a standalone database has exactly 1 replica",
+                "set replicas to 1, or topology to replication or galera",
+            )
+        if self.topology == "replication" and self.replicas < 2:
+            raise broken("replication needs at least 2 replicas", "set replicas to 3")
+        if self.topology == "galera" and (self.replicas < 3 or self.replicas % 2 == 0):
+            raise broken(
+                "Galera needs an odd number of replicas, at least 3, to keep a quorum",
+                "set replicas to 3 or 5",
+            )
+        for line in self.my_cnf.splitlines():
+            option = line.partition("=")[0].strip().replace("-", "_")
+            if option == "max_connections":
+                raise broken(
+                    "my_cnf must not set max_connections: the proxies' budget is computed from it",
+                    "set database.max_connections",
+                )
+        return self
+
+
+class Service(Model):
+    """The client Service, and the optional one of the admin interface (same type)."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    annotations: Annotations = {}
+    port: Port = 6033
+    node_port: NodePort | None = None
+    expose_admin: Bool = False
+    admin_port: Port = 6032
+    admin_node_port: NodePort | None = None
+
+    @model_validator(mode="after")
+    def _node_ports_fit(self) -> Self:
+        if self.type == "ClusterIP" and (self.node_port or self.admin_node_port):
+            raise broken("a ClusterIP Service has no node port", "set type to NodePort")
+        if self.admin_node_port and not self.expose_admin:
+            raise broken(
+                "admin_node_port needs the admin Service", "set service.expose_admin to true"
+            )
+        if self.node_port and self.node_port == self.admin_node_port:
+            raise broken("node_port and admin_node_port must differ", "choose another port")
+        return self
+
+
+class Hostgroups(Model):
+    """ProxySQL hostgroup numbers; `backup_writer` and `offline` are used by Galera only."""
+
+    writer: Hostgroup = 10
+    reader: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] = 20
+    backup_writer: Hostgroup = 30
+    offline: Hostgroup = 40
+    comment: Annotated[str, Field(max_length=200)] = "mysql-ha"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len({self.writer, self.reader, self.backup_writer, self.offline}) != 4:
+            raise broken(
+                "writer, reader, backup_writer and offline must be four different hostgroups",
+                "give each its own number",
+            )
+        return self
+
+
+class Monitor(Model):
+    """ProxySQL's monitor account and checks; every interval and timeout is in milliseconds.
+
+    Defaults: measured failure times, `docs/proxysql.md`.
+    """
+
+    username: UserName = "proxysql_monitor"
+    connect_interval: Milliseconds = 10_000
+    connect_timeout: Milliseconds = 1_000
+    ping_interval: Milliseconds = 2_000
+    ping_timeout: Milliseconds = 1_000
+    ping_max_failures: Count = 3
+    read_only_interval: Milliseconds = 1_000
+    read_only_timeout: Milliseconds = 800
+    read_only_max_timeout_count: Count = 3
+    galera_interval: Milliseconds = 1_000
+    galera_timeout: Milliseconds = 800
+    galera_max_timeout_count: Count = 3
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.username in ("root", "admin", "stats", "monitor", "cluster"):
+            raise broken(
+                "monitor.username is a name that MariaDB or ProxySQL keeps for itself",
+                "use proxysql_monitor",
+            )
+        for check in ("connect", "ping", "read_only", "galera"):
+            if getattr(self, f"{check}_timeout") > getattr(self, f"{check}_interval"):
+                raise broken(
+                    f"monitor.{check}_timeout is longer than its interval",
+                    f"lower monitor.{check}_timeout",
+                )
+        return self
+
+
+class ProxyUser(Model):
+    """A user that logs in through ProxySQL; it must exist in the database.
+
+    `password` is a secret config value (the loader replaces it by a marker), `password_secret`
+    the key of an existing Secret. Exactly one of them.
+    """
+
+    username: UserName
+    password: Literal["(secret)"] | None = None
+    password_secret: SecretRef | None = None
+    default_hostgroup: Hostgroup | None = None
+    """None: the writer hostgroup."""
+    max_connections: Count = 200
+    """Frontend connections of this user, per proxy."""
+    active: Bool = True
+    default_schema: Annotated[str, Field(pattern=r"^[A-Za-z0-9_$-]{1,64}$")] | None = None
+    rotation: Natural = 0
+    """Bump it to roll the proxies after the password in an existing Secret changed."""
+
+
+class ProxyStorage(Model):
+    """ProxySQL's data directory. It holds nothing durable: every boot reads the file afresh."""
+
+    persistent: Bool = False
+    size: Quantity = "2Gi"
+    """Size limit of the emptyDir, or size of the persistent volume."""
+    storage_class: ObjectName | None = None
+
+
+class Drain(Model):
+    """What a Pod does before it stops; seconds."""
+
+    endpoint_removal: Annotated[int, Strict(), Field(ge=0, le=120)] = 8
+    """How long it goes on accepting while Services forget it."""
+    timeout: Annotated[int, Strict(), Field(ge=0, le=3600)] = 45
+    """How long it waits for client sessions to end."""
+
+
+class Proxy(Model):
+    """The ProxySQL tier."""
+
+    enabled: Bool
+    replicas: Annotated[int, Strict(), Field(ge=1, le=20)]
+    service: Service = Service()
+    hostgroups: Hostgroups = Hostgroups()
+    monitor: Monitor = Monitor()
+    threads: Annotated[int, Strict(), Field(ge=1, le=255)]
+    """Worker threads; match the CPU limit. A change restarts the Pods."""
+    max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2048
+    """Frontend connections, per proxy."""
+    backend_max_connections: Count | None = None
+    """Connections from one proxy to one server. None: its share of 80 % of the server's."""
+    max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
+    """Seconds after which a reader is left out; 0 is off."""
+    server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
+    """The version told to clients. None: the database's."""
+    interfaces: Interfaces = "0.0.0.0:6033"
+    clustering: Literal["membership", "runtime", "off"] = "membership"
+    users: tuple[ProxyUser, ...] = ()
+    storage: ProxyStorage = ProxyStorage()
+    resources: Resources = Resources()
+    pod_annotations: Annotations = {}
+    pod_labels: Labels = {}
+    drain: Drain = Drain()
+    admin_variables: dict[str, Variable] = {}
+    mysql_variables: dict[str, Variable] = {}
+
+
+class Credential(Model):
+    """One role's password: generated, from an existing Secret, or a secret config value."""
+
+    existing_secret: SecretRef | None = None
+    password: Literal["(secret)"] | None = None
+    rotation: Natural = 0
+    """Bump it to generate a new password, or to roll out a changed existing one."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.existing_secret and self.password:
+            raise broken("has two password sources", "keep either existing_secret or password")
+        return self
+
+
+class Credentials(Model):
+    """One credential per role; no two roles may share one."""
+
+    root: Credential = Credential()
+    replication: Credential = Credential()
+    monitor: Credential = Credential()
+    proxy_admin: Credential = Credential()
+    proxy_stats: Credential = Credential()
+    proxy_cluster: Credential = Credential()
+
+    def items(self) -> Iterator[tuple[str, Credential]]:
+        """(role, credential) pairs in declaration order."""
+        return ((role, getattr(self, role)) for role in type(self).model_fields)
+
+
+class Toleration(Model):
+    """A Kubernetes toleration."""
+
+    key: str | None = None
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    toleration_seconds: Natural | None = None
+
+
+class Placement(Model):
+    """Where the Pods of one tier may run."""
+
+    disruption_budget: Bool
+    """At most one Pod is evicted at a time."""
+    spread: Literal["none", "preferred", "required"]
+    """Over nodes and zones; `required` leaves a Pod pending when it has no node of its own."""
+    node_selector: Labels = {}
+    tolerations: tuple[Toleration, ...] = ()
+    priority_class: ObjectName | None = None
+    affinity: dict[Literal["nodeAffinity", "podAffinity", "podAntiAffinity"], dict[str, Any]] = {}
+    """Kubernetes affinity terms; a `podAntiAffinity` here replaces the one made by `spread`."""
+
+
+class Scheduling(Model):
+    """Placement of both tiers."""
+
+    database: Placement
+    proxy: Placement
+
+
+class PodUser(Model):
+    """Numeric identities of a tier's containers. Pod Security `restricted` forbids root."""
+
+    run_as_non_root: Literal[True] = True
+    run_as_user: Uid = 999
+    run_as_group: Uid = 999
+    fs_group: Uid = 999
+
+
+class Tls(Model):
+    """TLS between proxies and servers, and among servers; certificates are the operator's."""
+
+    enabled: Bool
+
+
+class Security(Model):
+    """Protection of data and of Pods."""
+
+    protect: Bool
+    """Pulumi refuses to delete or replace the database and its passwords."""
+    tls: Tls
+    allow_vulnerable_images: Bool = False
+    database: PodUser = PodUser()
+    proxy: PodUser = PodUser()
+
+
+class Image(Model):
+    """A container image, pinned by version tag and optionally by digest."""
+
+    registry: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?$")] = "docker.io"
+    repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")]
+    tag: Tag
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+
+    @property
+    def reference(self) -> str:
+        """The image reference that a container names."""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.registry}/{self.repository}:{self.tag}{digest}"
+
+
+MARIADB_IMAGE = {"repository": "library/mariadb", "tag": "11.8.5"}
+"""The default server of mariadb-operator v25.10.4 (deploy/charts/mariadb-operator/values.yaml)."""
+
+PROXYSQL_IMAGE = {"repository": "proxysql/proxysql", "tag": "3.0.11-debian"}
+"""The newest 3.0.x known when this was written; 3.0.9 and 2.7.4 fix CVE-2026-48773."""
+
+
+class Images(Model):
+    """The images of both tiers; `pull_secrets` are names of Secrets in the namespace."""
+
+    database: Image
+    proxy: Image
+    pull_secrets: tuple[ObjectName, ...] = ()
+
+
+class StackConfig(Model):
+    """One database, complete: a size with the stack's overrides."""
+
+    size: Literal["dev", "small", "large"]
+    engine: Literal["mariadb"]
+    name: Label
+    namespace: Namespace
+    create_namespace: Bool = False
+    await_sql: Bool = True
+    database: Database
+    proxy: Proxy
+    credentials: Credentials = Credentials()
+    scheduling: Scheduling
+    security: Security
+    images: Images
+
+    @property
+    def server_version(self) -> tuple[int, ...]:
+        """The server's version as numbers, e.g. (11, 8, 5)."""
+        text = self.database.version or version_in(self.images.database.tag)
+        return tuple(int(part) for part in text.split("."))
+
+    @property
+    def backend_max_connections(self) -> int:
+        """Connections that one proxy may hold to one server."""
+        if self.proxy.backend_max_connections is not None:
+            return self.proxy.backend_max_connections
+        return self.database.max_connections * 8 // 10 // self.proxy.replicas
+
+
+def version_in(tag: str) -> str:
+    """The version at the start of an image tag, or the empty string."""
+    match = re.match(r"\d+\.\d+(\.\d+)?", tag)
+    return match[0] if match else ""
