@@ -99,7 +99,8 @@ class Credentials(pulumi.ComponentResource):
                 keepers={"rotation": str(source.rotation)},
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    protect=self._args.protect,
+                    # A protected password could not be rotated. Its Secret stays protected.
+                    protect=self._args.protect and source.rotation == 0,
                     ignore_changes=["length", "special"],
                     additional_secret_outputs=["result", "bcryptHash"],
                 ),

@@ -67,6 +67,14 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
             "is not known to have the fix of CVE-2026-48773 (2.7.4, 3.0.9 and later have it)",
             "use a fixed version, or set security.allow_vulnerable_images to true",
         )
+    for role in ("root", "replication"):
+        if dict(config.credentials.items())[role].rotation:
+            yield (
+                f"credentials.{role}.rotation",
+                "is not supported: the servers would keep the old password and the operator lose "
+                "its access (mariadb-operator reads it at first boot only)",
+                "leave it at 0; docs/migration.md has the manual procedure",
+            )
     used: dict[tuple[str, str], str] = {}
     for role, credential in config.credentials.items():
         if ref := credential.existing_secret:

@@ -1,0 +1,309 @@
+"""Tier 4: the real program on the real engine, API server and mariadb-operator.
+
+The tests of one class share a stack and run in order: each looks at what the last one left. The
+namespace enforces Pod Security `restricted`, so a Pod that exists has passed it.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import libconf
+import pulumi
+import pytest
+from pulumi.automation import CommandError, Stack, UpResult
+
+from local.control_plane import ControlPlane
+from local.engine import Engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
+
+
+class Cluster:
+    """Reads objects of one namespace."""
+
+    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
+        self.control_plane, self.namespace = control_plane, namespace
+
+    def list(self, kind: str) -> dict[str, Any]:
+        """Objects of a kind, by name."""
+        text = self.control_plane.kubectl("get", kind, "-n", self.namespace, "-o", "json")
+        return {item["metadata"]["name"]: item for item in json.loads(text)["items"]}
+
+    def secret(self, name: str) -> dict[str, str]:
+        """A Secret's texts by key."""
+        data = self.list("secrets")[name]["data"]
+        return {key: base64.b64decode(text).decode() for key, text in data.items()}
+
+    def proxysql_cnf(self, name: str) -> dict[str, Any]:
+        """The parsed file of the ProxySQL Pods of database `name`."""
+        volumes = self.list("statefulsets")[f"{name}-proxysql"]["spec"]["template"]["spec"][
+            "volumes"
+        ]
+        secret = next(v["secret"]["secretName"] for v in volumes if v["name"] == "config")
+        return cast(Any, libconf).loads(self.secret(secret)["proxysql.cnf"])
+
+    def passwords(self) -> set[str]:
+        """Every text of every Secret of the namespace that looks like a password."""
+        return {
+            text
+            for name in self.list("secrets")
+            for text in self.secret(name).values()
+            if 20 <= len(text) <= 64 and "\n" not in text
+        }
+
+
+def changes(result: UpResult) -> dict[str, int]:
+    """What an update did, without what stayed the same."""
+    done = cast(Mapping[str, int], result.summary.resource_changes or {})
+    return {str(kind): count for kind, count in done.items() if kind not in ("same", "read")}
+
+
+def passwords_in_state(stack: Stack) -> dict[str, str]:
+    """Generated passwords by logical name, opened with the passphrase."""
+    exported = stack.workspace.pulumi_command.run(
+        ["stack", "export", "--show-secrets", "--stack", stack.name],
+        cwd=stack.workspace.work_dir,
+        additional_env=dict(stack.workspace.env_vars),
+    )
+    return {
+        resource["urn"].rpartition("::")[2]: resource["outputs"]["result"]
+        for resource in json.loads(exported.stdout)["deployment"]["resources"]
+        if resource["type"].startswith("random:")
+    }
+
+
+def raw_state(stack: Stack) -> str:
+    """The state as it is stored, secrets encrypted."""
+    return json.dumps(stack.export_stack().deployment)
+
+
+@pytest.fixture(scope="module")
+def cluster(control_plane: ControlPlane) -> Cluster:
+    control_plane.ensure_namespace("tier4")
+    return Cluster(control_plane, "tier4")
+
+
+def config(size: str, name: str, **overrides: Any) -> dict[str, Any]:
+    return {
+        "mysql-ha:size": size,
+        "mysql-ha:name": name,
+        "mysql-ha:namespace": "tier4",
+        **{f"mysql-ha:{key}": value for key, value in overrides.items()},
+    }
+
+
+def refused(engine: Engine, name: str, edited: Mapping[str, Any]) -> str:
+    """The one error of a preview that must fail."""
+    output: list[str] = []
+    with pytest.raises(CommandError):
+        engine.open(name, edited).preview(on_output=output.append)
+    text = "".join(output)
+    assert "Traceback" not in text, text
+    return text
+
+
+class TestSmall:
+    """The size `small`: replication with three servers behind three proxies."""
+
+    NAME = "orders"
+
+    @pytest.fixture(scope="class")
+    def stack(self, engine: Engine, cluster: Cluster) -> Iterator[Stack]:
+        stack = engine.open("tier4-small", config("small", self.NAME))
+        yield stack
+        engine.destroy("tier4-small", on_output=print, color="never")
+
+    def test_preview_is_a_dry_run_and_makes_nothing(self, stack: Stack, cluster: Cluster) -> None:
+        result = stack.preview()
+        assert cast(Mapping[str, int], result.change_summary)["create"] > 20
+        assert self.NAME not in cluster.list("mariadbs")
+
+    def test_up_makes_the_objects(self, stack: Stack, cluster: Cluster) -> None:
+        stack.up()
+        assert self.NAME in cluster.list("mariadbs")
+        assert f"{self.NAME}-proxysql-monitor" in cluster.list("users.k8s.mariadb.com")
+        assert f"{self.NAME}-proxysql-monitor" in cluster.list("grants.k8s.mariadb.com")
+        assert {self.NAME, f"{self.NAME}-proxysql"} <= set(cluster.list("statefulsets"))
+        assert {
+            f"{self.NAME}-internal",
+            f"{self.NAME}-primary",
+            f"{self.NAME}-secondary",
+            f"{self.NAME}-proxysql",
+            f"{self.NAME}-proxysql-cluster",
+        } <= set(cluster.list("services"))
+        assert {self.NAME, f"{self.NAME}-proxysql"} <= set(cluster.list("poddisruptionbudgets"))
+
+    def test_three_pods_of_each_tier_passed_pod_security(self, cluster: Cluster) -> None:
+        running = [
+            name
+            for name, pod in cluster.list("pods").items()
+            if pod["status"].get("phase") == "Running"
+        ]
+        for tier in (self.NAME, f"{self.NAME}-proxysql"):
+            assert {f"{tier}-{ordinal}" for ordinal in range(3)} <= set(running)
+
+    def test_the_operator_reports_ready(self, cluster: Cluster) -> None:
+        conditions = cluster.list("mariadbs")[self.NAME]["status"]["conditions"]
+        assert {c["type"]: c["status"] for c in conditions if c["type"] == "Ready"} == {
+            "Ready": "True"
+        }
+
+    def test_hosts_in_the_file_are_pods_of_the_operator(self, cluster: Cluster) -> None:
+        pods, services = cluster.list("pods"), cluster.list("services")
+        for server in cluster.proxysql_cnf(self.NAME)["mysql_servers"]:
+            pod, service, namespace, *rest = server["address"].split(".")
+            assert rest == ["svc", "cluster", "local"]
+            assert pods[pod]["metadata"]["namespace"] == namespace
+            # What gives a Pod its DNS name: its own host name below the governing Service.
+            assert pods[pod]["spec"]["hostname"] == pod
+            assert pods[pod]["spec"]["subdomain"] == service
+            assert services[service]["spec"]["clusterIP"] == "None"
+            assert services[service]["spec"]["publishNotReadyAddresses"] is True
+            labels = pods[pod]["metadata"]["labels"]
+            assert services[service]["spec"]["selector"].items() <= labels.items()
+
+    def test_peers_in_the_file_are_the_proxy_pods(self, cluster: Cluster) -> None:
+        pods = cluster.list("pods")
+        peers = cluster.proxysql_cnf(self.NAME)["proxysql_servers"]
+        assert len(peers) == 3
+        for peer in peers:
+            pod, service, *_ = peer["hostname"].split(".")
+            assert pods[pod]["spec"]["subdomain"] == service
+
+    def test_the_root_secret_is_the_one_the_operator_uses(self, cluster: Cluster) -> None:
+        spec = cluster.list("mariadbs")[self.NAME]["spec"]
+        assert spec["rootPasswordSecretKeyRef"]["name"] == f"{self.NAME}-root"
+        assert len(cluster.secret(f"{self.NAME}-root")["password"]) == 32
+
+    def test_up_again_changes_nothing(self, stack: Stack) -> None:
+        assert changes(stack.up()) == {}
+
+    def test_refresh_finds_no_drift(self, stack: Stack) -> None:
+        result = stack.refresh()
+        done = cast(Mapping[str, int], result.summary.resource_changes or {})
+        assert set(done) <= {"same", "update"}, done
+        assert changes(stack.up()) == {}
+
+    def test_state_holds_no_password_in_clear(self, stack: Stack, cluster: Cluster) -> None:
+        passwords = cluster.passwords()
+        assert len(passwords) >= 6
+        stored = raw_state(stack)
+        for password in passwords:
+            assert password not in stored
+            assert base64.b64encode(password.encode()).decode() not in stored
+        cnf = cluster.proxysql_cnf(self.NAME)
+        assert cnf["mysql_variables"]["monitor_password"] in passwords
+
+    def test_no_password_outside_secrets_in_the_cluster(self, cluster: Cluster) -> None:
+        others = "configmaps,statefulsets,pods,services,mariadbs,users,grants,events"
+        text = cluster.control_plane.kubectl("get", others, "-n", "tier4", "-o", "json")
+        for password in cluster.passwords():
+            assert password not in text
+
+    def test_a_config_edit_rolls_every_proxy_and_nothing_else(
+        self, engine: Engine, stack: Stack, cluster: Cluster
+    ) -> None:
+        before = {name: pod["metadata"]["uid"] for name, pod in cluster.list("pods").items()}
+        secrets = set(cluster.list("secrets"))
+        edited = config("small", self.NAME, proxy={"mysql_variables": {"long_query_time": 500}})
+        engine.open("tier4-small", edited)
+        done = changes(stack.up())
+        assert done.pop("update") == 1
+        assert set(done) <= {"replace", "create-replacement", "delete-replaced", "discard"}
+        after = {name: pod["metadata"]["uid"] for name, pod in cluster.list("pods").items()}
+        for ordinal in range(3):
+            proxy, server = f"{self.NAME}-proxysql-{ordinal}", f"{self.NAME}-{ordinal}"
+            assert before[proxy] != after[proxy]
+            assert before[server] == after[server]
+        assert cluster.proxysql_cnf(self.NAME)["mysql_variables"]["long_query_time"] == 500
+        # The old file is gone, the new one is there.
+        assert len(set(cluster.list("secrets")) - secrets) == 1
+        assert len(secrets - set(cluster.list("secrets"))) == 1
+
+    def test_rotation_changes_one_password_and_rolls(
+        self, engine: Engine, stack: Stack, cluster: Cluster
+    ) -> None:
+        before = passwords_in_state(stack)
+        edited = config(
+            "small",
+            self.NAME,
+            proxy={"mysql_variables": {"long_query_time": 500}},
+            credentials={"monitor": {"rotation": 1}},
+        )
+        engine.open("tier4-small", edited)
+        stack.up()
+        after = passwords_in_state(stack)
+        assert {name for name in before if before[name] != after[name]} == {f"{self.NAME}-monitor"}
+        current = after[f"{self.NAME}-monitor"]
+        assert cluster.secret(f"{self.NAME}-monitor")["password"] == current
+        assert cluster.proxysql_cnf(self.NAME)["mysql_variables"]["monitor_password"] == current
+
+    def test_scale_in_leaves_no_stale_peer(
+        self, engine: Engine, stack: Stack, cluster: Cluster
+    ) -> None:
+        edited = config(
+            "small", self.NAME, proxy={"replicas": 2}, credentials={"monitor": {"rotation": 1}}
+        )
+        engine.open("tier4-small", edited)
+        stack.up()
+        peers = cluster.proxysql_cnf(self.NAME)["proxysql_servers"]
+        assert [p["comment"] for p in peers] == [f"{self.NAME}-proxysql-{n}" for n in range(2)]
+        assert f"{self.NAME}-proxysql-2" not in cluster.list("pods")
+
+    @pytest.mark.parametrize(
+        ("overrides", "path"),
+        [
+            ({"database": {"storage": {"size": "5Gi"}}}, "database.storage.size"),
+            ({"database": {"storage": {"storage_class": "x"}}}, "database.storage.storage_class"),
+            ({"database": {"topology": "galera"}}, "database.topology"),
+            ({"namespace": "elsewhere"}, "namespace"),
+            ({"name": "renamed"}, "name"),
+            (
+                {"credentials": {"root": {"existing_secret": {"name": "a", "key": "b"}}}},
+                "credentials.root",
+            ),
+            ({"database": {"replicas": 0}}, "database.replicas"),
+            ({"proxy": {"replicsa": 2}}, "proxy.replicsa"),
+        ],
+    )
+    def test_a_dangerous_or_malformed_edit_is_refused_at_preview(
+        self, engine: Engine, stack: Stack, cluster: Cluster, overrides: dict[str, Any], path: str
+    ) -> None:
+        uid = cluster.list("mariadbs")[self.NAME]["metadata"]["uid"]
+        base = {"credentials": {"monitor": {"rotation": 1}}, "proxy": {"replicas": 2}}
+        text = refused(
+            engine,
+            "tier4-small",
+            config("small", self.NAME)
+            | config("small", overrides.pop("name", self.NAME), **{**base, **overrides}),
+        )
+        assert f"mysql-ha:{path}: " in text
+        assert "Fix: " in text
+        assert cluster.list("mariadbs")[self.NAME]["metadata"]["uid"] == uid
+
+    def test_a_consumer_reads_the_outputs(self, engine: Engine, stack: Stack) -> None:
+        def consumer() -> None:
+            database = pulumi.StackReference("organization/mysql-ha/tier4-small")
+            pulumi.export(
+                "url",
+                pulumi.Output.format(
+                    "mysql://{0}:{1}", database.get_output("host"), database.get_output("port")
+                ),
+            )
+
+        outputs = engine.open("tier4-consumer", {}, consumer).up().outputs
+        assert outputs["url"].value == f"mysql://{self.NAME}-proxysql.tier4.svc.cluster.local:6033"
+        engine.destroy("tier4-consumer", on_output=print, color="never")
+
+    def test_destroy_is_refused_while_protected(self, stack: Stack, cluster: Cluster) -> None:
+        with pytest.raises(CommandError, match="protect"):
+            stack.destroy()
+        assert self.NAME in cluster.list("mariadbs")
+
+    def test_destroy_when_meant_keeps_the_volumes(self, engine: Engine, cluster: Cluster) -> None:
+        engine.destroy("tier4-small", on_output=print, color="never")
+        for kind in ("mariadbs", "statefulsets", "users.k8s.mariadb.com", "poddisruptionbudgets"):
+            assert not [name for name in cluster.list(kind) if name.startswith(self.NAME)], kind
+        assert len([n for n in cluster.list("pvc") if n.startswith(f"storage-{self.NAME}")]) == 3
