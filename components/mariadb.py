@@ -139,10 +139,11 @@ def monitor_privileges(
 def monitor_max_user_connections(proxies: int) -> int:
     """Connections the monitor account may hold to one server.
 
-    Each proxy keeps up to 4 (connect, ping, read_only or galera, lag); one proxy more is allowed
-    for, as a Pod that stops still holds its own. The operator's default of 10 starves 3 proxies.
+    Each proxy keeps up to 5: connect, ping, read_only or galera, and the lag check once per
+    hostgroup that the server is in (lib/MySQL_Monitor.cpp). One proxy more is allowed for, as a
+    Pod that stops still holds its own. The operator's default of 10 starves 3 proxies.
     """
-    return 4 * (proxies + 1)
+    return 5 * (proxies + 1)
 
 
 def topology(config: StackConfig) -> Topology:

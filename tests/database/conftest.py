@@ -1,0 +1,229 @@
+"""Real MariaDB servers for the tests of this directory, one set of each topology a session.
+
+They listen on loopback only, run as an unprivileged account, and live in a temporary directory of
+their own: pytest's is closed to other accounts, so servers started by root could not reach it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.mariadb import monitor_max_user_connections, monitor_privileges
+
+from . import operator_sql
+from .monitor_queries import Setup
+from .servers import (
+    HOST,
+    Account,
+    Cluster,
+    Installation,
+    Server,
+    Session,
+    Settings,
+    free_ports,
+    stopping,
+)
+
+PROXIES = 3
+REPLICATION_USER = Account("repl", "replication-password")
+
+
+@pytest.fixture(scope="session")
+def installation() -> Installation:
+    """MariaDB on this machine, or a skip that says what is missing."""
+    found = Installation.find()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def workspace(installation: Installation) -> Iterator[Path]:
+    """A directory that belongs to the account of the servers."""
+    with tempfile.TemporaryDirectory(prefix="mysql-ha-database-") as name:
+        installation.own(Path(name))
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def standalone(installation: Installation, workspace: Path) -> Iterator[Cluster]:
+    """One server."""
+    (port,) = free_ports(1)
+    server = Server(installation, workspace / "standalone", port, {})
+    with stopping([server]):
+        server.start()
+        server.wait()
+        yield Cluster("standalone", (server,))
+
+
+@pytest.fixture(scope="session")
+def replication(installation: Installation, workspace: Path) -> Iterator[Cluster]:
+    """A primary and two semi-sync replicas, made as mariadb-operator makes them."""
+    servers = tuple(
+        Server(installation, workspace / f"replication-{index}", port, _replication(index))
+        for index, port in enumerate(free_ports(3))
+    )
+    with stopping(servers):
+        for server in servers:
+            server.start()
+        for server in servers:
+            server.wait()
+        primary, *replicas = servers
+        _configure_primary(primary)
+        for replica in replicas:
+            _configure_replica(replica, primary)
+        cluster = Cluster("replication", servers)
+        cluster.settle()
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def galera(installation: Installation, workspace: Path) -> Iterator[Cluster]:
+    """Three nodes that certify each other's writes; joiners get the data through rsync."""
+    provider = installation.galera_provider()
+    if provider is None:
+        pytest.skip("no Galera provider on this machine (Debian: galera-4)")
+    ports = free_ports(12)
+    servers = tuple(
+        Server(installation, workspace / f"galera-{index}", ports[9 + index], settings)
+        for index, settings in enumerate(_galera(provider, ports[:3], ports[3:6], ports[6:9]))
+    )
+    with stopping(servers):
+        first, *others = servers
+        first.start("--wsrep-new-cluster")
+        first.wait(_synced)
+        for server in others:
+            server.start()
+            server.wait(_synced)
+        yield Cluster("galera", servers)
+
+
+SETUPS = {
+    "standalone": Setup("standalone"),
+    "replication": Setup("replication"),
+    "replication-lag": Setup("replication", replication_lag=True),
+    "galera": Setup("galera"),
+}
+
+
+@pytest.fixture(scope="session", params=list(SETUPS))
+def setup(request: pytest.FixtureRequest) -> Setup:
+    """Each setup of the monitor in turn; a test picks some by their names, indirectly."""
+    return SETUPS[request.param]
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest, setup: Setup) -> Cluster:
+    """The servers of the setup."""
+    return request.getfixturevalue(setup.topology)
+
+
+@pytest.fixture(scope="session")
+def privileges(cluster: Cluster, setup: Setup) -> tuple[str, ...]:
+    """What the program asks for, of servers of this version."""
+    version = str(cluster.primary.query("SELECT VERSION()").value).split("-")[0]
+    return monitor_privileges(
+        setup.topology,
+        version=tuple(map(int, version.split("."))),
+        replication_lag=setup.replication_lag,
+    )
+
+
+@pytest.fixture(scope="session")
+def monitor(cluster: Cluster, setup: Setup, privileges: tuple[str, ...]) -> Account:
+    """The monitor user of this setup, made with what the program asks the operator for."""
+    lag = "-lag" if setup.replication_lag else ""
+    account = Account(
+        f"proxysql-monitor{lag}", "monitor-password", monitor_max_user_connections(PROXIES)
+    )
+    cluster.execute(
+        *operator_sql.create_user(account),
+        operator_sql.grant(privileges, account),
+        # The operator repeats both at each reconciliation.
+        operator_sql.alter_user(account),
+        operator_sql.grant(privileges, account),
+        "CREATE DATABASE IF NOT EXISTS shop",
+        "CREATE TABLE IF NOT EXISTS shop.orders (id INT PRIMARY KEY)",
+        "REPLACE INTO shop.orders VALUES (1)",
+    )
+    return account
+
+
+def _replication(index: int) -> Settings:
+    """mariadb-operator v25.10.4, pkg/controller/replication/config.go, NewReplicationConfig.
+
+    It sets no read_only. The timeout is shorter than the server's 10 s because the first write of
+    a primary that has no replica yet waits for it.
+    """
+    return {
+        "log_bin": None,
+        "log_basename": "mariadb",
+        "gtid_strict_mode": None,
+        "rpl_semi_sync_master_enabled": "ON",
+        "rpl_semi_sync_slave_enabled": "ON",
+        "rpl_semi_sync_master_timeout": 500,
+        "server_id": 10 + index,
+    }
+
+
+def _configure_primary(server: Server) -> None:
+    """The same file, ConfigurePrimary and reconcilePrimarySql."""
+    with server.session() as session:
+        session.query("SET @@global.read_only=0;")
+        for sql in operator_sql.create_user(REPLICATION_USER):
+            session.query(sql)
+        session.query(operator_sql.grant(["REPLICATION REPLICA"], REPLICATION_USER))
+
+
+def _configure_replica(server: Server, primary: Server) -> None:
+    """The same file, ConfigureReplica and changeMaster."""
+    with server.session() as session:
+        session.query("RESET MASTER;")
+        session.query("STOP ALL SLAVES;")
+        session.query("SET @@global.read_only=1;")
+        session.query(
+            f"CHANGE MASTER TO MASTER_HOST='{HOST}', MASTER_PORT={primary.port}, "
+            f"MASTER_USER='{REPLICATION_USER.user}', "
+            f"MASTER_PASSWORD='{REPLICATION_USER.password}', MASTER_USE_GTID=current_pos;"
+        )
+        session.query("START SLAVE;")
+
+
+def _galera(
+    provider: str, group: list[int], incremental: list[int], transfer: list[int]
+) -> list[Settings]:
+    """mariadb-operator v25.10.4, pkg/galera/config/config.go, Marshal, with loopback ports.
+
+    Its default for state transfer is mariabackup, which Debian has in a package of its own.
+    """
+    members = ",".join(f"{HOST}:{port}" for port in group)
+    return [
+        {
+            "default_storage_engine": "InnoDB",
+            "binlog_format": "row",
+            "innodb_autoinc_lock_mode": 2,
+            "wsrep_on": "ON",
+            "wsrep_cluster_address": f"gcomm://{members}",
+            "wsrep_cluster_name": "mariadb-operator",
+            "wsrep_slave_threads": 1,
+            "wsrep_node_address": HOST,
+            "wsrep_node_name": f"galera-{index}",
+            "wsrep_provider": provider,
+            "wsrep_provider_options": (
+                f'"gmcast.listen_addr=tcp://{HOST}:{group[index]}; '
+                f'ist.recv_addr={HOST}:{incremental[index]}; gcache.size=8M; socket.ssl=false"'
+            ),
+            "wsrep_sst_method": "rsync",
+            "wsrep_sst_receive_address": f"{HOST}:{transfer[index]}",
+        }
+        for index in range(len(group))
+    ]
+
+
+def _synced(session: Session) -> bool:
+    state = session.query("SHOW STATUS LIKE 'wsrep_local_state_comment'")
+    return state.row["Value"] == "Synced"
