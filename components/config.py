@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from components.errors import PROJECT, ConfigError, fault, refuse
 from components.rules import cross_checks
-from components.schema import MARIADB_IMAGE, PROXYSQL_IMAGE, StackConfig
+from components.schema import DATA_PLANE_IMAGE, MARIADB_IMAGE, PROXYSQL_IMAGE, StackConfig
 from components.sizes import SIZES
 
 
@@ -53,7 +53,11 @@ DEFAULTS: dict[str, Any] = {
     "engine": "mariadb",
     "name": "mysql",
     "namespace": "default",
-    "images": {"database": MARIADB_IMAGE, "proxy": PROXYSQL_IMAGE},
+    "images": {
+        "database": MARIADB_IMAGE,
+        "proxy": PROXYSQL_IMAGE,
+        "data_plane": DATA_PLANE_IMAGE,
+    },
 }
 
 

@@ -25,16 +25,23 @@ def of(stack: Stack) -> dict[str, Any]:
 
 def _facts(loaded: Loaded) -> dict[str, Any]:
     config = loaded.config
-    proxy = config.proxy.storage if config.proxy.enabled else None
-    return {
+    # Without empty members: an output that is read back has lost them.
+    facts: dict[str, Any] = {
         "engine": config.engine,
         "namespace": config.namespace,
         "topology": config.database.topology,
-        "storage": config.database.storage.model_dump(),
+        "storage": config.database.storage.model_dump(exclude_none=True),
         "root": _source(config.credentials.root),
         "replication": _source(config.credentials.replication),
-        "proxy_storage": proxy.model_dump() if proxy and proxy.persistent else None,
     }
+    if config.proxy.enabled:
+        storage = config.proxy.storage
+        facts["proxy_volumes"] = (
+            f"{storage.size} of class {storage.storage_class or 'default'}"
+            if storage.persistent
+            else "none"
+        )
+    return facts
 
 
 def _source(credential: Credential) -> str:
@@ -108,17 +115,19 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
                 "undo the edit; docs/migration.md says how to hand over a password",
             )
     _check_volume("database.storage", before["storage"], now["storage"], migrate)
-    if before["proxy_storage"] and now["proxy_storage"] != before["proxy_storage"]:
+    volumes = before.get("proxy_volumes")
+    if volumes and now.get("proxy_volumes", volumes) != volumes:
         refuse(
             "proxy.storage",
-            "the volume claims of a StatefulSet cannot change",
-            "undo the edit, or first remove the proxies with proxy.enabled: false; their volumes "
-            "hold nothing but statistics",
+            f"the proxies of database '{name}' have persistent volumes: {volumes}; a StatefulSet's "
+            "volume claims cannot change",
+            "undo the edit; or remove the proxies first (proxy.enabled: false), which drops their "
+            "connections but no data",
         )
 
 
 def _check_volume(path: str, before: Mapping[str, Any], now: Mapping[str, Any], fix: str) -> None:
-    if before["storage_class"] != now["storage_class"]:
+    if before.get("storage_class") != now.get("storage_class"):
         refuse(f"{path}.storage_class", "the class of a volume cannot change", fix)
     if quantity.parse(now["size"]) < quantity.parse(before["size"]):
         refuse(f"{path}.size", f"is below the {before['size']} that exist; volumes only grow", fix)

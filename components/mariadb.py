@@ -19,6 +19,13 @@ from components.topology import Topology
 API_VERSION = "k8s.mariadb.com/v1alpha1"
 PORT = 3306
 
+RESTRICTED: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+"""What Pod Security `restricted` asks of every container; seccomp is set for the whole Pod."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MariaDbArgs:
@@ -217,11 +224,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             "fsGroup": user.fs_group,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "runAsNonRoot": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": RESTRICTED,
         "podMetadata": {
             "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
             "annotations": dict(database.pod_annotations),
@@ -240,6 +243,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         replication = credentials["replication"]
         result["replication"] = {
             "enabled": True,
+            **_data_plane(config),
             "semiSyncEnabled": database.semi_sync,
             "replica": {
                 "replPasswordSecretKeyRef": {
@@ -250,5 +254,21 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             },
         }
     if database.topology == "galera":
-        result["galera"] = {"enabled": True}
+        result["galera"] = {"enabled": True, **_data_plane(config)}
     return result
+
+
+def _data_plane(config: StackConfig) -> dict[str, Any]:
+    """The operator's init and agent containers, which do not inherit the servers' context.
+
+    The image is named because the operator only fills in a container that is not set at all.
+    """
+    container = {
+        "image": config.images.data_plane.reference,
+        "imagePullPolicy": config.images.data_plane.pull_policy,
+        "securityContext": RESTRICTED,
+    }
+    # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
+    # in a namespace, which the garbage collector refuses, so that the object could not be deleted
+    # in the foreground, as Pulumi does (kubernetes.io/docs, "Garbage Collection").
+    return {"initContainer": container, "agent": {**container, "basicAuth": {"enabled": True}}}

@@ -378,11 +378,24 @@ PROXYSQL_IMAGE = {"repository": "proxysql/proxysql", "tag": "3.0.11-debian"}
 """The newest 3.0.x known when this was written; 3.0.9 and 2.7.4 fix CVE-2026-48773."""
 
 
+DATA_PLANE_IMAGE = {
+    "registry": "docker-registry3.mariadb.com",
+    "repository": "mariadb-operator/mariadb-operator",
+    "tag": "25.10.4",
+}
+"""The operator's own image runs beside each server of a cluster (same values.yaml)."""
+
+
 class Images(Model):
-    """The images of both tiers; `pull_secrets` are names of Secrets in the namespace."""
+    """The images of both tiers; `pull_secrets` are names of Secrets in the namespace.
+
+    `data_plane`: the operator's init and agent containers in replication and Galera Pods; of the
+    version of the operator that is installed.
+    """
 
     database: Image
     proxy: Image
+    data_plane: Image
     pull_secrets: tuple[ObjectName, ...] = ()
 
 

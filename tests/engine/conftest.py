@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from pulumi.automation import PulumiCommand
 
-from local import REPOSITORY, go
+from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from local.toolchain import Toolchain
 
 HOME = REPOSITORY / ".local" / "test"
-"""Apart from what `make up` runs, and always the same: the next run ends what a killed one left."""
+"""A folder for each run, named after its process: runs disturb neither each other nor `make up`."""
 
 
 @pytest.fixture(scope="session")
@@ -26,14 +28,22 @@ def tools() -> Toolchain:
 
 @pytest.fixture(scope="session")
 def control_plane(tools: Toolchain) -> Generator[ControlPlane]:
-    with go.locked(HOME / "lock"):
-        plane = ControlPlane(HOME / "cluster", tools)
+    _end_leftovers(tools)
+    plane = ControlPlane(HOME / str(os.getpid()), tools)
+    # `timeout` and CI end a run with SIGTERM, at which Python would skip the finally below.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        plane.start()
+        yield plane
+    finally:
         plane.stop()
-        try:
-            plane.start()
-            yield plane
-        finally:
-            plane.stop()
+
+
+def _end_leftovers(tools: Toolchain) -> None:
+    """End the control planes of test runs that were killed."""
+    for directory in HOME.glob("[0-9]*"):
+        if not Path("/proc", directory.name).exists():
+            ControlPlane(directory, tools).stop()
 
 
 @pytest.fixture(scope="session")

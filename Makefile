@@ -1,0 +1,44 @@
+PYTHON ?= python3
+PY := venv/bin/python
+STACK ?=
+
+.PHONY: help up preview down status test test-fast lint bench
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+up: venv/.stamp ## Deploy a stack (STACK=dev): to this machine, or to the cluster it names
+	@$(PY) -m local up $(if $(STACK),--stack $(STACK))
+
+preview: venv/.stamp ## Show what `make up` would change
+	@$(PY) -m local preview $(if $(STACK),--stack $(STACK))
+
+down: venv/.stamp ## Destroy all local stacks (or STACK=...), stop everything, remove the state
+	@$(PY) -m local down $(if $(STACK),--stack $(STACK))
+
+status: venv/.stamp ## Local processes, stacks and objects
+	@$(PY) -m local status
+
+test: lint ## Lint and every test
+	$(PY) -m pytest
+
+test-fast: venv/.stamp ## The tests that need no engine and no server
+	$(PY) -m pytest -m "not engine and not database and not dataplane"
+
+lint: venv/.stamp ## ruff and pyright
+	venv/bin/ruff check .
+	venv/bin/ruff format --check .
+	venv/bin/pyright
+
+bench: venv/.stamp ## Ratios for the README
+	$(PY) -m bench
+
+venv/.stamp: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+	  || { echo "This Python cannot make a venv: install python3-venv (Debian, Ubuntu)"; exit 1; }
+	@echo "venv: installing requirements-dev.txt…"
+	@$(PYTHON) -m venv venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,176 @@
+"""The real Pulumi engine on a private backend, running the repository's own program."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi.automation import (
+    LocalWorkspaceOptions,
+    PulumiCommand,
+    Stack,
+    create_or_select_stack,
+)
+
+from local import REPOSITORY, LocalError
+
+PROJECT = "mysql-ha"
+# Keys by which a stack names its cluster; without one, it never leaves this machine.
+CLUSTER_KEYS = ("kubernetes:context", "kubernetes:kubeconfig")
+
+
+def stack_file(wanted: str) -> tuple[str, Path]:
+    """A stack's name and file, from its name or from a path such as examples/Pulumi.x.yaml."""
+    path = REPOSITORY / (wanted if wanted.endswith(".yaml") else f"Pulumi.{wanted}.yaml")
+    match = re.fullmatch(r"Pulumi\.([\w-]+)\.yaml", path.name)
+    if not match:
+        raise LocalError(f"{wanted}: a stack file is called Pulumi.<stack>.yaml.")
+    if not path.is_file():
+        known = ", ".join(sorted(f.name.split(".")[1] for f in REPOSITORY.glob("Pulumi.*.yaml")))
+        raise LocalError(f"There is no stack file {path}. Stacks here: {known}.")
+    return match[1], path
+
+
+def stack_config(file: Path) -> dict[str, Any]:
+    """The `config` section of a stack file."""
+    content: Mapping[str, Any] = yaml.safe_load(file.read_text()) or {}
+    return dict(content.get("config") or {})
+
+
+def names_cluster(config: Mapping[str, Any]) -> bool:
+    return any(config.get(key) for key in CLUSTER_KEYS)
+
+
+def namespaces(config: Mapping[str, Any]) -> set[str]:
+    """The namespaces that a stack expects to find; none when it creates its own."""
+    if config.get(f"{PROJECT}:create_namespace"):
+        return set()
+    project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
+    key = f"{PROJECT}:namespace"
+    found = {config.get(key) or project["config"][key]["default"]}
+    databases: Mapping[str, Any] = config.get(f"{PROJECT}:databases") or {}
+    found |= {d["namespace"] for d in databases.values() if d and d.get("namespace")}
+    return found
+
+
+def run_program() -> None:
+    """What `pulumi up` would run; its modules keep no state, so a process may run it again."""
+    if str(REPOSITORY) not in sys.path:
+        sys.path.insert(0, str(REPOSITORY))
+    runpy.run_path(str(REPOSITORY / "__main__.py"))
+
+
+def write_stack_file(work: Path, name: str, config: Mapping[str, Any]) -> None:
+    """Write the engine's own copy of a stack file, keeping the salt that encrypts its state."""
+    file = work / f"Pulumi.{name}.yaml"
+    content: dict[str, Any] = {}
+    if file.exists():
+        old: Mapping[str, Any] = yaml.safe_load(file.read_text()) or {}
+        content = {key: value for key, value in old.items() if key == "encryptionsalt"}
+    # No SQL server runs here, so no user or grant would ever become ready.
+    content["config"] = {**config, f"{PROJECT}:await_sql": False}
+    partial = file.with_suffix(".partial")
+    partial.write_text(yaml.safe_dump(content, sort_keys=False))
+    partial.replace(file)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Stacks on a private backend in `directory`; one run at a time may use it."""
+
+    directory: Path
+    command: PulumiCommand
+    kubeconfig: Path
+    plugin_path: Path | None
+    """Folder of stand-in plugins; None where the official ones are installed."""
+    pulumi_home: Path
+
+    def open(
+        self,
+        name: str,
+        config: Mapping[str, Any] | None = None,
+        program: Callable[[], Any] = run_program,
+    ) -> Stack:
+        """Create or select a stack that deploys to the local cluster.
+
+        `config` is the `config` section of its stack file; by default that of the repository's
+        Pulumi.<name>.yaml. The repository's own files are copied and never written.
+        """
+        if config is None:
+            config = stack_config(stack_file(name)[1])
+        if names_cluster(config):
+            raise LocalError(f"Stack {name} names a cluster: {' or '.join(CLUSTER_KEYS)}.")
+        options = self._options()
+        write_stack_file(self._work, name, config)
+        return create_or_select_stack(name, PROJECT, program, opts=options)
+
+    def destroy(self, name: str, on_output: Callable[[str], Any], color: str) -> None:
+        """Destroy a stack and forget it, protected resources too."""
+        stack = create_or_select_stack(name, PROJECT, run_program, opts=self._options())
+        self.command.run(
+            ["state", "unprotect", "--all", "--yes", "--stack", name],
+            cwd=str(self._work),
+            additional_env=self._environment(),
+        )
+        stack.destroy(on_output=on_output, color=color, remove=True)
+        on_output(f"stack {name}: removed")
+
+    @property
+    def _work(self) -> Path:
+        return self.directory / "work"
+
+    def _options(self) -> LocalWorkspaceOptions:
+        self._work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.directory / "state").mkdir(exist_ok=True, mode=0o700)
+        # Nobody else runs here, so a lock is that of a run that was killed.
+        shutil.rmtree(self.directory / "state" / ".pulumi" / "locks", ignore_errors=True)
+        shutil.copyfile(REPOSITORY / "Pulumi.yaml", self._work / "Pulumi.yaml")
+        return LocalWorkspaceOptions(
+            work_dir=str(self._work), pulumi_command=self.command, env_vars=self._environment()
+        )
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing ambient decides about backend, secrets or cluster."""
+        path = os.environ.get("PATH", os.defpath)
+        if self.plugin_path:
+            path = os.pathsep.join((str(self.plugin_path), path))
+        return {
+            "KUBECONFIG": str(self.kubeconfig),
+            "MYSQL_HA_PYTHON": sys.executable,  # runs the stand-in plugins
+            "PATH": path,
+            "PULUMI_BACKEND_URL": (self.directory / "state").resolve().as_uri(),
+            # Not the variable that names a file: an ambient PULUMI_CONFIG_PASSPHRASE would win.
+            "PULUMI_CONFIG_PASSPHRASE": passphrase(self.directory),
+            "PULUMI_HOME": str(self.pulumi_home),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+
+def stacks_in(directory: Path) -> list[str]:
+    """The stacks that an engine in `directory` has made."""
+    stacks = directory / "state" / ".pulumi" / "stacks" / PROJECT
+    return sorted(file.stem for file in stacks.glob("*.json"))
+
+
+def passphrase(directory: Path) -> str:
+    """Generated once; the state in `directory` cannot be read without it."""
+    file = directory / "passphrase"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
+
+
+def open_cluster_stack(name: str, command: PulumiCommand) -> Stack:
+    """The stack as plain `pulumi -s <name>` sees it: the user's backend, secrets and cluster."""
+    options = LocalWorkspaceOptions(work_dir=str(REPOSITORY), pulumi_command=command)
+    return create_or_select_stack(name, PROJECT, run_program, opts=options)

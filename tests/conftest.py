@@ -1,0 +1,23 @@
+"""What all tests share: the golden-file switch and readable program errors."""
+
+import logging
+import os
+
+import pytest
+from hypothesis import settings
+
+# An Output that is formatted into a text raises instead of leaving a repr in it.
+os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
+# As the language host does: a refused config leaves futures that nobody awaits.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+# The fast tests run in seconds and never fail for a slow machine.
+settings.register_profile("fast", max_examples=25, deadline=None)
+settings.load_profile("fast")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-goldens",
+        action="store_true",
+        help="rewrite tests/program/golden/ from what the program registers now",
+    )

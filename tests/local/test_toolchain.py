@@ -1,0 +1,40 @@
+"""Downloads that cannot work are tried once, in bounded time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import LocalError, toolchain
+from local.toolchain import Toolchain
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Toolchain:
+    return Toolchain(tmp_path, say=lambda _: None)
+
+
+def attempt(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_a_failed_download_is_remembered(tools: Toolchain, tmp_path: Path) -> None:
+    assert not tools.download("thing", attempt("exit('no network')"))
+    assert "no network" in (tmp_path / "thing.failed").read_text()
+    assert not tools.download("thing", attempt("pass"))
+    (tmp_path / "thing.failed").unlink()
+    assert tools.download("thing", attempt("pass"))
+
+
+def test_a_download_that_hangs_is_ended(tools: Toolchain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "DOWNLOAD_TIMEOUT", 0.2)
+    assert not tools.download("thing", attempt("import time; time.sleep(60)"))
+
+
+def test_etcd_and_kubectl_come_with_the_environment(tools: Toolchain) -> None:
+    assert tools.path("etcd").is_file()
+    assert tools.path("kubectl").is_file()
+    with pytest.raises(LocalError, match="pip install"):
+        tools.path("nothing")
