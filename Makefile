@@ -29,9 +29,11 @@ lint: venv/.stamp ## ruff and pyright
 	venv/bin/ruff check .
 	venv/bin/ruff format --check .
 	venv/bin/pyright
+	$(PY) -m docs.tables --check
 
 bench: venv/.stamp ## Ratios for the README
 	$(PY) -m bench
+	$(PY) -m docs.tables
 
 venv/.stamp: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

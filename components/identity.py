@@ -32,8 +32,11 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "topology": config.database.topology,
         "storage": config.database.storage.model_dump(exclude_none=True),
         "root": _source(config.credentials.root),
-        "replication": _source(config.credentials.replication),
     }
+    if config.database.topology == "replication":
+        facts["replication"] = _source(config.credentials.replication)
+    if config.images.pull_secrets:
+        facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
     if config.proxy.enabled:
         storage = config.proxy.storage
         facts["proxy_volumes"] = (
@@ -91,10 +94,7 @@ def check(
 
 
 def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    migrate = (
-        "undo the edit; to change it, take a PhysicalBackup and bring up a new database from it "
-        "(docs/migration.md)"
-    )
+    migrate = "undo the edit; to change it, move the data to a new database (docs/migration.md)"
     for field, path in (
         ("engine", "engine"),
         ("namespace", "namespace"),
@@ -107,20 +107,23 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
                 migrate,
             )
     for field in ("root", "replication"):
-        if before[field] != now[field]:
+        if field in before and before[field] != now[field]:
             refuse(
                 f"credentials.{field}",
                 f"the password of database '{name}' comes from: {before[field]}; another source "
                 "would lose the one the servers know",
-                "undo the edit; docs/migration.md says how to hand over a password",
+                "undo the edit (docs/migration.md says why there is no other way)",
             )
+    # The operator's webhook says no as well, but not which config key it was.
+    if before.get("pull_secrets") != now.get("pull_secrets"):
+        refuse("images.pull_secrets", f"cannot change once database '{name}' exists", migrate)
     _check_volume("database.storage", before["storage"], now["storage"], migrate)
     volumes = before.get("proxy_volumes")
     if volumes and now.get("proxy_volumes", volumes) != volumes:
         refuse(
             "proxy.storage",
-            f"the proxies of database '{name}' have persistent volumes: {volumes}; a StatefulSet's "
-            "volume claims cannot change",
+            f"the persistent volumes of the proxies of database '{name}' are: {volumes}; a "
+            "StatefulSet's volume claims cannot change",
             "undo the edit; or remove the proxies first (proxy.enabled: false), which drops their "
             "connections but no data",
         )

@@ -117,6 +117,12 @@ def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str,
                 f"'{user.username}' is an account of ProxySQL itself",
                 "choose another user",
             )
+        if user.username == "root":
+            yield (
+                f"{path}.username",
+                "root must not log in through the proxies: it ignores read_only on a replica",
+                "use an account of the application",
+            )
         if user.default_hostgroup is not None and user.default_hostgroup not in known:
             yield (
                 f"{path}.default_hostgroup",

@@ -60,6 +60,8 @@ def up(wanted: str, yes: bool) -> None:
         return
     local = Local()
     stack = local.open(name, config)
+    # Like `pulumi up`: whatever a preview refuses has then changed nothing.
+    stack.preview(on_output=print, color=_color())
     result = stack.up(on_output=print, color=_color(), show_secrets=False)
     _print_outputs(result.outputs)
     _print_directions(local.cluster)

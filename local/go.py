@@ -105,7 +105,7 @@ def run(command: list[str], directory: Path) -> str:
     if not shutil.which("go"):
         raise LocalError(
             "The local mode builds its control plane with Go, and there is no `go` on PATH.\n"
-            "Install Go 1.26 or later (https://go.dev/dl/), or name a cluster in the stack file."
+            "Install Go 1.25 or later (https://go.dev/dl/), or name a cluster in the stack file."
         )
     environment = {**os.environ, "GOWORK": "off"}
     result = subprocess.run(

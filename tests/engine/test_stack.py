@@ -14,6 +14,7 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError, Stack, UpResult
 
+from components import proxysql_cnf
 from local.control_plane import ControlPlane
 from local.engine import Engine
 
@@ -61,15 +62,11 @@ def changes(result: UpResult) -> dict[str, int]:
 
 
 def passwords_in_state(stack: Stack) -> dict[str, str]:
-    """Generated passwords by logical name, opened with the passphrase."""
-    exported = stack.workspace.pulumi_command.run(
-        ["stack", "export", "--show-secrets", "--stack", stack.name],
-        cwd=stack.workspace.work_dir,
-        additional_env=dict(stack.workspace.env_vars),
-    )
+    """Generated passwords by logical name; the engine's export opens secrets."""
+    resources = cast(Any, stack.export_stack().deployment)["resources"]
     return {
-        resource["urn"].rpartition("::")[2]: resource["outputs"]["result"]
-        for resource in json.loads(exported.stdout)["deployment"]["resources"]
+        resource["urn"].rpartition("::")[2]: json.loads(resource["outputs"]["result"]["plaintext"])
+        for resource in resources
         if resource["type"].startswith("random:")
     }
 
@@ -292,7 +289,9 @@ class TestSmall:
             pulumi.export(
                 "url",
                 pulumi.Output.format(
-                    "mysql://{0}:{1}", database.get_output("host"), database.get_output("port")
+                    "mysql://{0}:{1}",
+                    database.get_output("MYSQL_HOST"),
+                    database.get_output("MYSQL_PORT"),
                 ),
             )
 
@@ -310,3 +309,119 @@ class TestSmall:
         for kind in ("mariadbs", "statefulsets", "users.k8s.mariadb.com", "poddisruptionbudgets"):
             assert not [name for name in cluster.list(kind) if name.startswith(self.NAME)], kind
         assert len([n for n in cluster.list("pvc") if n.startswith(f"storage-{self.NAME}")]) == 3
+
+
+class TestExistingSecrets:
+    """Every credential, and a user's password, from Secrets that exist already."""
+
+    NAME = "legacy"
+    CANARY = {
+        role: f"canary_{role}_{'x' * 16}"
+        for role in (
+            "root",
+            "replication",
+            "monitor",
+            "proxy_admin",
+            "proxy_stats",
+            "proxy_cluster",
+        )
+    }
+    USER_PASSWORD = 'canary: it\'s \\a "user" password;'
+
+    @pytest.fixture(scope="class")
+    def settings(self, cluster: Cluster) -> dict[str, Any]:
+        secret = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "vault", "namespace": cluster.namespace},
+            "stringData": {**self.CANARY, "app": self.USER_PASSWORD},
+        }
+        cluster.control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+        return config(
+            "small",
+            self.NAME,
+            credentials={
+                role: {"existing_secret": {"name": "vault", "key": role}} for role in self.CANARY
+            },
+            proxy={
+                "users": [{"username": "app", "password_secret": {"name": "vault", "key": "app"}}]
+            },
+        )
+
+    @pytest.fixture(scope="class")
+    def stack(self, engine: Engine, settings: dict[str, Any]) -> Iterator[Stack]:
+        stack = engine.open("tier4-existing", settings)
+        yield stack
+        engine.destroy("tier4-existing", on_output=print, color="never")
+
+    def test_nothing_tells_a_password(self, engine: Engine, stack: Stack, cluster: Cluster) -> None:
+        output: list[str] = []
+        stack.preview(on_output=output.append, diff=True)
+        stack.up(on_output=output.append)
+        stack.refresh(on_output=output.append)
+        assert changes(stack.up(on_output=output.append)) == {}
+        text = "".join(output) + raw_state(engine, stack)
+        for password in (*self.CANARY.values(), self.USER_PASSWORD):
+            for form in (password, base64.b64encode(password.encode()).decode()):
+                assert form not in text
+                assert json.dumps(form)[1:-1] not in text
+        assert proxysql_cnf.native_password_hash(self.USER_PASSWORD) not in text
+
+    def test_the_file_holds_the_existing_passwords(self, cluster: Cluster) -> None:
+        cnf = cluster.proxysql_cnf(self.NAME)
+        assert cnf["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
+        assert cnf["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
+        assert cnf["mysql_users"][0]["password"] == proxysql_cnf.native_password_hash(
+            self.USER_PASSWORD
+        )
+
+    def test_destroy_leaves_the_existing_secret(
+        self, engine: Engine, stack: Stack, cluster: Cluster
+    ) -> None:
+        engine.destroy("tier4-existing", on_output=print, color="never")
+        assert cluster.secret("vault")["root"] == self.CANARY["root"]
+
+
+def test_a_missing_secret_is_named_and_nothing_is_made(engine: Engine, cluster: Cluster) -> None:
+    missing = {"existing_secret": {"name": "nowhere", "key": "x"}}
+    before = set(cluster.list("secrets"))
+    text = refused(
+        engine, "tier4-missing", config("small", "missing", credentials={"monitor": missing})
+    )
+    assert "nowhere" in text
+    assert set(cluster.list("secrets")) == before
+
+
+def test_a_malformed_first_config_makes_nothing(engine: Engine, cluster: Cluster) -> None:
+    text = refused(engine, "tier4-bad", config("small", "bad", database={"replicas": 1}))
+    assert "mysql-ha:database" in text
+    assert not [name for name in cluster.list("secrets") if name.startswith("bad")]
+
+
+class TestTopologies:
+    """Stacks side by side in one namespace."""
+
+    @pytest.fixture(scope="class")
+    def stacks(self, engine: Engine, cluster: Cluster) -> Iterator[dict[str, Stack]]:
+        settings = {
+            "solo": config("dev", "solo"),
+            "ring": config("small", "ring", database={"topology": "galera"}),
+        }
+        yield {name: engine.open(f"tier4-{name}", own) for name, own in settings.items()}
+        for name in settings:
+            engine.destroy(f"tier4-{name}", on_output=print, color="never")
+
+    def test_dev_has_no_proxy(self, stacks: dict[str, Stack], cluster: Cluster) -> None:
+        outputs = stacks["solo"].up(on_output=print).outputs
+        assert outputs["MYSQL_HOST"].value == "solo.tier4.svc.cluster.local"
+        assert "solo-0" in cluster.list("pods")
+        assert "solo-proxysql" not in cluster.list("statefulsets")
+        assert changes(stacks["solo"].up()) == {}
+
+    def test_galera_pods_pass_pod_security(
+        self, stacks: dict[str, Stack], cluster: Cluster
+    ) -> None:
+        stacks["ring"].up(on_output=print)
+        assert {f"ring-{n}" for n in range(3)} <= set(cluster.list("pods"))
+        servers = cluster.proxysql_cnf("ring")["mysql_servers"]
+        assert [server["weight"] for server in servers] == [1000, 999, 998]

@@ -1,0 +1,1 @@
+"""The project's documentation, and `docs.tables`, which keeps its tables true."""

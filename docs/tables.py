@@ -1,0 +1,522 @@
+"""Keeps the tables of README.md and docs/configuration.md true: they are made from the code.
+
+`python -m docs.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`;
+`--check` writes nothing and fails when a section is not what the code says.
+"""
+
+import argparse
+import ast
+import inspect
+import re
+import sys
+import textwrap
+import tomllib
+import types
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+
+import yaml
+from annotated_types import Ge, Le, MaxLen
+from pydantic import AfterValidator, BaseModel
+from pydantic.fields import FieldInfo
+
+from components import identity, mariadb, stack
+from components.config import Loaded, Stack, resolve
+from components.credentials import GENERATED_KEY, ResolvedCredential
+from components.names import credential_secret
+from components.rules import RESERVED_VARIABLES
+from components.schema import StackConfig
+from components.sizes import SIZES
+from local import go, toolchain
+
+ROOT = Path(__file__).parents[1]
+FILES = ("README.md", "docs/configuration.md")
+FIGURES = (ROOT / "bench" / "results.md", ROOT / "bench" / "cold.md")
+
+CHECKED_TEXT = {
+    "_dns_label": "DNS label",
+    "_namespace": "namespace name",
+    "_object_name": "object name",
+    "_secret_key": "Secret key",
+    "_quantity": "quantity above 0 (`500m`, `2`, `10Gi`)",
+    "_duration": "duration (`90s`, `20m`, `1h30m`)",
+    "_user_name": "1 to 80 of `A-Z a-z 0-9 _ . -`",
+    "_label_map": "mapping of annotation key to text",
+    "_label_values": "mapping of label key to label value",
+    "_interfaces": "`address:port`, several with `;`",
+    "_tag": "version tag, not `latest`, `main` or `master`",
+}
+"""What a field's validator accepts, by the name of the validator in components/fields.py."""
+
+NOTES = {
+    "size": "The preset that everything else overrides.",
+    "engine": "MariaDB, run by mariadb-operator.",
+    "name": "Name of the database and prefix of every object. At most 40 characters. Fixed.",
+    "namespace": "Namespace of every object. Fixed.",
+    "create_namespace": "Make the namespace too, with Pod Security `restricted`. It is protected "
+    "and stays when the stack goes.",
+    "await_sql": "Wait until the operator has applied the monitor's user and grant.",
+    "database.topology": "How the servers relate. Fixed.",
+    "database.replicas": "Servers. Standalone: 1; replication: 2 or more; Galera: odd, 3 or more.",
+    "database.storage.size": "Size of each server's volume. Grows; never shrinks.",
+    "database.storage.storage_class": "Unset: the cluster's default. Fixed.",
+    "database.pod_annotations": "Annotations of the database Pods.",
+    "database.pod_labels": "Labels of the database Pods.",
+    "proxy.enabled": "Whether there are proxies at all.",
+    "proxy.replicas": "Proxies.",
+    "proxy.service.type": "Type of the client Service.",
+    "proxy.service.annotations": "Annotations of the client Service and of the admin Service.",
+    "proxy.service.port": "Port of the client Service.",
+    "proxy.service.node_port": "Unset: Kubernetes chooses one where the type has any.",
+    "proxy.service.expose_admin": "Make a Service of the admin port. It is full control.",
+    "proxy.service.admin_port": "Port of the admin Service.",
+    "proxy.service.admin_node_port": "Needs `expose_admin`.",
+    "proxy.hostgroups.writer": "Where writes go, and every user by default.",
+    "proxy.hostgroups.reader": "Where servers with `read_only=1` are.",
+    "proxy.hostgroups.backup_writer": "Galera: servers that could take over.",
+    "proxy.hostgroups.offline": "Galera: servers that have left the cluster.",
+    "proxy.hostgroups.comment": "Text in ProxySQL's hostgroup table.",
+    "proxy.monitor.username": "The monitor's account in the database; made by this program.",
+    "proxy.monitor.connect_interval": "Between connects; ms.",
+    "proxy.monitor.connect_timeout": "Of a connect; ms.",
+    "proxy.monitor.ping_interval": "Between pings; ms.",
+    "proxy.monitor.ping_timeout": "Of a ping; ms.",
+    "proxy.monitor.ping_max_failures": "Failed pings in a row that shun a server.",
+    "proxy.monitor.read_only_interval": "Replication: between looks at `read_only`; ms.",
+    "proxy.monitor.read_only_timeout": "Replication: of such a look; ms.",
+    "proxy.monitor.read_only_max_timeout_count": "Replication: timeouts in a row that make the "
+    "server a reader.",
+    "proxy.monitor.galera_interval": "Galera: between looks at the wsrep status; ms.",
+    "proxy.monitor.galera_timeout": "Galera: of such a look; ms.",
+    "proxy.monitor.galera_max_timeout_count": "Galera: timeouts in a row that take the server out.",
+    "proxy.interfaces": "Where the client port listens, in the Pod.",
+    "proxy.clustering": "`membership`: proxies know each other and never copy config. `runtime`: "
+    "they copy admin changes. `off`: they do not know each other.",
+    "proxy.users[].username": "Login name.",
+    "proxy.users[].password": "Secret config value: `pulumi config set --secret --path`.",
+    "proxy.users[].password_secret.name": "Existing Secret.",
+    "proxy.users[].password_secret.key": "Key in it.",
+    "proxy.users[].active": "False: the login is refused.",
+    "proxy.users[].default_schema": "Schema of a client that names none.",
+    "proxy.storage.persistent": "A volume per proxy instead of an emptyDir. Fixed while on.",
+    "proxy.storage.storage_class": "Unset: the cluster's default.",
+    "proxy.pod_annotations": "Annotations of the proxy Pods.",
+    "proxy.pod_labels": "Labels of the proxy Pods.",
+    "proxy.admin_variables": "ProxySQL `admin-` variables, without the prefix.",
+    "proxy.mysql_variables": "ProxySQL `mysql-` variables, without the prefix.",
+    "credentials.<role>.existing_secret.name": "Existing Secret in the database's namespace.",
+    "credentials.<role>.existing_secret.key": "Key in it.",
+    "credentials.<role>.password": "Secret config value: `pulumi config set --secret --path`.",
+    "*.resources.requests.cpu": "Cores.",
+    "*.resources.requests.memory": "Bytes.",
+    "*.resources.limits.cpu": "Cores.",
+    "*.resources.limits.memory": "Bytes.",
+    "scheduling.<tier>.node_selector": "Labels that a node must have.",
+    "scheduling.<tier>.tolerations[].key": "Unset with `Exists`: every taint.",
+    "scheduling.<tier>.tolerations[].operator": "How `value` is compared.",
+    "scheduling.<tier>.tolerations[].value": "The taint's value.",
+    "scheduling.<tier>.tolerations[].effect": "Unset: every effect.",
+    "scheduling.<tier>.tolerations[].toleration_seconds": "`NoExecute`: seconds until eviction.",
+    "scheduling.<tier>.priority_class": "An existing PriorityClass.",
+    "security.tls.enabled": "Also makes the servers refuse plain connections.",
+    "security.allow_vulnerable_images": "Accept a ProxySQL without the fix of CVE-2026-48773.",
+    "security.<tier>.run_as_non_root": "Cannot be switched off.",
+    "security.<tier>.run_as_user": "User id.",
+    "security.<tier>.run_as_group": "Group id.",
+    "security.<tier>.fs_group": "Group id of the volumes.",
+    "images.<image>.registry": "Registry host.",
+    "images.<image>.repository": "Path in the registry.",
+    "images.<image>.tag": "Version.",
+    "images.<image>.digest": "Pins the bytes, beside the tag.",
+    "images.<image>.pull_policy": "When a node pulls.",
+    "images.pull_secrets": "Secrets of type `kubernetes.io/dockerconfigjson`.",
+}
+"""The meaning of a field that has no docstring of its own, by config path."""
+
+OUTPUTS = {
+    "schema_version": "Version of this contract.",
+    "engine": "The database engine.",
+    "size": "The preset.",
+    "namespace": "Namespace of every object.",
+    "name": "Name of the database.",
+    "host": "Where applications connect: the proxies, or the database's Service without them.",
+    "port": "Its port.",
+    "reader_host": "Where readers connect. With proxies the same host: the user decides.",
+    "reader_port": "Its port.",
+    "MYSQL_HOST": "`host` again, under the usual environment variable's name.",
+    "MYSQL_PORT": "`port` as text.",
+    "admin_secret": "Name and key of the Secret with root's password.",
+    "ca_secret": "Name and key of the Secret with the servers' CA. Absent when TLS is off.",
+    "apps": "Reserved; empty.",
+    "proxysql": "Proxies and their admin interface. Absent without a proxy.",
+    identity.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
+}
+
+TIERS = ("database", "proxy")
+SHARED = {
+    **{f"scheduling.{tier}": "scheduling.<tier>" for tier in TIERS},
+    **{f"security.{tier}": "security.<tier>" for tier in TIERS},
+    **{f"images.{image}": "images.<image>" for image in (*TIERS, "data_plane")},
+    **{f"credentials.{role}": "credentials.<role>" for role, _ in resolve({}).credentials.items()},
+}
+"""Parts of the tree with one shape; one table each, with a placeholder in the path."""
+
+
+# --- the config tree ---------------------------------------------------------------------------
+
+
+def rows() -> Iterator[tuple[str, str, str, str]]:
+    """(path, type, default, meaning) of every config key, in declaration order."""
+    found: dict[str, tuple[str, str]] = {}
+    defaults: dict[str, dict[str, str]] = {}
+    for real, path, field, owner in _leaves(StackConfig, "", ""):
+        found[path] = type_text(field), _meaning(path, owner)
+        defaults.setdefault(path, {})[real.split(".")[-2] if "." in real else real] = _default(
+            real, field
+        )
+    for path, (kind, meaning) in found.items():
+        yield path, kind, _joined(defaults[path]), meaning
+
+
+def _joined(by_part: Mapping[str, str]) -> str:
+    """One default, or one for each part that shares the path."""
+    if len(set(by_part.values())) == 1:
+        return next(iter(by_part.values()))
+    return "; ".join(f"{part}: {default}" for part, default in by_part.items())
+
+
+def _leaves(
+    model: type[BaseModel], real: str, shown: str
+) -> Iterator[tuple[str, str, FieldInfo, type[BaseModel]]]:
+    """(real path, shown path, field, its model) of every leaf below `model`."""
+    for name, field in model.model_fields.items():
+        path = f"{real}.{name}" if real else name
+        text = SHARED.get(path, f"{shown}.{name}" if shown else name)
+        below, listed = _model_of(field.annotation)
+        if below is None:
+            yield path, text, field, model
+        else:
+            mark = "[]" if listed else ""
+            yield from _leaves(below, f"{path}{mark}", f"{text}{mark}")
+
+
+def _model_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The model that a field holds, and whether it holds a list of them."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return _model_of(arguments[0])[0], True
+    if get_origin(annotation) in (Union, types.UnionType):
+        found = [_model_of(argument) for argument in arguments]
+        return next((pair for pair in found if pair[0]), (None, False))
+    return None, False
+
+
+def type_text(field: FieldInfo) -> str:
+    """What a value of the field may be, with its range."""
+    return _type(field.annotation, field.metadata)
+
+
+def _type(annotation: Any, metadata: list[Any]) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0], [*_flat(arguments[1:]), *metadata])
+    for item in metadata:
+        if isinstance(item, AfterValidator):
+            function = cast(types.FunctionType, item.func)
+            return CHECKED_TEXT[function.__name__]
+    if origin in (Union, types.UnionType):
+        kinds = [_type(a, metadata) for a in arguments if a is not type(None)]
+        return " or ".join(dict.fromkeys(kinds))
+    if origin is Literal:
+        if arguments == ("(secret)",):
+            return "secret text"
+        return ", ".join(f"`{_yaml(argument)}`" for argument in arguments)
+    if origin is tuple:
+        return f"list of {_type(arguments[0], [])}"
+    if origin is dict:
+        if arguments[0] is str:
+            return "mapping of name to value"
+        return "mapping of " + _type(arguments[0], [])
+    if annotation is bool:
+        return "`true`, `false`"
+    if annotation is int:
+        low = next((cast(Any, item.ge) for item in metadata if isinstance(item, Ge)), None)
+        high = next((cast(Any, item.le) for item in metadata if isinstance(item, Le)), None)
+        return "integer" if low is None else f"integer, {low} to {high}"
+    patterns = [item.pattern for item in metadata if getattr(item, "pattern", None)]
+    if patterns:
+        return "text: `" + patterns[0].replace("|", "\\|") + "`"
+    longest = [item.max_length for item in metadata if isinstance(item, MaxLen)]
+    return f"text, at most {longest[0]} characters" if longest else "text"
+
+
+def _flat(items: tuple[Any, ...]) -> Iterator[Any]:
+    """Constraints; a `Field(...)` inside Annotated carries its own list."""
+    for item in items:
+        if isinstance(item, FieldInfo):
+            yield from item.metadata
+        else:
+            yield item
+
+
+def _default(path: str, field: FieldInfo) -> str:
+    """The value in each size, or `required` inside a list or an optional mapping."""
+    if path == "size":
+        return _shown(resolve({}).size)
+    values = [_value(resolve({"size": size}), path) for size in SIZES]
+    if ... in values:
+        return "required" if field.is_required() else _shown(field.default)
+    if all(value == values[0] for value in values):
+        return _shown(values[0])
+    return ", ".join(f"{size} {_shown(value)}" for size, value in zip(SIZES, values, strict=True))
+
+
+def _value(model: Any, path: str) -> Any:
+    """The value at a path; `...` below a list or an unset mapping."""
+    for key in path.split("."):
+        if key.endswith("[]") or model is None:
+            return ...
+        model = getattr(model, key)
+    return model
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "":
+        return "unset"
+    if isinstance(value, (dict, tuple)) and not value:
+        return "empty"
+    return f"`{_yaml(value)}`"
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _meaning(path: str, owner: type[BaseModel]) -> str:
+    name = path.rpartition(".")[2]
+    text = attribute_docs(owner).get(name) or NOTES.get(path)
+    if text is None:
+        text = NOTES.get("*." + path.partition(".")[2])
+    if text is None:
+        raise SystemExit(f"docs/tables.py: NOTES has no text for {path}")
+    return text
+
+
+def attribute_docs(model: type[BaseModel]) -> dict[str, str]:
+    """The texts that stand below the fields of a class."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    body = cast(ast.ClassDef, tree.body[0]).body
+    found: dict[str, str] = {}
+    for field, text in zip(body, body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+            and isinstance(text.value.value, str)
+        ):
+            found[field.target.id] = " ".join(inspect.cleandoc(text.value.value).split())
+    return found
+
+
+# --- sections ----------------------------------------------------------------------------------
+
+
+def table(head: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def needs() -> str:
+    """What the two commands need."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    python = pyproject["tool"]["ruff"]["target-version"].replace("py3", "3.")
+    modules = go.TOOLS.glob("*/go.mod")
+    lines = [re.search(r"^go (\S+)", file.read_text(), re.MULTILINE) for file in modules]
+    found = [line[1] for line in lines if line]
+    newest = max(found, key=lambda text: [int(part) for part in text.split(".")])
+    programs = toolchain.PROGRAMS.values()
+    minutes = sum(program.minutes for program in programs)
+    return table(
+        ("needs", ""),
+        [
+            ("Python", f"{python} or later, with `venv`"),
+            ("Go", f"{newest} or later; an earlier 1.21+ fetches it by itself"),
+            ("make", "any"),
+            ("network", "the Python and Go package registries"),
+            ("first build", f"about {minutes:g} minutes on 2 cores, {len(programs)} programs"),
+        ],
+    )
+
+
+def sizes() -> str:
+    """The presets side by side."""
+    configs = [resolve({"size": size}) for size in SIZES]
+
+    def line(title: str, show: Callable[[StackConfig], str]) -> tuple[str, ...]:
+        return (title, *(show(config) for config in configs))
+
+    def proxied(show: Callable[[StackConfig], str]) -> Callable[[StackConfig], str]:
+        return lambda config: show(config) if config.proxy.enabled else "-"
+
+    def resources(value: Any) -> str:
+        sides = [
+            ", ".join(text for text in (amounts.cpu, amounts.memory) if text)
+            for amounts in (value.requests, value.limits)
+        ]
+        return " / ".join(sides) if any(sides) else "none"
+
+    def switch(on: bool) -> str:
+        return "on" if on else "off"
+
+    return table(
+        ("", *SIZES),
+        [
+            line("servers", lambda c: f"{c.database.replicas}, {c.database.topology}"),
+            line("proxies", lambda c: str(c.proxy.replicas) if c.proxy.enabled else "none"),
+            line("storage per server", lambda c: c.database.storage.size),
+            line(
+                "server cpu, memory: requests / limits",
+                lambda c: resources(c.database.resources),
+            ),
+            line(
+                "proxy cpu, memory: requests / limits",
+                proxied(lambda c: resources(c.proxy.resources)),
+            ),
+            line("server `max_connections`", lambda c: str(c.database.max_connections)),
+            line(
+                "connections from one proxy to one server",
+                proxied(lambda c: str(c.backend_max_connections)),
+            ),
+            line("proxy threads", proxied(lambda c: str(c.proxy.threads))),
+            line("TLS to and among servers", lambda c: switch(c.security.tls.enabled)),
+            line("disruption budgets", lambda c: switch(c.scheduling.database.disruption_budget)),
+            line("spread over nodes and zones", lambda c: c.scheduling.database.spread),
+            line("Pulumi `protect`", lambda c: switch(c.security.protect)),
+        ],
+    )
+
+
+def outputs() -> str:
+    """The output contract, with the values of a stack of size small."""
+    config = resolve({"size": "small", "name": "orders"})
+    root = ResolvedCredential(
+        secret=credential_secret(config.name, "root"),
+        key=GENERATED_KEY,
+        password=None,
+        resource=None,
+    )
+    values = stack.outputs(config, mariadb.topology(config), root)
+    loaded = Loaded(config=config, passwords={})
+    values[identity.OUTPUT] = identity.of(Stack(databases=(loaded,), several=False, retire=()))
+    unknown = values.keys() ^ OUTPUTS.keys()
+    if unknown:
+        raise SystemExit(f"docs/tables.py: OUTPUTS and the contract differ in {sorted(unknown)}")
+    return table(
+        ("output", "meaning", "with `size: small`, `name: orders`"),
+        [(f"`{key}`", OUTPUTS[key], _example(key, value)) for key, value in values.items()],
+    )
+
+
+def _example(key: str, value: Any) -> str:
+    if key == identity.OUTPUT:
+        return "`orders`: engine, namespace, topology, …"
+    return f"`{yaml.safe_dump(value, default_flow_style=True, width=1000).splitlines()[0]}`"
+
+
+def overview() -> str:
+    """The top-level keys, as Pulumi.yaml declares them."""
+    project = cast(dict[str, Any], yaml.safe_load((ROOT / "Pulumi.yaml").read_text()))
+    declared = cast(dict[str, dict[str, Any]], project["config"])
+    return table(
+        ("key", "type", "default", "meaning"),
+        [
+            (f"`{key}`", entry["type"], _shown_default(entry["default"]), entry["description"])
+            for key, entry in declared.items()
+        ],
+    )
+
+
+def _shown_default(value: Any) -> str:
+    return "empty" if value in ({}, []) else f"`{_yaml(value)}`"
+
+
+def reference() -> str:
+    """Every config key, a table for each top-level key."""
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    used: set[str] = set()
+    for path, kind, default, meaning in rows():
+        top = path.partition(".")[0] if "." in path else "top level"
+        groups.setdefault(top, []).append((f"`{path}`", kind, default, meaning))
+        used |= {path, "*." + path.partition(".")[2]}
+    if stale := NOTES.keys() - used:
+        raise SystemExit(f"docs/tables.py: NOTES names no config key: {sorted(stale)}")
+    head = ("key", "value", "default", "meaning")
+    return "\n\n".join(f"### {top}\n\n{table(head, body)}" for top, body in groups.items())
+
+
+def reserved() -> str:
+    """ProxySQL variables that a stack cannot set."""
+    return table(
+        ("below", "refused"),
+        [
+            (f"`proxy.{kind}`", ", ".join(f"`{name}`" for name in sorted(names)))
+            for kind, names in RESERVED_VARIABLES.items()
+        ],
+    )
+
+
+def figures() -> str:
+    """What the last committed bench runs printed, without their titles."""
+    found = [file.read_text().partition("\n\n")[2].strip() for file in FIGURES if file.exists()]
+    return "\n\n".join(found) or "No run yet: `make bench` writes `bench/results.md`."
+
+
+SECTIONS: Mapping[str, Callable[[], str]] = {
+    "needs": needs,
+    "sizes": sizes,
+    "outputs": outputs,
+    "config": overview,
+    "reference": reference,
+    "reserved": reserved,
+    "figures": figures,
+}
+
+
+def rendered(text: str) -> str:
+    """`text` with every marked section made anew."""
+
+    def section(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in SECTIONS:
+            raise SystemExit(f"docs/tables.py: there is no section '{name}'")
+        return f"<!-- begin:{name} -->\n\n{SECTIONS[name]()}\n\n<!-- end:{name} -->"
+
+    return re.sub(r"<!-- begin:(\w+) -->.*?<!-- end:\1 -->", section, text, flags=re.DOTALL)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m docs.tables", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="fail instead of writing")
+    check = cast(bool, parser.parse_args().check)
+    stale: list[str] = []
+    for name in FILES:
+        file = ROOT / name
+        before = file.read_text()
+        after = rendered(before)
+        if before != after:
+            stale.append(name)
+            if not check:
+                file.write_text(after)
+    if check and stale:
+        print(f"{', '.join(stale)}: tables are stale; run `python -m docs.tables`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
