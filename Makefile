@@ -20,7 +20,8 @@ status: venv/.stamp ## Local processes, stacks and objects
 	@$(PY) -m local status
 
 test: lint ## Lint and every test
-	$(PY) -m pytest
+	@$(PY) -m local build
+	$(PY) -m pytest -n 2 --dist loadfile
 
 test-fast: venv/.stamp ## The tests that need no engine and no server
 	$(PY) -m pytest -m "not engine and not database and not dataplane"

@@ -1,4 +1,4 @@
-"""`python -m local up|preview|down|status`: what the Makefile calls."""
+"""`python -m local build|up|preview|down|status`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -164,15 +164,16 @@ def _reason(error: CommandError) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("up", "preview", "down", "status"):
+    for name in ("build", "up", "preview", "down", "status"):
         command = commands.add_parser(name)
-        if name != "status":
+        if name not in ("build", "status"):
             default = None if name == "down" else "dev"
             command.add_argument("--stack", default=default, help="name or file of a stack")
         if name == "up":
             command.add_argument("--yes", action="store_true", help="a named cluster: do not ask")
     arguments = parser.parse_args()
     run: dict[str, Callable[[], None]] = {
+        "build": Toolchain().prepare,
         "up": lambda: up(arguments.stack, arguments.yes),
         "preview": lambda: preview(arguments.stack),
         "down": lambda: down(arguments.stack),

@@ -10,7 +10,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -86,7 +86,7 @@ class Engine:
 
 
 class Servicer(ProviderServicer):
-    """The experimental servicer with DiffConfig mended."""
+    """The experimental servicer with DiffConfig and Read mended."""
 
     async def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         difference = await self._provider.diff_config(
@@ -104,6 +104,11 @@ class Servicer(ProviderServicer):
             replaces=difference.replaces,
             diffs=difference.diffs,
         )
+
+    async def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
+        answer = await cast(Any, super()).Read(request, context)
+        # "No such resource" is an answer without properties; an empty map is a resource.
+        return answer if answer.id else provider_pb2.ReadResponse()
 
 
 class Failures(grpc.aio.ServerInterceptor):
