@@ -54,6 +54,8 @@ class Resource:
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
     timeouts: dict[str, str]
+    secret_outputs: tuple[str, ...]
+    """Outputs that the engine encrypts although they are computed or read."""
     read: bool
 
     @property
@@ -137,9 +139,18 @@ class Recorder(mocks.MockMonitor):
         preview: bool,
         existing: Mapping[str, Mapping[str, str]],
         previous: Mapping[str, Any],
+        stack_name: str,
     ) -> None:
         super().__init__(_Answers(preview, existing, previous))
         self.recording = recording
+        self.stack_name = stack_name
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The engine's URN: all parents' types but the Stack's (sdk/go/common/resource/urn)."""
+        qualified = parent.split("::")[2] if parent else "pulumi:pulumi:Stack"
+        if qualified != "pulumi:pulumi:Stack":
+            type_ = f"{qualified}${type_}"
+        return f"urn:pulumi:{self.stack_name}::mysql-ha::{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:
         self._record(request, request.object, read=False)
@@ -174,6 +185,7 @@ class Recorder(mocks.MockMonitor):
                 timeouts={"create": timeouts.create, "update": timeouts.update}
                 if timeouts and timeouts.create
                 else {},
+                secret_outputs=tuple(sorted(set(getattr(request, "additionalSecretOutputs", ())))),
                 read=read,
             )
         )
@@ -247,7 +259,7 @@ def run(
         project="mysql-ha",
         stack=stack_name,
         preview=preview,
-        monitor=Recorder(recording, preview, existing or {}, previous or {}),
+        monitor=Recorder(recording, preview, existing or {}, previous or {}, stack_name),
         organization="organization",
     )
     set_all_config(values, [f"mysql-ha:{key}" for key in secret_keys])

@@ -1,0 +1,242 @@
+"""The configs that goldens and invariants run: stack files, examples, and what they leave out."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from tests.program import recorder
+from tests.program.recorder import (
+    ROOT,
+    Recording,
+    Resource,
+    generated_password,
+    without_secrets,
+)
+
+ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+PREFIX = "mysql-ha:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A config with everything that a run of it needs."""
+
+    id: str
+    config: dict[str, Any]
+    secret_keys: tuple[str, ...] = ()
+    existing: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    inline: tuple[str, ...] = ()
+    """Passwords that the stack file itself holds."""
+    source: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The config as it was before canaries took the place of ciphertext."""
+
+    def run(self, *, preview: bool = False, **more: Any) -> Recording:
+        return recorder.run(
+            self.config,
+            preview=preview,
+            secret_keys=self.secret_keys,
+            existing=self.existing,
+            stack_name=self.id,
+            **more,
+        )
+
+
+def canary(*parts: str) -> str:
+    """A password to look for, within ProxySQL's rules, that no other text contains."""
+    return ("CANARY" + re.sub("[^A-Za-z0-9]", "", "".join(parts))).ljust(32, "0")
+
+
+def case(name: str, config: Mapping[str, Any]) -> Case:
+    """A case of a config as YAML holds it, with a canary wherever it wants a password."""
+    tree = {key.removeprefix(PREFIX): deepcopy(value) for key, value in config.items()}
+    inline = dict(_decrypt(tree, ""))
+    existing: dict[str, dict[str, str]] = {}
+    namespaces = {value for key, value in _walk(tree) if key == "namespace"} | {"default"}
+    for key, ref in _walk(tree):
+        if key in ("existing_secret", "password_secret"):
+            for namespace in namespaces:
+                keys = existing.setdefault(f"{namespace}/{ref['name']}", {})
+                keys[ref["key"]] = canary("existing", ref["name"], ref["key"])
+    return Case(
+        id=name,
+        config=tree,
+        secret_keys=tuple(sorted({path.split(".")[0] for path in inline})),
+        existing=existing,
+        inline=tuple(inline.values()),
+        source=config,
+    )
+
+
+def _walk(value: Any) -> Iterator[tuple[str, Any]]:
+    """(key, value) of every mapping entry below `value`."""
+    if isinstance(value, dict):
+        for key, below in cast(dict[str, Any], value).items():
+            yield key, below
+            yield from _walk(below)
+    elif isinstance(value, list):
+        for below in cast(list[Any], value):
+            yield from _walk(below)
+
+
+def _decrypt(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Put a canary in place of every `secure: …` and yield (path, canary), in place."""
+    entries: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        entries = list(cast(dict[str, Any], value).items())
+    elif isinstance(value, list):
+        entries = list(enumerate(cast(list[Any], value)))
+    for key, below in entries:
+        where = f"{path}.{key}".lstrip(".")
+        if isinstance(below, dict) and set(cast(dict[str, Any], below)) == {"secure"}:
+            value[key] = canary("inline", where)
+            yield where, value[key]
+        else:
+            yield from _decrypt(below, where)
+
+
+def with_existing(base: Case) -> Case:
+    """`base` with every role's password from a Secret of its own."""
+    credentials = {
+        role: {"existing_secret": {"name": f"given-{role.replace('_', '-')}", "key": "pw"}}
+        for role in ROLES
+    }
+    return case(f"{base.id}+existing", {**base.source, f"{PREFIX}credentials": credentials})
+
+
+def with_inline(base: Case) -> Case:
+    """`base` with every role's password in the stack file."""
+    credentials = {role: {"password": {"secure": ""}} for role in ROLES}
+    return case(f"{base.id}+inline", {**base.source, f"{PREFIX}credentials": credentials})
+
+
+SECURE = {"secure": "v1:ciphertext"}
+"""How a stack file holds a secret; `case` puts a canary in its place."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "dev-proxy": {"size": "dev", "proxy": {"enabled": True}},
+    "galera": {
+        "size": "small",
+        "database": {"topology": "galera"},
+        "proxy": {"clustering": "runtime", "users": [{"username": "app", "password": SECURE}]},
+    },
+    "replication-users": {
+        "size": "small",
+        "namespace": "shop",
+        "security": {"tls": {"enabled": False}},
+        "proxy": {
+            "clustering": "off",
+            "max_replication_lag": 30,
+            "drain": {"endpoint_removal": 20, "timeout": 600},
+            "service": {"type": "LoadBalancer", "expose_admin": True, "port": 3306},
+            "users": [
+                {"username": "app", "password_secret": {"name": "app", "key": "password"}},
+                {"username": "report", "password": SECURE, "default_hostgroup": 20},
+                {"username": "old", "password": SECURE, "active": False},
+            ],
+            "mysql_variables": {"wait_timeout": 1800000, "default_schema": "shop"},
+            "admin_variables": {"refresh_interval": 2000},
+        },
+    },
+    "own-namespace": {"size": "small", "namespace": "shop", "create_namespace": True},
+    "several": {
+        "size": "small",
+        "proxy": {"users": [{"username": "app", "password": SECURE}]},
+        "databases": {
+            "orders": {"database": {"storage": {"size": "50Gi"}}},
+            "stock": {"size": "dev", "namespace": "stock", "proxy": {"enabled": True}},
+        },
+    },
+    "placed": {
+        "size": "large",
+        "images": {"pull_secrets": ["registry"]},
+        "scheduling": {
+            tier: {
+                "spread": "required",
+                "node_selector": {"disk": "ssd"},
+                "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+                "priority_class": "important",
+                "affinity": {"nodeAffinity": {}},
+            }
+            for tier in ("database", "proxy")
+        },
+        "proxy": {
+            "storage": {"persistent": True, "storage_class": "fast"},
+            "interfaces": "0.0.0.0:3307",
+            "pod_labels": {"example.com/team": "shop"},
+            "pod_annotations": {"example.com/scrape": "yes"},
+        },
+    },
+}
+
+
+def file_cases() -> list[Case]:
+    """One case per committed stack file and example; these have golden files."""
+    return [case(_name(path), recorder.stack_config(path)) for path in recorder.stack_files()]
+
+
+def _name(path: Path) -> str:
+    stack = path.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    return stack if path.parent == ROOT else f"example-{stack}"
+
+
+def all_cases() -> list[Case]:
+    """Every case: files and variants, with their own credentials, existing ones, inline ones."""
+    bases = [*file_cases(), *(case(name, config) for name, config in VARIANTS.items())]
+    own = [with_existing(base) for base in bases if "credentials" not in base.config]
+    inline = [with_inline(base) for base in bases if base.id in ("small", "galera", "several")]
+    return [*bases, *own, *inline]
+
+
+def is_proxied(case: Case) -> bool:
+    """Whether a database of the case has proxies."""
+    default = case.config.get("proxy", {}).get("enabled")
+    for tree in case.config.get("databases", {"": case.config}).values():
+        size = tree.get("size", case.config.get("size", "dev"))
+        enabled = tree.get("proxy", {}).get("enabled", default)
+        if enabled or (enabled is None and size != "dev"):
+            return True
+    return False
+
+
+@cache
+def by_id() -> dict[str, Case]:
+    return {case.id: case for case in all_cases()}
+
+
+@cache
+def recorded(case_id: str, *, preview: bool = False) -> Recording:
+    """The recording of a case that runs without an error; made once."""
+    recording = by_id()[case_id].run(preview=preview)
+    assert recording.error is None, recording.error
+    return recording
+
+
+def canaries(case: Case, recording: Recording) -> dict[str, str]:
+    """Every text that must stay secret, with what it is: passwords and what derives from them."""
+    passwords = {*case.inline, *(text for keys in case.existing.values() for text in keys.values())}
+    passwords |= {generated_password(r.name) for r in recording.of_kind("RandomPassword")}
+    found: dict[str, str] = {}
+    for password in passwords:
+        once = hashlib.sha1(password.encode())
+        found[password] = "password"
+        found[base64.b64encode(password.encode()).decode()] = "base64"
+        found[once.hexdigest()] = "SHA1"
+        found["*" + hashlib.sha1(once.digest()).hexdigest().upper()] = "ProxySQL hash"
+    return found
+
+
+def shown(resource: Resource) -> dict[str, Any]:
+    """A resource's inputs as a diff prints them.
+
+    The text of a Secret is unknown while a preview has no password yet: `[secret]` all the same.
+    """
+    inputs = cast(dict[str, Any], without_secrets(resource.inputs))
+    if resource.kind == "Secret" and inputs.get("stringData") == "[unknown]":
+        inputs["stringData"] = "[secret]"
+    return inputs

@@ -1,0 +1,192 @@
+"""The MariaDB object's spec, my.cnf and the monitor's account, as plain data."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+
+from components import mariadb
+from components.credentials import Credentials, ResolvedCredential
+from components.schema import StackConfig
+from tests.unit.models import config, proxied_configs
+
+CREDENTIALS = cast(
+    Credentials,
+    {
+        role: ResolvedCredential(secret=f"secret-{role}", key="pw", password=None, resource=None)
+        for role in ("root", "replication", "monitor")
+    },
+)
+
+
+def spec(config: StackConfig) -> dict[str, Any]:
+    return mariadb.spec(config, CREDENTIALS)
+
+
+def keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, below in cast(dict[str, Any], value).items():
+            yield key
+            yield from keys(below)
+    elif isinstance(value, list):
+        for below in cast(list[Any], value):
+            yield from keys(below)
+
+
+@given(proxied_configs())
+def test_no_field_that_the_operator_writes(config: StackConfig) -> None:
+    """Applying the primary's index again would undo a failover."""
+    assert not {"podIndex", "primary", "autoFailover", "status"} & set(keys(spec(config)))
+
+
+@given(proxied_configs())
+def test_the_topology(config: StackConfig) -> None:
+    found = spec(config)
+    topology = config.database.topology
+    assert found.get("replication", {}).get("enabled", False) == (topology == "replication")
+    assert found.get("galera", {}).get("enabled", False) == (topology == "galera")
+    assert found["replicas"] == config.database.replicas
+
+
+@given(proxied_configs())
+def test_tls_is_required_or_off(config: StackConfig) -> None:
+    """The operator's default is on but not required: plain connections would still work."""
+    tls = {"enabled": True, "required": True}
+    assert spec(config)["tls"] == (tls if config.security.tls.enabled else {"enabled": False})
+
+
+def test_semi_sync() -> None:
+    assert spec(config())["replication"]["semiSyncEnabled"] is True
+    off = spec(config(database={"semi_sync": False}))
+    assert off["replication"]["semiSyncEnabled"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "role"),
+    [
+        (("rootPasswordSecretKeyRef",), "root"),
+        (("replication", "replica", "replPasswordSecretKeyRef"), "replication"),
+    ],
+)
+def test_passwords_are_references_that_the_operator_does_not_generate(
+    path: tuple[str, ...], role: str
+) -> None:
+    found: Any = spec(config())
+    for key in path:
+        found = found[key]
+    assert found == {"name": f"secret-{role}", "key": "pw", "generate": False}
+
+
+def test_storage() -> None:
+    assert spec(config())["storage"]["size"] == "10Gi"
+    assert "storageClassName" not in spec(config())["storage"]
+    chosen = config(database={"storage": {"size": "1Ti", "storage_class": "fast"}})
+    assert spec(chosen)["storage"]["size"] == "1Ti"
+    assert spec(chosen)["storage"]["storageClassName"] == "fast"
+
+
+@pytest.mark.parametrize(("size", "expected"), [("dev", None), ("small", {"maxUnavailable": 1})])
+def test_the_disruption_budget_follows_the_size(size: str, expected: Any) -> None:
+    assert spec(config(size)).get("podDisruptionBudget") == expected
+
+
+def test_dev_asks_for_no_resources() -> None:
+    assert "resources" not in spec(config("dev"))
+
+
+def test_pod_security() -> None:
+    found = spec(config())
+    assert found["podSecurityContext"]["runAsNonRoot"] is True
+    assert found["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert found["securityContext"]["allowPrivilegeEscalation"] is False
+    assert found["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_the_image() -> None:
+    image = {
+        "registry": "example.com:5000",
+        "repository": "db/mariadb",
+        "tag": "11.4.9",
+        "digest": "sha256:" + "a" * 64,
+        "pull_policy": "Always",
+    }
+    found = spec(config(images={"database": image, "pull_secrets": ["registry"]}))
+    assert found["image"] == "example.com:5000/db/mariadb:11.4.9@sha256:" + "a" * 64
+    assert found["imagePullPolicy"] == "Always"
+    assert found["imagePullSecrets"] == [{"name": "registry"}]
+
+
+# --- my.cnf ---
+
+
+def test_my_cnf_starts_with_what_the_design_needs() -> None:
+    lines = mariadb.my_cnf(config()).splitlines()
+    assert lines[0] == "[mariadb]"
+    assert "character_set_server = utf8mb4" in lines
+    assert "max_connections = 500" in lines
+
+
+def test_ones_own_my_cnf_comes_last_and_so_wins() -> None:
+    own = "sort_buffer_size = 4M\n[mariadb-11.8]\njoin_buffer_size = 1M"
+    assert mariadb.my_cnf(config(database={"my_cnf": f"\n{own}\n"})).endswith(f"\n{own}\n")
+
+
+@pytest.mark.parametrize(("topology", "expected"), [("galera", True), ("replication", False)])
+def test_galera_needs_row_format(topology: str, expected: bool) -> None:
+    text = mariadb.my_cnf(config(database={"topology": topology}))
+    assert ("binlog_format = row" in text) == expected
+    assert ("innodb_autoinc_lock_mode = 2" in text) == expected
+
+
+# --- the monitor's account (R 25) ---
+
+
+@pytest.mark.parametrize("topology", ["standalone", "replication", "galera"])
+@pytest.mark.parametrize("version", [(10, 4), (10, 5), (10, 6), (11, 8, 5), (12, 1)])
+@pytest.mark.parametrize("lag", [False, True])
+def test_the_monitor_has_the_least_privilege(
+    topology: Any, version: tuple[int, ...], lag: bool
+) -> None:
+    expected = "USAGE"
+    if topology == "replication" and lag:
+        expected = "SLAVE MONITOR" if version >= (10, 5) else "REPLICATION CLIENT"
+    found = mariadb.monitor_privileges(topology, version=version, replication_lag=lag)
+    assert found == (expected,)
+
+
+@pytest.mark.parametrize("proxies", [1, 3, 20])
+def test_the_monitor_has_connections_for_every_proxy(proxies: int) -> None:
+    assert mariadb.monitor_max_user_connections(proxies) >= 4 * proxies
+
+
+# --- what the proxies are told ---
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "expected"),
+    [
+        ("11.8.5", None, "11.8.5-MariaDB"),
+        ("11.8", None, "11.8.0-MariaDB"),
+        ("10.11.19-ubi", None, "10.11.19-MariaDB"),
+        ("stable", "11.4.9", "11.4.9-MariaDB"),
+    ],
+)
+def test_the_server_version(tag: str, version: str | None, expected: str) -> None:
+    chosen = config(database={"version": version}, images={"database": {"tag": tag}})
+    assert mariadb.topology(chosen).server_version == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "service", "reader"),
+    [("dev", "mysql", "mysql"), ("small", "mysql-primary", "mysql-secondary")],
+)
+def test_the_engines_own_endpoints(size: str, service: str, reader: str) -> None:
+    topology = mariadb.topology(config(size))
+    assert topology.service == f"{service}.default.svc.cluster.local"
+    assert topology.reader_service == f"{reader}.default.svc.cluster.local"
+
+
+def test_the_ca_exists_only_with_tls() -> None:
+    assert mariadb.topology(config("small")).ca_secret == "mysql-ca-bundle"
+    assert mariadb.topology(config("dev")).ca_secret is None

@@ -1,0 +1,494 @@
+"""proxysql.cnf, read back by a libconfig parser; R rows of the acceptance list by number."""
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from components import proxysql_cnf
+from components.config import merge, resolve
+from components.proxysql_cnf import SYNCED_MODULES, digest, native_password_hash, render, self_check
+from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.rules import RESERVED_VARIABLES
+from components.schema import StackConfig
+from tests.unit import libconfig
+from tests.unit.models import cnf_model, config, proxied_configs, proxied_trees, secrets
+
+REFERENCE = Path(__file__).parents[3] / "shared" / "proxysql-ref"
+"""Files that a real ProxySQL loaded completely, beside the checkout."""
+
+ROW_KEYS = {
+    # What ProxySQL reads of each table (lib/ProxySQL_Config.cpp); it ignores other keys silently.
+    "mysql_users": "username password default_hostgroup active use_ssl default_schema "
+    "schema_locked transaction_persistent fast_forward max_connections attributes comment",
+    "mysql_servers": "address port gtid_port hostgroup status weight compression max_connections "
+    "max_replication_lag use_ssl max_latency_ms comment",
+    "mysql_replication_hostgroups": "writer_hostgroup reader_hostgroup comment check_type",
+    "mysql_galera_hostgroups": "writer_hostgroup backup_writer_hostgroup reader_hostgroup "
+    "offline_hostgroup max_writers writer_is_also_reader max_transactions_behind comment",
+    "mysql_hostgroup_attributes": "hostgroup_id max_num_online_servers",
+    "proxysql_servers": "hostname port weight comment",
+}
+TOPOLOGY_TABLES = {
+    "standalone": set[str](),
+    "replication": {"mysql_replication_hostgroups", "mysql_hostgroup_attributes"},
+    "galera": {"mysql_galera_hostgroups"},
+}
+
+
+def cnf(config: StackConfig) -> dict[str, Any]:
+    """The rendered file of a config, parsed."""
+    return libconfig.parse(render(cnf_model(config), secrets(config)))
+
+
+# --- libconfig syntax ---
+
+
+@settings(max_examples=300)
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_any_text_survives(text: str) -> None:
+    rendered = proxysql_cnf.render_document({"key": text, "after": 1})
+    assert libconfig.parse(rendered) == {"key": text, "after": 1}
+    assert len(rendered.split("\n")) == 3, "a string never spans lines"
+
+
+def test_nul_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        proxysql_cnf.quote("a\0b")
+
+
+scalars = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.booleans()
+groups = st.dictionaries(
+    st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+    scalars | st.integers(-(2**31) + 1, 2**31 - 1),
+    min_size=1,
+)
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), groups | st.lists(groups)))
+def test_any_document_survives(document: dict[str, Any]) -> None:
+    parsed = libconfig.parse(proxysql_cnf.render_document(document))
+    assert parsed == document
+    assert repr(parsed) == repr(document), "1 stays an integer and true a boolean"
+
+
+@pytest.mark.parametrize("number", [2**31, -(2**31), 10**12])
+def test_an_integer_that_libconfig_cannot_hold_is_refused(number: int) -> None:
+    with pytest.raises(ValueError, match="beyond"):
+        proxysql_cnf.render_document({"key": number})
+
+
+# --- the whole file: laws over many configs (R 7, 9, 10) ---
+
+
+@given(proxied_configs())
+def test_the_file_parses_and_every_key_is_one_that_proxysql_reads(config: StackConfig) -> None:
+    parsed = cnf(config)
+    tables = {"datadir", "admin_variables", "mysql_variables", *ROW_KEYS}
+    assert parsed.keys() <= tables
+    assert parsed["admin_variables"].keys() <= ADMIN_VARIABLES
+    assert parsed["mysql_variables"].keys() <= MYSQL_VARIABLES
+    for table, keys in ROW_KEYS.items():
+        for row in parsed.get(table, []):
+            assert row.keys() <= set(keys.split())
+            assert not any(isinstance(value, bool) for value in row.values()), "flags are 0 and 1"
+
+
+@given(proxied_configs())
+def test_one_topology_table(config: StackConfig) -> None:
+    """R 18, 20."""
+    parsed = cnf(config)
+    every = set[str]().union(*TOPOLOGY_TABLES.values())
+    assert parsed.keys() & every == TOPOLOGY_TABLES[config.database.topology]
+    hostgroups = config.proxy.hostgroups
+    if config.database.topology == "replication":
+        (row,) = parsed["mysql_replication_hostgroups"]
+        assert row["check_type"] == "read_only"
+        assert (row["writer_hostgroup"], row["reader_hostgroup"]) == (
+            hostgroups.writer,
+            hostgroups.reader,
+        )
+        assert parsed["mysql_hostgroup_attributes"] == [
+            {"hostgroup_id": hostgroups.writer, "max_num_online_servers": 1}
+        ]
+    if config.database.topology == "galera":
+        (row,) = parsed["mysql_galera_hostgroups"]
+        numbers = [value for key, value in row.items() if key.endswith("_hostgroup")]
+        assert len(set(numbers)) == 4
+        assert row["reader_hostgroup"] > 0
+        assert (row["max_writers"], row["writer_is_also_reader"]) == (1, 2)
+
+
+@given(proxied_configs())
+def test_servers(config: StackConfig) -> None:
+    """R 19, 22, 23, 31, 32."""
+    servers = cnf(config)["mysql_servers"]
+    topology = config.database.topology
+    home = f".{config.name}-internal.{config.namespace}.svc.cluster.local"
+    assert [s["address"] for s in servers] == [
+        f"{config.name}-{ordinal}{home}" for ordinal in range(config.database.replicas)
+    ]
+    hostgroups = config.proxy.hostgroups
+    expected = hostgroups.writer if topology == "standalone" else hostgroups.reader
+    assert {s["hostgroup"] for s in servers} == {expected}
+    assert {s["port"] for s in servers} == {3306}
+    assert {s["max_replication_lag"] for s in servers} == {0}
+    assert {s["use_ssl"] for s in servers} == {int(config.security.tls.enabled)}
+    connections = servers[0]["max_connections"] * config.proxy.replicas
+    assert connections <= 0.8 * config.database.max_connections
+    if topology == "galera":
+        weights = [s["weight"] for s in servers]
+        assert weights == sorted(set(weights), reverse=True)
+
+
+@given(proxied_configs())
+def test_users(config: StackConfig) -> None:
+    """R 29: everything goes to the writer; no row but the stack's own."""
+    rows = cnf(config)["mysql_users"]
+    assert [row["username"] for row in rows] == [u.username for u in config.proxy.users]
+    for row, user in zip(rows, config.proxy.users, strict=True):
+        assert row["default_hostgroup"] == config.proxy.hostgroups.writer
+        assert row["transaction_persistent"] == 1
+        assert row["fast_forward"] == 0
+        assert row["active"] == int(user.active)
+        assert row["max_connections"] == user.max_connections
+        assert re.fullmatch(r"\*[0-9A-F]{40}", row["password"])
+
+
+@given(proxied_configs())
+def test_admin_accounts(config: StackConfig) -> None:
+    """R 5, 16, 17."""
+    variables = cnf(config)["admin_variables"]
+    clustering = config.proxy.clustering
+    accounts = dict(pair.split(":") for pair in variables["admin_credentials"].split(";"))
+    assert accounts.pop("admin") == secrets(config).admin
+    assert variables["stats_credentials"] == f"stats:{secrets(config).stats}"
+    assert variables["web_enabled"] is False
+    diffs = {key: value for key, value in variables.items() if key.endswith("_before_sync")}
+    if clustering == "off":
+        assert not accounts
+        assert not any(key.startswith("cluster_") for key in variables)
+    else:
+        name = variables["cluster_username"]
+        assert name not in ("admin", "stats", "monitor")
+        assert accounts == {name: variables["cluster_password"]}
+        assert set(diffs) == {f"cluster_{module}_diffs_before_sync" for module in SYNCED_MODULES}
+        assert len(diffs) == 7
+        assert set(diffs.values()) == ({0} if clustering == "membership" else {3})
+    assert variables.get("cluster_mysql_servers_sync_algorithm") == (
+        2 if clustering == "runtime" else None
+    )
+
+
+@given(proxied_configs())
+def test_peers_are_the_replicas(config: StackConfig) -> None:
+    """R 39."""
+    peers = cnf(config).get("proxysql_servers", [])
+    expected = config.proxy.replicas if config.proxy.clustering != "off" else 0
+    home = f".{config.name}-proxysql-cluster.{config.namespace}.svc.cluster.local"
+    assert [(peer["hostname"], peer["port"]) for peer in peers] == [
+        (f"{config.name}-proxysql-{ordinal}{home}", 6032) for ordinal in range(expected)
+    ]
+
+
+@given(proxied_configs())
+def test_mysql_variables(config: StackConfig) -> None:
+    """R 24, 27, 28, 33, and that the stack's own variables arrive."""
+    variables = cnf(config)["mysql_variables"]
+    assert variables["server_version"] == "11.8.5-MariaDB"
+    assert variables["default_authentication_plugin"] == "mysql_native_password"
+    assert variables["query_retries_on_failure"] == 0
+    assert variables["connect_timeout_server_max"] == 20_000
+    assert variables["monitor_writer_is_also_reader"] is True
+    assert variables["monitor_password"] == secrets(config).monitor
+    assert ("ssl_p2s_ca" in variables) == config.security.tls.enabled
+    assert variables["threads"] == config.proxy.threads
+    assert config.proxy.mysql_variables.items() <= variables.items()
+
+
+@pytest.mark.parametrize("kind", ["admin_variables", "mysql_variables"])
+def test_a_variable_that_the_program_decides_cannot_be_overridden(kind: str) -> None:
+    """Otherwise an override would undo a safety rule. Tunable ones are free."""
+    tunable = re.compile(
+        r"monitor_(?!username|password)|connect_|shun_|free_|tcp_|use_tcp|set_query"
+    )
+    rendered = cnf(config("small"))[kind]
+    decided = {key for key in rendered if not tunable.match(key)}
+    assert decided <= RESERVED_VARIABLES[kind]
+
+
+def test_a_users_own_hostgroup_and_schema() -> None:
+    user = {
+        "username": "report",
+        "password": "(secret)",
+        "default_hostgroup": 20,
+        "default_schema": "shop",
+    }
+    (row,) = cnf(config(proxy={"users": [user]}))["mysql_users"]
+    assert (row["default_hostgroup"], row["default_schema"]) == (20, "shop")
+
+
+def test_every_interval_of_the_monitor_arrives() -> None:
+    fields = {
+        "connect_interval": 10_001,
+        "connect_timeout": 1_001,
+        "ping_interval": 2_001,
+        "ping_timeout": 1_002,
+        "ping_max_failures": 4,
+        "read_only_interval": 1_003,
+        "read_only_timeout": 801,
+        "read_only_max_timeout_count": 5,
+    }
+    variables = cnf(config(proxy={"monitor": {**fields, "galera_interval": 1_004}}))
+    for key, value in fields.items():
+        assert variables["mysql_variables"][f"monitor_{key}"] == value
+    assert variables["mysql_variables"]["monitor_galera_healthcheck_interval"] == 1_004
+
+
+# --- the reference files ---
+
+REFERENCE_DIFFERENCES = {
+    # Sized per stack, or left to `proxy.mysql_variables`.
+    "default_schema",
+    "wait_timeout",
+    "max_transaction_idle_time",
+    "threads",
+    "server_version",
+    "monitor_password",
+    "ssl_p2s_ca",
+}
+ROW_DIFFERENCES = {
+    "mysql_servers": {"address", "comment", "max_connections", "max_replication_lag"},
+    "mysql_users": {"comment", "password", "max_connections", "default_schema"},
+    "mysql_replication_hostgroups": {"comment"},
+    "mysql_galera_hostgroups": {"comment"},
+}
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared/proxysql-ref beside the checkout")
+@pytest.mark.parametrize(
+    ("file", "topology"),
+    [("replication", "replication"), ("galera", "galera"), ("single", "standalone")],
+)
+def test_it_is_the_reference_file_but_for_listed_differences(file: str, topology: str) -> None:
+    import libconf  # pyright: ignore
+
+    reference: Any = libconf.loads((REFERENCE / f"{file}.cnf").read_text())  # pyright: ignore
+    ours = cnf(
+        config(
+            name="mariadb",
+            namespace="db",
+            database={"topology": topology, "replicas": 1 if topology == "standalone" else 3},
+            proxy={
+                "hostgroups": {"writer": 10, "reader": 11, "backup_writer": 12, "offline": 13},
+                "users": [{"username": "app", "password": "(secret)"}],
+            },
+        )
+    )
+    assert ours.keys() == reference.keys()
+    changed = {
+        key
+        for key in {*ours["mysql_variables"], *reference["mysql_variables"]}
+        if ours["mysql_variables"].get(key) != reference["mysql_variables"].get(key)
+    }
+    assert changed == REFERENCE_DIFFERENCES
+    admin = {
+        key
+        for key in {*ours["admin_variables"], *reference["admin_variables"]}
+        if ours["admin_variables"].get(key) != reference["admin_variables"].get(key)
+    }
+    assert admin == {"admin_credentials", "stats_credentials", "cluster_password"}
+    for table, rows in ours.items():
+        if table.startswith("mysql_") and table != "mysql_variables":
+            known = ROW_DIFFERENCES.get(table, set[str]())
+            assert _without(rows, known) == _without(reference[table], known), table
+
+
+def _without(rows: Any, keys: set[str]) -> list[dict[str, Any]]:
+    return [{key: row[key] for key in row if key not in keys} for row in rows]
+
+
+# --- the self-check, run by SQLite like in ProxySQL's admin ---
+
+
+def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
+    """ProxySQL's runtime tables after it loaded the file without losing anything."""
+    db = sqlite3.connect(":memory:")
+    db.executescript(
+        """
+        CREATE TABLE runtime_mysql_users (username, frontend INT, backend INT);
+        CREATE TABLE runtime_mysql_servers (hostgroup_id INT, hostname, port INT);
+        CREATE TABLE runtime_mysql_query_rules (rule_id INT);
+        CREATE TABLE runtime_mysql_hostgroup_attributes (hostgroup_id INT, max_num_online_servers);
+        CREATE TABLE runtime_global_variables (variable_name, variable_value);
+        """
+    )
+    for user in parsed["mysql_users"]:
+        if user["active"]:  # each appears once as frontend and once as backend
+            for frontend in (0, 1):
+                row = (user["username"], frontend, 1 - frontend)
+                db.execute("INSERT INTO runtime_mysql_users VALUES (?, ?, ?)", row)
+    for server in parsed["mysql_servers"]:
+        for hostgroup in {server["hostgroup"], 77}:  # the monitor copies the writer
+            row = (hostgroup, server["address"], server["port"])
+            db.execute("INSERT INTO runtime_mysql_servers VALUES (?, ?, ?)", row)
+    for attributes in parsed.get("mysql_hostgroup_attributes", []):
+        db.execute(
+            "INSERT INTO runtime_mysql_hostgroup_attributes VALUES (?, ?)",
+            (attributes["hostgroup_id"], attributes["max_num_online_servers"]),
+        )
+    for module in ("admin", "mysql"):
+        for name, value in parsed[f"{module}_variables"].items():
+            db.execute(
+                "INSERT INTO runtime_global_variables VALUES (?, ?)", (f"{module}-{name}", value)
+            )
+    return db
+
+
+def checked(db: sqlite3.Connection, config: StackConfig) -> int:
+    return db.execute(self_check(cnf_model(config))).fetchone()[0]
+
+
+@given(proxied_configs())
+def test_the_self_check_accepts_a_complete_load(config: StackConfig) -> None:
+    assert checked(runtime_tables(cnf(config)), config) == 1
+
+
+CHECKED = config(
+    proxy={
+        "users": [
+            {"username": "app", "password": "(secret)"},
+            {"username": "old", "password": "(secret)", "active": False},
+        ],
+        "mysql_variables": {"wait_timeout": 1000},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "DELETE FROM runtime_mysql_users WHERE username = 'app'",
+        "INSERT INTO runtime_mysql_users VALUES ('stranger', 1, 0)",
+        "DELETE FROM runtime_mysql_servers WHERE hostname LIKE 'mysql-1.%'",
+        "DELETE FROM runtime_mysql_hostgroup_attributes",
+        "UPDATE runtime_mysql_hostgroup_attributes SET max_num_online_servers = 1000000",
+        "INSERT INTO runtime_mysql_query_rules VALUES (1)",
+        "UPDATE runtime_global_variables SET variable_value = 'monitor' "
+        "WHERE variable_name = 'mysql-monitor_username'",
+        "DELETE FROM runtime_global_variables WHERE variable_name = 'mysql-wait_timeout'",
+    ],
+)
+def test_the_self_check_notices_a_loss(loss: str) -> None:
+    db = runtime_tables(cnf(CHECKED))
+    assert checked(db, CHECKED) == 1
+    assert db.execute(loss).rowcount > 0
+    assert checked(db, CHECKED) == 0
+
+
+def test_a_self_check_is_one_statement_without_secrets() -> None:
+    text = self_check(cnf_model(CHECKED))
+    assert text.count(";") == 1
+    assert not any(secret in text for secret in ("admin_", secrets(CHECKED).monitor))
+
+
+# --- the digest (R 4) ---
+
+
+@given(proxied_configs())
+def test_the_digest_is_short_and_always_the_same(config: StackConfig) -> None:
+    """Secrets cannot be in it: it takes none."""
+    assert digest(cnf_model(config), {}) == digest(cnf_model(config), {})
+    assert re.fullmatch("[0-9a-f]{12}", digest(cnf_model(config), {}))
+
+
+@given(proxied_trees(), proxied_trees())
+def test_the_digest_changes_iff_the_file_does(a: dict[str, Any], b: dict[str, Any]) -> None:
+    one, two = resolve(a), resolve(b)
+    names = {user.username for config in (one, two) for user in config.proxy.users}
+    same = proxysql_cnf.Secrets(
+        admin="", stats="", cluster="", monitor="", users=dict.fromkeys(names, "")
+    )
+    files = [render(cnf_model(config), same) for config in (one, two)]
+    digests = [digest(cnf_model(config), {}) for config in (one, two)]
+    assert (files[0] == files[1]) == (digests[0] == digests[1])
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"proxy": {"threads": 9}},
+        {"proxy": {"hostgroups": {"writer": 5}}},
+        {"proxy": {"users": [{"username": "a", "password": "(secret)"}]}},
+        {"proxy": {"mysql_variables": {"wait_timeout": 5}}},
+        {"proxy": {"clustering": "off"}},
+        {"proxy": {"replicas": 2}},
+        {"database": {"replicas": 2}},
+        {"database": {"max_connections": 600}},
+        {"security": {"tls": {"enabled": False}}},
+    ],
+    ids=str,
+)
+def test_an_edit_of_the_file_changes_the_digest(edit: dict[str, Any]) -> None:
+    assert digest(cnf_model(resolve(merge({"size": "small"}, edit))), {}) != digest(
+        cnf_model(config("small")), {}
+    )
+
+
+@given(
+    st.dictionaries(st.text(min_size=1), st.integers(0, 9)),
+    st.dictionaries(st.text(min_size=1), st.integers(0, 9)),
+)
+def test_the_digest_changes_iff_a_rotation_does(a: dict[str, int], b: dict[str, int]) -> None:
+    model = cnf_model(config("small"))
+    assert (digest(model, a) == digest(model, b)) == (a == b)
+
+
+def test_the_order_of_rotations_does_not_matter() -> None:
+    model = cnf_model(config("small"))
+    assert digest(model, {"a": 1, "b": 2}) == digest(model, {"b": 2, "a": 1})
+
+
+# --- passwords (R 8) ---
+
+
+def test_the_known_vector_of_the_native_hash() -> None:
+    assert native_password_hash("password") == "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19"
+
+
+@given(st.text(), st.text())
+def test_the_native_hash_is_a_hash(one: str, other: str) -> None:
+    assume(one != other)
+    assert re.fullmatch(r"\*[0-9A-F]{40}", native_password_hash(one))
+    assert native_password_hash(one) != native_password_hash(other)
+
+
+def test_a_password_is_never_in_the_file_in_clear_where_a_hash_does() -> None:
+    model = cnf_model(CHECKED)
+    text = render(model, secrets(CHECKED))
+    assert "pw of app" not in text
+    assert hashlib.sha1(b"pw of app").hexdigest() not in text
+
+
+@pytest.mark.parametrize("password", ["x" * 24, "A-_9" * 6, "0123456789abcdefghijklmnop"])
+def test_safe_passwords(password: str) -> None:
+    assert proxysql_cnf.is_safe_password(password)
+
+
+def unsafe() -> Iterator[str]:
+    yield "x" * 23
+    yield ""
+    for character in "'\":;*$\\ \n\té":
+        yield "x" * 24 + character
+        yield character + "x" * 24
+
+
+@pytest.mark.parametrize("password", list(unsafe()))
+def test_unsafe_passwords(password: str) -> None:
+    assert not proxysql_cnf.is_safe_password(password)
