@@ -1,32 +1,36 @@
 """The Pulumi program: load the stack's config, compose its databases, export the contract."""
 
+from typing import Any
+
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import identity
+from components import identity, namespace, passwords
 from components.config import load
-from components.stack import DatabaseStack, exports
+from components.stack import DatabaseStack, DatabaseStackArgs, exports
 
 stack = load()
 facts = identity.guarded(stack)
-cluster = pulumi.Config("kubernetes")
+settings = pulumi.Config("kubernetes")
+cluster: dict[str, Any] = {key: settings.get(key) for key in ("context", "kubeconfig")}
+# Reads before the provider that makes things, which waits until all that was read is accepted.
+stored = any(passwords.stored(loaded.config) for loaded in stack.databases)
+reader = pulumi.ResourceOptions(provider=k8s.Provider("reader", **cluster)) if stored else None
+given = {loaded.config.name: passwords.given(loaded, reader) for loaded in stack.databases}
+accepted = pulumi.Output.all(facts, *(text for texts in given.values() for text in texts.values()))
 provider = k8s.Provider(
     "kubernetes",
-    context=cluster.get("context"),
-    kubeconfig=cluster.get("kubeconfig"),
-    # Every resource waits for its provider, hence for the identity check.
-    enable_secret_mutable=facts.apply(lambda _: True),
+    enable_secret_mutable=pulumi.Output.unsecret(accepted.apply(lambda _: True)),
     enable_config_map_mutable=True,
+    **cluster,
 )
-databases = {
-    loaded.config.name: DatabaseStack(
-        loaded.config.name, loaded, pulumi.ResourceOptions(providers=[provider])
-    )
-    for loaded in stack.databases
-}
-outputs = exports(
-    {name: database.outputs for name, database in databases.items()}, several=stack.several
-)
-for key, value in outputs.items():
+namespaces = namespace.create(stack, pulumi.ResourceOptions(provider=provider))
+outputs: dict[str, dict[str, Any]] = {}
+for config in (loaded.config for loaded in stack.databases):
+    after = [namespaces[config.namespace]] if config.create_namespace else []
+    args = DatabaseStackArgs(config=config, given=given[config.name], after=after)
+    opts = pulumi.ResourceOptions(providers=[provider])
+    outputs[config.name] = DatabaseStack(config.name, args, opts).outputs
+for key, value in exports(outputs, several=stack.several).items():
     pulumi.export(key, value)
 pulumi.export(identity.OUTPUT, facts)

@@ -16,6 +16,7 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from components import names
 from components.errors import PROJECT, ConfigError, fault, refuse
 from components.rules import cross_checks
 from components.schema import DATA_PLANE_IMAGE, MARIADB_IMAGE, PROXYSQL_IMAGE, StackConfig
@@ -28,6 +29,8 @@ class Loaded:
 
     config: StackConfig
     passwords: Mapping[str, pulumi.Output[str]]
+    where: str = ""
+    """What stands before its config paths: empty, or `databases.<name>.`."""
 
 
 # --- merge and validation ----------------------------------------------------------------------
@@ -36,8 +39,8 @@ class Loaded:
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """`base` overlaid with `override`: mappings merge recursively, everything else replaces.
 
-    Neither argument is changed. The empty mapping is neutral on both sides and the operation is
-    associative, so the order of overlays is all that matters.
+    Neither argument is changed. The empty mapping is neutral on both sides, and the operation is
+    associative among trees that agree on which keys hold mappings.
     """
     merged = dict(base)
     for key, value in override.items():
@@ -68,7 +71,7 @@ def resolve(tree: Mapping[str, Any], where: str = "") -> StackConfig:
     errors. Raises ConfigError.
     """
     size = tree.get("size", "dev")
-    if size not in SIZES:
+    if not isinstance(size, str) or size not in SIZES:
         raise ConfigError(
             fault(f"{where}size", "must be one of dev, small, large", "choose one of them")
         )
@@ -182,6 +185,8 @@ def load() -> Stack:
     retire = _string_list("retire", tree.pop("retire", []))
     declared = _mapping("databases", tree.pop("databases", {}))
     several = bool(declared)
+    if several and tree.get("name", DEFAULTS["name"]) != DEFAULTS["name"]:
+        refuse("name", "does not go with databases, whose keys are the names", "remove name")
     entries = declared or {tree.get("name", DEFAULTS["name"]): dict[str, Any]()}
     loaded: list[Loaded] = []
     for name, overrides in entries.items():
@@ -195,8 +200,33 @@ def load() -> Stack:
             for path, value in passwords.items()
             if path.startswith(where) or not path.startswith("databases.")
         }
-        loaded.append(Loaded(config=config, passwords=secrets))
+        loaded.append(Loaded(config=config, passwords=secrets, where=where))
+    _refuse_clashes(loaded)
     return Stack(databases=tuple(loaded), several=several, retire=retire)
+
+
+def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
+    """Two databases of one stack must not claim the same object or node port."""
+    objects: dict[tuple[str, str], str] = {}
+    ports: dict[int, str] = {}
+    for one in loaded:
+        for object_name in sorted(names.owned(one.config.name)):
+            other = objects.setdefault((one.config.namespace, object_name), one.config.name)
+            if other != one.config.name:
+                refuse(
+                    one.where.rstrip("."),
+                    f"has an object '{object_name}', which database '{other}' has too",
+                    "choose a name that is not another's with one of its suffixes",
+                )
+        service = one.config.proxy.service
+        for field in ("node_port", "admin_node_port"):
+            port = cast(int | None, getattr(service, field))
+            if port and ports.setdefault(port, one.config.name) != one.config.name:
+                refuse(
+                    f"{one.where}proxy.service.{field}",
+                    f"is the node port of database '{ports[port]}' too",
+                    "choose another port",
+                )
 
 
 def _parse(key: str, raw: Any) -> Any:
@@ -206,7 +236,8 @@ def _parse(key: str, raw: Any) -> Any:
     try:
         return json.loads(raw)
     except json.JSONDecodeError:
-        wanted = "true or false" if key in ("create_namespace", "await_sql") else "a YAML mapping"
+        kinds = {"create_namespace": "true or false", "await_sql": "true or false"}
+        wanted = kinds.get(key, "a YAML list" if key == "retire" else "a YAML mapping")
         refuse(key, f"must be {wanted}", f"write {wanted} below the key")
 
 
@@ -215,7 +246,9 @@ def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         mapping = cast(dict[str, Any], value)
         for key, below in mapping.items():
-            if key == "password" and isinstance(below, str):
+            if key == "password" and below is not None:
+                if not isinstance(below, str):
+                    refuse(f"{path}.{key}", "must be text", "put the password in quotes")
                 mapping[key] = "(secret)"
                 yield f"{path}.{key}", below
             else:

@@ -1,6 +1,5 @@
 """Passwords: generated once and kept in state, or read from a Secret that exists already."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import names, proxysql_cnf, schema
-from components.errors import refuse
+from components import names, schema
 
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
@@ -25,25 +23,26 @@ class ResolvedCredential:
     secret: str
     key: str
     password: pulumi.Output[str] | None
-    """Secret; None when the password stays in an existing Secret that only the operator reads."""
+    """Secret; None when an existing Secret was not read."""
     resource: pulumi.Resource | None
     """What makes the Secret; None when it exists already."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:
-    """`roles`: which credentials this database needs; `readable`: those that the program reads.
+    """`roles`: which credentials this database needs.
 
-    `passwords`: secret config values by config path (`credentials.<role>.password`).
+    `given`: passwords that are not generated, by config path (`credentials.<role>`). `after`:
+    what every object waits for.
     """
 
     database: str
     namespace: str
     credentials: schema.Credentials
-    passwords: Mapping[str, pulumi.Output[str]]
+    given: Mapping[str, pulumi.Output[str]]
     roles: Sequence[str]
-    readable: Sequence[str]
     protect: bool
+    after: Sequence[pulumi.Resource]
 
 
 class Credentials(pulumi.ComponentResource):
@@ -66,31 +65,15 @@ class Credentials(pulumi.ComponentResource):
         return self.resolved[role]
 
     def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
-        path = f"credentials.{role}"
+        password = self._args.given.get(f"credentials.{role}")
         if source.existing_secret:
-            password = None
-            if role in self._args.readable:
-                password = read_secret(
-                    f"{name}-{role}-existing",
-                    self._args.namespace,
-                    source.existing_secret,
-                    f"{path}.existing_secret",
-                    pulumi.ResourceOptions(parent=self),
-                ).apply(lambda text: _safe(text, f"{path}.existing_secret"))
             return ResolvedCredential(
                 secret=source.existing_secret.name,
                 key=source.existing_secret.key,
                 password=password,
                 resource=None,
             )
-        if source.password:
-            given = self._args.passwords[f"{path}.password"]
-            password = (
-                given.apply(lambda text: _safe(text, f"{path}.password"))
-                if role in self._args.readable
-                else given
-            )
-        else:
+        if password is None:
             password = random.RandomPassword(
                 f"{name}-{role}",
                 # Constants: a change of any of them would replace the password.
@@ -102,7 +85,6 @@ class Credentials(pulumi.ComponentResource):
                     # A protected password could not be rotated. Its Secret stays protected.
                     protect=self._args.protect and source.rotation == 0,
                     ignore_changes=["length", "special"],
-                    additional_secret_outputs=["result", "bcryptHash"],
                 ),
             ).result
         database = self._args.database
@@ -116,46 +98,10 @@ class Credentials(pulumi.ComponentResource):
             ),
             type="Opaque",
             string_data={GENERATED_KEY: pulumi.Output.secret(password)},
-            opts=pulumi.ResourceOptions(parent=self, protect=self._args.protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=self._args.protect, depends_on=list(self._args.after)
+            ),
         )
         return ResolvedCredential(
             secret=secret, key=GENERATED_KEY, password=password, resource=resource
         )
-
-
-def read_secret(
-    logical_name: str,
-    namespace: str,
-    ref: schema.SecretRef,
-    path: str,
-    opts: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
-    """The text under a key of an existing Secret, as a secret Output, already at preview.
-
-    Raises ConfigError at `path` when the Secret has no such key; the provider itself reports a
-    Secret that does not exist.
-    """
-    found = k8s.core.v1.Secret.get(logical_name, f"{namespace}/{ref.name}", opts=opts)
-
-    def pick(data: Mapping[str, str] | None) -> str:
-        if ref.key not in (data or {}):
-            refuse(
-                path, f"Secret '{ref.name}' has no key '{ref.key}'", "add the key or name another"
-            )
-        try:
-            return base64.b64decode((data or {})[ref.key]).decode()
-        except UnicodeDecodeError:
-            refuse(path, f"key '{ref.key}' of Secret '{ref.name}' is not UTF-8 text", "store text")
-
-    return pulumi.Output.secret(found.data).apply(pick)
-
-
-def _safe(password: str, path: str) -> str:
-    if not proxysql_cnf.is_safe_password(password):
-        refuse(
-            path,
-            "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's "
-            "admin and monitor settings cannot carry others",
-            "choose such a password, or remove the source to have one generated",
-        )
-    return password

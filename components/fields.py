@@ -1,9 +1,10 @@
 """The types of config values: what a name, a quantity, a port or a tag may be."""
 
+import ipaddress
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from components import names, quantity
 from components.errors import broken
@@ -98,14 +99,41 @@ def _label_values(value: dict[str, str]) -> dict[str, str]:
 
 
 def _interfaces(value: str) -> str:
+    ports: list[int] = []
     for part in value.split(";"):
-        _, _, port = part.rpartition(":")
-        if re.fullmatch(r"[0-9.]+:\d{1,5}", part) is None or not 0 < int(port) < 65536:
-            raise broken(
-                "must be a list 'address:port;…' of listening addresses",
-                "use a value such as '0.0.0.0:6033'",
-            )
+        address, _, port = part.rpartition(":")
+        try:
+            ipaddress.IPv4Address(address)
+            ports.append(int(port))
+        except ValueError:
+            ports.append(0)
+    if not all(0 < port < 65536 for port in ports):
+        raise broken(
+            "must be a list 'address:port;…' of listening IPv4 addresses",
+            "use a value such as '0.0.0.0:6033'",
+        )
+    if len(set(ports)) < len(ports) or {6032, 6070} & set(ports):
+        raise broken(
+            "has a port twice, or one that ProxySQL's admin (6032) or metrics (6070) listens on",
+            "use other ports",
+        )
     return value
+
+
+def _variable(value: object) -> object:
+    if not isinstance(value, int | str):
+        raise broken("must be a whole number, true, false or text", "give one of these")
+    return value
+
+
+def _pod_labels(value: dict[str, str]) -> dict[str, str]:
+    for key in value:
+        if key.startswith(("app.kubernetes.io/", "statefulset.kubernetes.io/", "k8s.mariadb.com/")):
+            raise broken(
+                "has a key by which Services and controllers select the Pods",
+                "use keys of your own",
+            )
+    return _label_values(value)
 
 
 def _tag(value: str) -> str:
@@ -134,7 +162,8 @@ Duration = Annotated[str, AfterValidator(_duration)]
 UserName = Annotated[str, AfterValidator(_user_name)]
 Annotations = Annotated[dict[str, str], AfterValidator(_label_map)]
 Labels = Annotated[dict[str, str], AfterValidator(_label_values)]
+PodLabels = Annotated[dict[str, str], AfterValidator(_pod_labels)]
 Interfaces = Annotated[str, AfterValidator(_interfaces)]
 Tag = Annotated[str, AfterValidator(_tag)]
-Variable = Annotated[int, Strict()] | Annotated[bool, Strict()] | str
+Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
 Topology = Literal["standalone", "replication", "galera"]

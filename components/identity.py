@@ -10,10 +10,9 @@ from typing import Any, cast
 
 import pulumi
 
-from components import quantity
+from components import passwords, quantity
 from components.config import Loaded, Stack
 from components.errors import refuse
-from components.schema import Credential
 
 OUTPUT = "identity"
 
@@ -31,10 +30,10 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "namespace": config.namespace,
         "topology": config.database.topology,
         "storage": config.database.storage.model_dump(exclude_none=True),
-        "root": _source(config.credentials.root),
+        "root": passwords.describe(config.credentials.root),
     }
     if config.database.topology == "replication":
-        facts["replication"] = _source(config.credentials.replication)
+        facts["replication"] = passwords.describe(config.credentials.replication)
     if config.images.pull_secrets:
         facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
     if config.proxy.enabled:
@@ -45,12 +44,6 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
             else "none"
         )
     return facts
-
-
-def _source(credential: Credential) -> str:
-    if ref := credential.existing_secret:
-        return f"Secret {ref.name}, key {ref.key}"
-    return "config" if credential.password else "generated"
 
 
 def guarded(stack: Stack) -> pulumi.Output[dict[str, Any]]:
@@ -64,7 +57,9 @@ def guarded(stack: Stack) -> pulumi.Output[dict[str, Any]]:
     current = of(stack)
 
     def compare(known: Any) -> dict[str, Any]:
-        check(cast(Mapping[str, Any], known or {}), current, retire=stack.retire)
+        # An output that is no mapping is somebody else's.
+        last = cast(Mapping[str, Any], known if isinstance(known, dict) else {})
+        check(last, current, retire=stack.retire)
         return current
 
     return reference.get_output(OUTPUT).apply(compare)
@@ -100,7 +95,7 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         ("namespace", "namespace"),
         ("topology", "database.topology"),
     ):
-        if before[field] != now[field]:
+        if before.get(field, now[field]) != now[field]:
             refuse(
                 path,
                 f"database '{name}' has {before[field]}, which cannot change in place",
@@ -117,7 +112,9 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     # The operator's webhook says no as well, but not which config key it was.
     if before.get("pull_secrets") != now.get("pull_secrets"):
         refuse("images.pull_secrets", f"cannot change once database '{name}' exists", migrate)
-    _check_volume("database.storage", before["storage"], now["storage"], migrate)
+    _check_volume(
+        "database.storage", before.get("storage", now["storage"]), now["storage"], migrate
+    )
     volumes = before.get("proxy_volumes")
     if volumes and now.get("proxy_volumes", volumes) != volumes:
         refuse(

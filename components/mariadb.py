@@ -3,7 +3,7 @@
 Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +29,14 @@ RESTRICTED: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True)
 class MariaDbArgs:
-    """`config`: the database; `credentials`: root, and replication where the topology needs it."""
+    """`credentials`: root, and replication where the topology needs it.
+
+    `after`: what every object waits for.
+    """
 
     config: StackConfig
     credentials: Credentials
+    after: Sequence[pulumi.Resource]
 
 
 class MariaDb(pulumi.ComponentResource):
@@ -66,7 +70,7 @@ class MariaDb(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=config.security.protect,
-                depends_on=made,
+                depends_on=[*args.after, *made],
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
             ),
         )

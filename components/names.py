@@ -112,3 +112,25 @@ def labels(name: str, component: str) -> dict[str, str]:
         "app.kubernetes.io/instance": name,
         "app.kubernetes.io/part-of": "mysql-ha",
     }
+
+
+def owned(name: str) -> frozenset[str]:
+    """Every name that database `name` may give to an object, its own and the operator's.
+
+    Without the ProxySQL configuration Secrets, whose names end in a hash.
+    """
+    roles = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+    return frozenset(
+        {
+            name,
+            mariadb_internal(name),
+            mariadb_primary(name),
+            mariadb_secondary(name),
+            mariadb_ca_bundle(name),
+            proxysql(name),
+            proxysql_peers(name),
+            proxysql_admin(name),
+            proxysql_monitor(name),
+            *(credential_secret(name, role) for role in roles),
+        }
+    )

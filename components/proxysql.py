@@ -3,20 +3,17 @@
 Every design choice is measured or sourced in `docs/proxysql.md`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, proxysql_cnf, scheduling
-from components.credentials import Credentials, read_secret
+from components import names, passwords, proxysql_cnf, scheduling
+from components.credentials import Credentials
 from components.schema import StackConfig
 from components.topology import Topology
-
-PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-"""The credentials that `proxysql.cnf` holds."""
 
 CONFIG_DIR = "/etc/proxysql"
 DATA_DIR = "/var/lib/proxysql"
@@ -41,23 +38,24 @@ _CLIENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class ProxySqlArgs:
-    """`passwords`: secret config values by path (`proxy.users[i].password`).
+    """`given`: passwords that are not generated, by config path (`proxy.users[i]`).
 
-    `depends_on`: what must exist before the first Pod: the servers and the monitor account.
+    `after`: what every object waits for; `servers`: what must exist before the first Pod.
     """
 
     config: StackConfig
     topology: Topology
     credentials: Credentials
-    passwords: Mapping[str, pulumi.Output[str]]
-    depends_on: tuple[pulumi.Resource, ...]
+    given: Mapping[str, pulumi.Output[str]]
+    after: Sequence[pulumi.Resource]
+    servers: Sequence[pulumi.Resource]
 
 
 class ProxySql(pulumi.ComponentResource):
     """A StatefulSet `<name>-proxysql` of `proxy.replicas` Pods and what it needs.
 
-    The whole configuration is one Secret, named by a hash of its non-secret part and the
-    rotation counters: an edit makes a new Secret and rolls the Pods, and each Pod starts from
+    The whole configuration is one Secret, named by a hash of its non-secret part and of where each
+    password comes from: an edit makes a new Secret and rolls the Pods, and each Pod starts from
     that file alone (`--initial`), whatever its data directory holds.
     """
 
@@ -67,7 +65,7 @@ class ProxySql(pulumi.ComponentResource):
         super().__init__("mysql-ha:index:ProxySql", name, None, opts)
         self._args = args
         config = args.config
-        self._child = pulumi.ResourceOptions(parent=self)
+        self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         self._model = proxysql_cnf.CnfModel(
             proxy=config.proxy,
             topology=args.topology,
@@ -95,16 +93,10 @@ class ProxySql(pulumi.ComponentResource):
 
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config = self._args, self._args.config
-        by_role = dict(config.credentials.items())
-        rotations = {
-            role: by_role[role].rotation
-            for role in ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-        }
-        rotations |= {f"user {user.username}": user.rotation for user in config.proxy.users}
-        digest = proxysql_cnf.digest(self._model, rotations)
-        roles = {role: args.credentials[role].password for role in PROXY_ROLES}
+        digest = proxysql_cnf.digest(self._model, passwords.described(config))
+        roles = {role: args.credentials[role].password for role in passwords.PROXY_ROLES}
         users = {
-            user.username: self._user_password(name, index)
+            user.username: args.given[f"proxy.users[{index}]"]
             for index, user in enumerate(config.proxy.users)
         }
         files = pulumi.Output.all(roles=roles, users=users).apply(self._files)
@@ -116,34 +108,21 @@ class ProxySql(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _files(self, passwords: Mapping[str, Any]) -> dict[str, str]:
+    def _files(self, texts: Mapping[str, Any]) -> dict[str, str]:
         """The files of the configuration directory."""
-        roles = cast(Mapping[str, str], passwords["roles"])
+        roles = cast(Mapping[str, str], texts["roles"])
         secrets = proxysql_cnf.Secrets(
             admin=roles["proxy_admin"],
             stats=roles["proxy_stats"],
             cluster=roles["proxy_cluster"],
             monitor=roles["monitor"],
-            users=cast(Mapping[str, str], passwords["users"]),
+            users=cast(Mapping[str, str], texts["users"]),
         )
         return {
             "proxysql.cnf": proxysql_cnf.render(self._model, secrets),
             "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
             "self-check.sql": proxysql_cnf.self_check(self._model),
         }
-
-    def _user_password(self, name: str, index: int) -> pulumi.Output[str]:
-        user = self._args.config.proxy.users[index]
-        path = f"proxy.users[{index}]"
-        if user.password_secret is None:
-            return self._args.passwords[f"{path}.password"]
-        return read_secret(
-            f"{name}-user-{user.username}",
-            self._args.config.namespace,
-            user.password_secret,
-            f"{path}.password_secret",
-            self._child,
-        )
 
     # --- Services ---
 
@@ -262,7 +241,7 @@ class ProxySql(pulumi.ComponentResource):
                 volume_claim_templates=claims,
             ),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*self._args.depends_on, secret, peers]
+                parent=self, depends_on=[*self._args.servers, secret, peers]
             ),
         )
 
@@ -419,15 +398,16 @@ class ProxySql(pulumi.ComponentResource):
 
         PAUSE closes the client port and leaves sessions alone; SHUTDOWN SLOW would kill them.
         """
-        drain = self._args.config.proxy.drain
+        timeout = self._args.config.proxy.drain.timeout
+        removal = self._args.config.proxy.drain.endpoint_removal
         sessions = (
             "SELECT Variable_Value FROM stats_mysql_global "
             "WHERE Variable_Name='Client_Connections_connected'"
         )
         return (
-            f"sleep {drain.endpoint_removal}; "
-            f"{_CLIENT} -e 'PROXYSQL PAUSE'; "
-            f"for _ in $(seq {drain.timeout}); do "
+            f"sleep {removal}; {_CLIENT} -e 'PROXYSQL PAUSE'; "
+            f"end=$(($(date +%s) + {timeout})); "
+            'while [ "$(date +%s)" -lt "$end" ]; do '
             f'[ "$({_CLIENT} -e "{sessions}")" = 0 ] && exit 0; sleep 1; done'
         )
 

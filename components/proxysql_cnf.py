@@ -300,6 +300,7 @@ def self_check(model: CnfModel) -> str:
     """A query that returns 1 when ProxySQL has loaded every row of the file, else 0."""
     active = sum(user.active for user in model.proxy.users)
     fence = int(model.topology.kind == "replication")
+    galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
     username = model.proxy.monitor.username
     checks = [
@@ -307,6 +308,8 @@ def self_check(model: CnfModel) -> str:
         "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)="
         f"{len(model.topology.hosts)}",
         "(SELECT COUNT(*) FROM runtime_mysql_query_rules)=0",
+        f"(SELECT COUNT(*) FROM runtime_mysql_replication_hostgroups)={fence}",
+        f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
         "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
         f"WHERE hostgroup_id={writer} AND max_num_online_servers=1)={fence}",
         "(SELECT COUNT(*) FROM runtime_global_variables "
@@ -322,10 +325,11 @@ def self_check(model: CnfModel) -> str:
     return "SELECT " + "\n AND ".join(checks) + ";\n"
 
 
-def digest(model: CnfModel, rotations: Mapping[str, int]) -> str:
-    """12 hex digits that change iff the file's non-secret part or a rotation counter changes.
+def digest(model: CnfModel, sources: Mapping[str, str]) -> str:
+    """12 hex digits that change iff the file's non-secret part or the source of a password does.
 
-    Secret values stay out of it, so that a preview can show the name and the Pod template.
+    `sources`: where each password comes from, with its rotation counter, by config path. Secret
+    values stay out of it, so that a preview can show the name and the Pod template.
     """
     blank = Secrets(
         admin="",
@@ -334,7 +338,7 @@ def digest(model: CnfModel, rotations: Mapping[str, int]) -> str:
         monitor="",
         users={user.username: "" for user in model.proxy.users},
     )
-    text = render(model, blank) + json.dumps(dict(sorted(rotations.items())))
+    text = render(model, blank) + json.dumps(dict(sorted(sources.items())))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

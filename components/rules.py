@@ -56,7 +56,7 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
         )
     elif config.server_version < (10, 6):
         yield (
-            "images.database.tag",
+            "database.version" if database.version else "images.database.tag",
             "is a MariaDB older than 10.6, which mariadb-operator does not support",
             "use 10.6 or later",
         )
@@ -90,9 +90,9 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
 
 def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str, str]]:
     groups = proxy.hostgroups
-    known = {groups.writer, groups.reader}
-    if config.database.topology == "galera":
-        known |= {groups.backup_writer, groups.offline}
+    known = {groups.writer}
+    if config.database.topology != "standalone":
+        known.add(groups.reader)
     seen: set[str] = set()
     for index, user in enumerate(proxy.users):
         path = f"proxy.users[{index}]"
@@ -126,8 +126,8 @@ def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str,
         if user.default_hostgroup is not None and user.default_hostgroup not in known:
             yield (
                 f"{path}.default_hostgroup",
-                "is none of the hostgroups in proxy.hostgroups",
-                "use the writer's or the reader's number",
+                "is no hostgroup of this topology that takes statements",
+                f"use one of {', '.join(map(str, sorted(known)))}",
             )
         if user.max_connections > proxy.max_connections:
             yield (
@@ -153,12 +153,6 @@ def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str,
             "proxy.max_replication_lag",
             "applies to database.topology replication only",
             "remove it",
-        )
-    if proxy.replicas < 2 and config.scheduling.proxy.disruption_budget:
-        yield (
-            "scheduling.proxy.disruption_budget",
-            "with one proxy it would block every node drain",
-            "use at least 2 proxies, or set it to false",
         )
 
 

@@ -23,6 +23,7 @@ from components.fields import (
     Natural,
     NodePort,
     ObjectName,
+    PodLabels,
     Port,
     Quantity,
     SecretKey,
@@ -96,7 +97,7 @@ class Database(Model):
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}
-    pod_labels: Labels = {}
+    pod_labels: PodLabels = {}
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:
@@ -153,7 +154,8 @@ class Hostgroups(Model):
     reader: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] = 20
     backup_writer: Hostgroup = 30
     offline: Hostgroup = 40
-    comment: Annotated[str, Field(max_length=200)] = "mysql-ha"
+    comment: Annotated[str, Field(pattern=r"^[^'\"\\\x00-\x1f]{0,200}$")] = "mysql-ha"
+    """ProxySQL puts it into SQL unescaped, hence no quotes."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -262,7 +264,7 @@ class Proxy(Model):
     storage: ProxyStorage = ProxyStorage()
     resources: Resources = Resources()
     pod_annotations: Annotations = {}
-    pod_labels: Labels = {}
+    pod_labels: PodLabels = {}
     drain: Drain = Drain()
     admin_variables: dict[str, Variable] = {}
     mysql_variables: dict[str, Variable] = {}

@@ -44,7 +44,9 @@ CHECKED_TEXT = {
     "_user_name": "1 to 80 of `A-Z a-z 0-9 _ . -`",
     "_label_map": "mapping of annotation key to text",
     "_label_values": "mapping of label key to label value",
-    "_interfaces": "`address:port`, several with `;`",
+    "_pod_labels": "mapping of label key to label value; none of `app.kubernetes.io/`, "
+    "`statefulset.kubernetes.io/`, `k8s.mariadb.com/`",
+    "_interfaces": "`address:port`, several with `;`; not 6032, 6070",
     "_tag": "version tag, not `latest`, `main` or `master`",
 }
 """What a field's validator accepts, by the name of the validator in components/fields.py."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import runpy
@@ -64,6 +65,9 @@ def namespaces(config: Mapping[str, Any]) -> set[str]:
 
 def run_program() -> None:
     """What `pulumi up` would run; its modules keep no state, so a process may run it again."""
+    # The engine reports a failed output once; asyncio would again, for every output that hangs on
+    # it. Pulumi's own language host does the same (sdk/python/cmd/pulumi-language-python-exec).
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     if str(REPOSITORY) not in sys.path:
         sys.path.insert(0, str(REPOSITORY))
     runpy.run_path(str(REPOSITORY / "__main__.py"))
