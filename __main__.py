@@ -12,7 +12,10 @@ from components.stack import DatabaseStack, DatabaseStackArgs, exports
 stack = load()
 facts = identity.guarded(stack)
 settings = pulumi.Config("kubernetes")
-cluster: dict[str, Any] = {key: settings.get(key) for key in ("context", "kubeconfig")}
+cluster: dict[str, Any] = {
+    "context": settings.get("context"),
+    "kubeconfig": settings.get_secret("kubeconfig"),  # it may hold a credential
+}
 # Reads before the provider that makes things, which waits until all that was read is accepted.
 stored = any(passwords.stored(loaded.config) for loaded in stack.databases)
 reader = pulumi.ResourceOptions(provider=k8s.Provider("reader", **cluster)) if stored else None
@@ -27,10 +30,11 @@ provider = k8s.Provider(
 namespaces = namespace.create(stack, pulumi.ResourceOptions(provider=provider))
 outputs: dict[str, dict[str, Any]] = {}
 for config in (loaded.config for loaded in stack.databases):
-    after = [namespaces[config.namespace]] if config.create_namespace else []
+    after = [namespaces[config.namespace]] if config.namespace in namespaces else []
     args = DatabaseStackArgs(config=config, given=given[config.name], after=after)
     opts = pulumi.ResourceOptions(providers=[provider])
     outputs[config.name] = DatabaseStack(config.name, args, opts).outputs
 for key, value in exports(outputs, several=stack.several).items():
     pulumi.export(key, value)
-pulumi.export(identity.OUTPUT, facts)
+# Only once the passwords are accepted too: after a refused edit the old identity stays.
+pulumi.export(identity.OUTPUT, pulumi.Output.unsecret(accepted.apply(lambda known: known[0])))

@@ -204,7 +204,7 @@ def compared(title: str, measured: Mapping[str, Sequence[float]]) -> str:
     for name, seconds in measured.items():
         median = statistics.median(seconds)
         spread = max(seconds) - min(seconds)
-        lines.append(f"| {name} | {shown(median)} | {shown(spread)} | {median / base:.2f} |")
+        lines.append(f"| {name} | {shown(median)} | {shown(spread)} | {median / base:.1f} |")
     return "\n".join(lines)
 
 
@@ -222,9 +222,11 @@ def environment(*parts: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="previews of each case (5)")
+    parser.add_argument("--rounds", type=int, default=7, help="previews of each case, 7 or more")
     parser.add_argument("--all", action="store_true", help="also a cold `make up` (many minutes)")
     arguments = parser.parse_args()
+    if arguments.rounds < 7:
+        parser.error("a median needs at least 7 rounds")
     say("previews by the real engine")
     engine, runner = previews(Toolchain(say=say), arguments.rounds)
     say("the program on mocks")

@@ -1,4 +1,4 @@
-"""Reading a stack: sizes, the merge law, and `load()`, the only reader of `pulumi.Config`.
+"""Reading a stack: sizes, the merge law, and `load()`, the only reader of the project's config.
 
 A stack names a size; its own values override the size's field by field. Everything here is plain
 and non-secret: a password given in the config is taken out before validation (see `load`), so
@@ -137,6 +137,9 @@ def _fields_at(keys: Sequence[str]) -> list[str]:
 # --- reading the stack -------------------------------------------------------------------------
 
 _TOP_LEVEL = (*StackConfig.model_fields, "databases", "retire")
+_PASSWORD_PATH = re.compile(
+    r"(databases\.[^.]+\.)?(credentials\.\w+|proxy\.users\[\d+\])\.password"
+)
 _STRUCTURED = frozenset(
     {"database", "proxy", "credentials", "scheduling", "security", "images"}
     | {"databases", "retire", "create_namespace", "await_sql"}
@@ -219,7 +222,7 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
                     "choose a name that is not another's with one of its suffixes",
                 )
         service = one.config.proxy.service
-        for field in ("node_port", "admin_node_port"):
+        for field in ("node_port", "admin_node_port") if one.config.proxy.enabled else ():
             port = cast(int | None, getattr(service, field))
             if port and ports.setdefault(port, one.config.name) != one.config.name:
                 refuse(
@@ -242,11 +245,11 @@ def _parse(key: str, raw: Any) -> Any:
 
 
 def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Replace every `password` text in the tree by a marker and yield (path, text)."""
+    """Replace the texts at the paths of passwords by a marker and yield (path, text)."""
     if isinstance(value, dict):
         mapping = cast(dict[str, Any], value)
         for key, below in mapping.items():
-            if key == "password" and below is not None:
+            if _PASSWORD_PATH.fullmatch(f"{path}.{key}") and below is not None:
                 if not isinstance(below, str):
                     refuse(f"{path}.{key}", "must be text", "put the password in quotes")
                 mapping[key] = "(secret)"

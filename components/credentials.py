@@ -1,4 +1,4 @@
-"""Passwords: generated once and kept in state, or read from a Secret that exists already."""
+"""Where each role's password is: a Secret made for it, generated or given, or one that exists."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from components import names, schema
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
 
+KNOWN_TO_SERVERS = ("root", "replication")
+"""Passwords that the servers learn once: to lose one is to lose the access to the data."""
+
 WATCH_LABEL = {"k8s.mariadb.com/watch": ""}
 """mariadb-operator follows edits only of Secrets with this label (docs/sql_resources.md)."""
 
@@ -23,7 +26,7 @@ class ResolvedCredential:
     secret: str
     key: str
     password: pulumi.Output[str] | None
-    """Secret; None when an existing Secret was not read."""
+    """Secret; None when the caller did not read the existing Secret."""
     resource: pulumi.Resource | None
     """What makes the Secret; None when it exists already."""
 
@@ -65,6 +68,9 @@ class Credentials(pulumi.ComponentResource):
         return self.resolved[role]
 
     def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
+        # The others can be made anew at any time, and must be able to: a protected password cannot
+        # be rotated, nor can another source take its place.
+        protect = self._args.protect and role in KNOWN_TO_SERVERS
         password = self._args.given.get(f"credentials.{role}")
         if source.existing_secret:
             return ResolvedCredential(
@@ -82,8 +88,7 @@ class Credentials(pulumi.ComponentResource):
                 keepers={"rotation": str(source.rotation)},
                 opts=pulumi.ResourceOptions(
                     parent=self,
-                    # A protected password could not be rotated. Its Secret stays protected.
-                    protect=self._args.protect and source.rotation == 0,
+                    protect=protect,
                     ignore_changes=["length", "special"],
                 ),
             ).result
@@ -99,7 +104,7 @@ class Credentials(pulumi.ComponentResource):
             type="Opaque",
             string_data={GENERATED_KEY: pulumi.Output.secret(password)},
             opts=pulumi.ResourceOptions(
-                parent=self, protect=self._args.protect, depends_on=list(self._args.after)
+                parent=self, protect=protect, depends_on=list(self._args.after)
             ),
         )
         return ResolvedCredential(

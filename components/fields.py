@@ -104,7 +104,7 @@ def _interfaces(value: str) -> str:
         address, _, port = part.rpartition(":")
         try:
             ipaddress.IPv4Address(address)
-            ports.append(int(port))
+            ports.append(int(port) if port.isascii() and port.isdigit() else 0)
         except ValueError:
             ports.append(0)
     if not all(0 < port < 65536 for port in ports):
@@ -112,9 +112,10 @@ def _interfaces(value: str) -> str:
             "must be a list 'address:port;…' of listening IPv4 addresses",
             "use a value such as '0.0.0.0:6033'",
         )
-    if len(set(ports)) < len(ports) or {6032, 6070} & set(ports):
+    if len(set(ports)) < len(ports) or {6032, 6070, 6132, 6133} & set(ports):
         raise broken(
-            "has a port twice, or one that ProxySQL's admin (6032) or metrics (6070) listens on",
+            "has a port twice, or one of ProxySQL's own (6032 admin, 6070 metrics, 6132 and 6133 "
+            "PostgreSQL)",
             "use other ports",
         )
     return value
@@ -166,4 +167,4 @@ PodLabels = Annotated[dict[str, str], AfterValidator(_pod_labels)]
 Interfaces = Annotated[str, AfterValidator(_interfaces)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
-Topology = Literal["standalone", "replication", "galera"]
+TopologyKind = Literal["standalone", "replication", "galera"]

@@ -34,9 +34,13 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     }
     if config.database.topology == "replication":
         facts["replication"] = passwords.describe(config.credentials.replication)
+        facts["replicas"] = config.database.replicas
+    tls = config.security.tls
+    facts["tls"] = ("required" if tls.required else "optional") if tls.enabled else "off"
     if config.images.pull_secrets:
         facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
     if config.proxy.enabled:
+        facts["monitor"] = config.proxy.monitor.username
         storage = config.proxy.storage
         facts["proxy_volumes"] = (
             f"{storage.size} of class {storage.storage_class or 'default'}"
@@ -109,6 +113,26 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
                 "would lose the one the servers know",
                 "undo the edit (docs/migration.md says why there is no other way)",
             )
+    if before.get("replicas", 99) < now.get("replicas", 0):
+        refuse(
+            "database.replicas",
+            f"database '{name}' has {before['replicas']:g} replicas; the operator would need a "
+            "backup to make another from, and reconcile nothing until it has one",
+            migrate,
+        )
+    if {before.get("tls", now["tls"]), now["tls"]} == {"off", "required"}:
+        refuse(
+            "security.tls",
+            f"database '{name}' has TLS {before['tls']}; going to {now['tls']} in one step would "
+            "cut off whatever has not restarted yet",
+            "go there by way of security.tls {enabled: true, required: false} (docs/migration.md)",
+        )
+    if before.get("monitor", now.get("monitor")) != now.get("monitor", before.get("monitor")):
+        refuse(
+            "proxy.monitor.username",
+            f"the operator cannot rename the account of database '{name}'",
+            "undo the edit, or remove the proxies first (docs/migration.md)",
+        )
     # The operator's webhook says no as well, but not which config key it was.
     if before.get("pull_secrets") != now.get("pull_secrets"):
         refuse("images.pull_secrets", f"cannot change once database '{name}' exists", migrate)

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 
 from components import names, scheduling
 from components.credentials import Credentials
-from components.fields import Topology as TopologyKind
+from components.fields import TopologyKind
 from components.schema import StackConfig
 from components.topology import Topology
 
@@ -217,7 +217,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         },
         # The operator's default is on; `required` makes the server refuse plain connections, as
         # ProxySQL's use_ssl alone would fall back to them silently.
-        "tls": {"enabled": True, "required": True}
+        "tls": {"enabled": True, "required": config.security.tls.required}
         if config.security.tls.enabled
         else {"enabled": False},
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},

@@ -16,7 +16,8 @@ from components.schema import StackConfig
 from components.topology import Topology
 
 CONFIG_DIR = "/etc/proxysql"
-DATA_DIR = "/var/lib/proxysql"
+MIN_READY = 15
+"""Seconds a new Pod must be ready before the next is replaced."""
 
 ADMIN_CNF = """\
 [client]
@@ -71,6 +72,7 @@ class ProxySql(pulumi.ComponentResource):
             topology=args.topology,
             peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
             backend_max_connections=config.backend_max_connections,
+            postgresql=not config.images.proxy.tag.startswith("2."),
         )
         secret = self._config_secret(name)
         peers = self._peer_service(name)
@@ -181,9 +183,9 @@ class ProxySql(pulumi.ComponentResource):
         service = config.proxy.service
         k8s.core.v1.Service(
             f"{name}-proxysql-admin-port",
-            metadata=self._metadata(names.proxysql_admin(config.name), service.annotations),
+            metadata=self._metadata(names.proxysql_admin(config.name)),
             spec=k8s.core.v1.ServiceSpecArgs(
-                type=service.type,
+                type="NodePort" if service.admin_node_port else "ClusterIP",
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
@@ -204,6 +206,9 @@ class ProxySql(pulumi.ComponentResource):
     ) -> None:
         config = self._args.config
         storage = config.proxy.storage
+        # A roll takes one Pod after the other: it drains, the next starts (at most 2 min, the
+        # startup probe's limit) and must stay ready.
+        timeout = f"{config.proxy.replicas * (self._grace_period + 120 + MIN_READY) + 60}s"
         claims = None
         if storage.persistent:
             claims = [
@@ -226,7 +231,7 @@ class ProxySql(pulumi.ComponentResource):
                 service_name=names.proxysql_peers(config.name),
                 # Proxies are equals: no reason to start one after another.
                 pod_management_policy="Parallel",
-                min_ready_seconds=15,
+                min_ready_seconds=MIN_READY,
                 selector=self._selector(),
                 template=k8s.core.v1.PodTemplateSpecArgs(
                     metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -241,7 +246,9 @@ class ProxySql(pulumi.ComponentResource):
                 volume_claim_templates=claims,
             ),
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[*self._args.servers, secret, peers]
+                parent=self,
+                depends_on=[*self._args.servers, secret, peers],
+                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
             ),
         )
 
@@ -275,15 +282,13 @@ class ProxySql(pulumi.ComponentResource):
                     ),
                 )
             )
-        drain = config.proxy.drain
         placement = scheduling.pod_spec(
             config.scheduling.proxy, names.proxysql_selector(config.name)
         )
         return k8s.core.v1.PodSpecArgs(
             automount_service_account_token=False,
             enable_service_links=False,
-            # The longest drain and ProxySQL's own exit.
-            termination_grace_period_seconds=drain.endpoint_removal + drain.timeout + 22,
+            termination_grace_period_seconds=self._grace_period,
             # Backend names are complete: a search list would multiply every look-up.
             dns_config=k8s.core.v1.PodDNSConfigArgs(
                 options=[k8s.core.v1.PodDNSConfigOptionArgs(name="ndots", value="2")]
@@ -318,12 +323,12 @@ class ProxySql(pulumi.ComponentResource):
         mounts = [
             # Whole directories, no subPath: a subPath mount never follows its Secret.
             k8s.core.v1.VolumeMountArgs(name="config", mount_path=CONFIG_DIR, read_only=True),
-            k8s.core.v1.VolumeMountArgs(name="data", mount_path=DATA_DIR),
+            k8s.core.v1.VolumeMountArgs(name="data", mount_path=proxysql_cnf.DATA_DIR),
         ]
         if self._args.topology.ca_secret:
             mounts.append(
                 k8s.core.v1.VolumeMountArgs(
-                    name="server-ca", mount_path="/etc/proxysql-ca", read_only=True
+                    name="server-ca", mount_path=proxysql_cnf.CA_DIR, read_only=True
                 )
             )
         return k8s.core.v1.ContainerArgs(
@@ -341,7 +346,7 @@ class ProxySql(pulumi.ComponentResource):
                 "-c",
                 f"{CONFIG_DIR}/proxysql.cnf",
                 "-D",
-                DATA_DIR,
+                proxysql_cnf.DATA_DIR,
             ],
             ports=[
                 k8s.core.v1.ContainerPortArgs(name="mysql", container_port=self._client_port),
@@ -412,6 +417,12 @@ class ProxySql(pulumi.ComponentResource):
         )
 
     # --- shared ---
+
+    @property
+    def _grace_period(self) -> int:
+        """Seconds: the longest drain, and ProxySQL's own exit."""
+        drain = self._args.config.proxy.drain
+        return drain.endpoint_removal + drain.timeout + 22
 
     @property
     def _client_port(self) -> int:

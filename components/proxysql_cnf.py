@@ -27,7 +27,8 @@ CLUSTER_USER = "cluster"
 """The account by which peers read each other. Not `admin`, `stats` or `monitor`: ProxySQL confines
 those names to loopback (lib/MySQL_Session.cpp)."""
 
-CA_FILE = "/etc/proxysql-ca/ca.crt"
+DATA_DIR = "/var/lib/proxysql"
+CA_DIR = "/etc/proxysql-ca"
 
 SYNCED_MODULES = (
     "mysql_query_rules",
@@ -65,6 +66,8 @@ class CnfModel:
     """DNS names of all ProxySQL Pods."""
     backend_max_connections: int
     """Connections from one proxy to one server."""
+    postgresql: bool = True
+    """Whether the release also serves PostgreSQL, as 3.0 and later do unless told otherwise."""
 
 
 def native_password_hash(password: str) -> str:
@@ -118,9 +121,11 @@ def _scalar(value: Scalar) -> str:
 def render(model: CnfModel, secrets: Secrets) -> str:
     """The whole `proxysql.cnf`."""
     document: dict[str, Scalar | Group | Sequence[Group]] = {
-        "datadir": "/var/lib/proxysql",
+        "datadir": DATA_DIR,
         "admin_variables": _admin_variables(model, secrets),
         "mysql_variables": _mysql_variables(model, secrets),
+        # Nothing here speaks PostgreSQL: keep its listeners off the network.
+        **({"pgsql_variables": {"interfaces": "127.0.0.1:6133"}} if model.postgresql else {}),
         **_routing(model),
         "mysql_servers": _servers(model),
         "mysql_users": _users(model, secrets),
@@ -155,6 +160,7 @@ def _admin_variables(model: CnfModel, secrets: Secrets) -> Group:
         "stats_credentials": f"stats:{secrets.stats}",
         "mysql_ifaces": f"0.0.0.0:{ADMIN_PORT}",
         "web_enabled": False,
+        **({"pgsql_ifaces": "127.0.0.1:6132"} if model.postgresql else {}),
         "restapi_enabled": True,
         "restapi_port": METRICS_PORT,
         **variables,
@@ -203,7 +209,7 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "tcp_keepalive_time": 60,
     }
     if topology.ca_secret:
-        variables["ssl_p2s_ca"] = CA_FILE
+        variables["ssl_p2s_ca"] = f"{CA_DIR}/ca.crt"
     return {**variables, **proxy.mysql_variables}
 
 
@@ -297,12 +303,11 @@ def _users(model: CnfModel, secrets: Secrets) -> Sequence[Group]:
 
 
 def self_check(model: CnfModel) -> str:
-    """A query that returns 1 when ProxySQL has loaded every row of the file, else 0."""
+    """A query that returns 1 if ProxySQL runs every row of the file and what must not be lost."""
     active = sum(user.active for user in model.proxy.users)
     fence = int(model.topology.kind == "replication")
     galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
-    username = model.proxy.monitor.username
     checks = [
         f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1)={active}",
         "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)="
@@ -312,17 +317,31 @@ def self_check(model: CnfModel) -> str:
         f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
         "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
         f"WHERE hostgroup_id={writer} AND max_num_online_servers=1)={fence}",
-        "(SELECT COUNT(*) FROM runtime_global_variables "
-        f"WHERE variable_name='mysql-monitor_username' AND variable_value='{username}')=1",
     ]
-    extra = [f"'admin-{name}'" for name in model.proxy.admin_variables]
-    extra += [f"'mysql-{name}'" for name in model.proxy.mysql_variables]
-    if extra:
-        checks.append(
-            "(SELECT COUNT(*) FROM runtime_global_variables "
-            f"WHERE variable_name IN ({', '.join(extra)}))={len(extra)}"
-        )
+    expected: dict[str, Scalar] = {
+        **{f"admin-{name}": value for name, value in model.proxy.admin_variables.items()},
+        **{f"mysql-{name}": value for name, value in model.proxy.mysql_variables.items()},
+        "mysql-monitor_username": model.proxy.monitor.username,
+        "mysql-query_retries_on_failure": 0,
+        "mysql-monitor_writer_is_also_reader": True,
+    }
+    if model.proxy.clustering == "membership":
+        expected |= {f"admin-cluster_{m}_diffs_before_sync": 0 for m in SYNCED_MODULES}
+    checks += [_has_value(name, value) for name, value in expected.items()]
     return "SELECT " + "\n AND ".join(checks) + ";\n"
+
+
+def _has_value(name: str, value: Scalar) -> str:
+    """The condition that a variable runs with a value; ProxySQL keeps the old one if it is bad."""
+    if isinstance(value, str):
+        spellings = [value]
+    else:  # a switch may be written 0 or 1 and is shown as false or true
+        spellings = [str(int(value))] + {0: ["false"], 1: ["true"]}.get(int(value), [])
+    values = ", ".join(f"'{spelling}'" for spelling in spellings)
+    return (
+        "(SELECT COUNT(*) FROM runtime_global_variables "
+        f"WHERE variable_name='{name}' AND variable_value IN ({values}))=1"
+    )
 
 
 def digest(model: CnfModel, sources: Mapping[str, str]) -> str:

@@ -12,14 +12,22 @@ from components.schema import Proxy, StackConfig, version_in
 RESERVED_VARIABLES = {
     "admin_variables": frozenset(
         {"admin_credentials", "stats_credentials", "mysql_ifaces", "web_enabled"}
+        | {"pgsql_ifaces"}
         | {"cluster_username", "cluster_password", "restapi_enabled", "restapi_port"}
         | {name for name in ADMIN_VARIABLES if name.endswith("_diffs_before_sync")}
         | {"cluster_mysql_servers_sync_algorithm"}
     ),
     "mysql_variables": frozenset(
         {"interfaces", "threads", "max_connections", "server_version"}
-        | {"monitor_username", "monitor_password", "default_authentication_plugin"}
-        | {"query_retries_on_failure", "ssl_p2s_ca"}
+        | {"default_authentication_plugin", "query_retries_on_failure", "ssl_p2s_ca"}
+        | {"monitor_username", "monitor_password"}
+        # Without the monitor no writer is found; without the other the last server has no readers.
+        | {"monitor_enabled", "monitor_writer_is_also_reader"}
+        | {"monitor_connect_interval", "monitor_connect_timeout", "monitor_ping_interval"}
+        | {"monitor_ping_timeout", "monitor_ping_max_failures", "monitor_read_only_interval"}
+        | {"monitor_read_only_timeout", "monitor_read_only_max_timeout_count"}
+        | {"monitor_galera_healthcheck_interval", "monitor_galera_healthcheck_timeout"}
+        | {"monitor_galera_healthcheck_max_timeout_count"}
     ),
 }
 """Variables that the program sets itself, because another field or a safety rule decides them."""
@@ -47,6 +55,12 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
             "choose a shorter name",
         )
     database, proxy = config.database, config.proxy
+    if "podAffinity" in config.scheduling.database.affinity:
+        yield (
+            "scheduling.database.affinity.podAffinity",
+            "is not in the operator's MariaDB object",
+            "use nodeAffinity or podAntiAffinity",
+        )
     tag = config.images.database.tag
     if not database.version and not version_in(tag):
         yield (
@@ -147,6 +161,12 @@ def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str,
             f"{proxy.replicas} proxies may open {total} connections to one server, more than 80 % "
             f"of its database.max_connections ({config.database.max_connections})",
             "lower it, use fewer proxies, or raise database.max_connections",
+        )
+    if proxy.service.expose_admin and proxy.clustering == "off":
+        yield (
+            "proxy.service.expose_admin",
+            "has no login without clustering: ProxySQL lets only the cluster account in remotely",
+            "set proxy.clustering to membership",
         )
     if proxy.max_replication_lag and config.database.topology != "replication":
         yield (

@@ -28,7 +28,7 @@ from components.fields import (
     Quantity,
     SecretKey,
     Tag,
-    Topology,
+    TopologyKind,
     Uid,
     UserName,
     Variable,
@@ -79,10 +79,19 @@ class Storage(Model):
     storage_class: ObjectName | None = None
 
 
+OWN_OPTIONS = {
+    "max_connections": "database.max_connections",
+    "port": "the program",
+    "bind_address": "the program",
+    "require_secure_transport": "security.tls",
+}
+"""Server options that another config key decides, or that the proxies rely on."""
+
+
 class Database(Model):
     """The MariaDB servers."""
 
-    topology: Topology
+    topology: TopologyKind
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
     """Server version; needed only when the image tag does not start with it."""
@@ -114,17 +123,22 @@ class Database(Model):
                 "set replicas to 3 or 5",
             )
         for line in self.my_cnf.splitlines():
-            option = line.partition("=")[0].strip().replace("-", "_")
-            if option == "max_connections":
+            words = re.split(r"[\s=]+", line.strip())
+            option = words[0].lower().replace("-", "_").removeprefix("loose_")
+            if option in OWN_OPTIONS:
                 raise broken(
-                    "my_cnf must not set max_connections: the proxies' budget is computed from it",
-                    "set database.max_connections",
+                    f"my_cnf must not set {option}: {OWN_OPTIONS[option]} decides it",
+                    "remove the line",
                 )
         return self
 
 
 class Service(Model):
-    """The client Service, and the optional one of the admin interface (same type)."""
+    """The client Service, and the optional one of the admin interface.
+
+    The admin Service is a ClusterIP, or a NodePort when it has a node port, whatever the other is:
+    it is full control of the proxies.
+    """
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     annotations: Annotations = {}
@@ -136,7 +150,7 @@ class Service(Model):
 
     @model_validator(mode="after")
     def _node_ports_fit(self) -> Self:
-        if self.type == "ClusterIP" and (self.node_port or self.admin_node_port):
+        if self.type == "ClusterIP" and self.node_port:
             raise broken("a ClusterIP Service has no node port", "set type to NodePort")
         if self.admin_node_port and not self.expose_admin:
             raise broken(
@@ -321,7 +335,8 @@ class Placement(Model):
     tolerations: tuple[Toleration, ...] = ()
     priority_class: ObjectName | None = None
     affinity: dict[Literal["nodeAffinity", "podAffinity", "podAntiAffinity"], dict[str, Any]] = {}
-    """Kubernetes affinity terms; a `podAntiAffinity` here replaces the one made by `spread`."""
+    """Kubernetes affinity terms; a `podAntiAffinity` here replaces the one made by `spread`. The
+    operator knows no `podAffinity` for the database."""
 
 
 class Scheduling(Model):
@@ -344,13 +359,16 @@ class Tls(Model):
     """TLS between proxies and servers, and among servers; certificates are the operator's."""
 
     enabled: Bool
+    required: Bool = True
+    """With TLS on: servers refuse connections without it. Turn TLS on for an existing database in
+    two steps, first with `required: false` (mariadb-operator docs/tls.md)."""
 
 
 class Security(Model):
     """Protection of data and of Pods."""
 
     protect: Bool
-    """Pulumi refuses to delete or replace the database and its passwords."""
+    """Pulumi refuses to delete or replace the database and root's and replication's passwords."""
     tls: Tls
     allow_vulnerable_images: Bool = False
     database: PodUser = PodUser()

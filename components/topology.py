@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from components.fields import TopologyKind
+
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
     """How to reach the servers and how to tell which one takes writes. Plain: known at preview."""
 
-    kind: Literal["standalone", "replication", "galera"]
+    kind: TopologyKind
     """`replication`: the writer has `read_only=0`; `galera`: ProxySQL elects one synced node."""
     hosts: tuple[str, ...]
     """DNS names of the server Pods, in ordinal order, resolvable before they are ready."""

@@ -46,7 +46,7 @@ CHECKED_TEXT = {
     "_label_values": "mapping of label key to label value",
     "_pod_labels": "mapping of label key to label value; none of `app.kubernetes.io/`, "
     "`statefulset.kubernetes.io/`, `k8s.mariadb.com/`",
-    "_interfaces": "`address:port`, several with `;`; not 6032, 6070",
+    "_interfaces": "`address:port`, several with `;`; not 6032, 6070, 6132, 6133",
     "_tag": "version tag, not `latest`, `main` or `master`",
 }
 """What a field's validator accepts, by the name of the validator in components/fields.py."""
@@ -60,7 +60,8 @@ NOTES = {
     "and stays when the stack goes.",
     "await_sql": "Wait until the operator has applied the monitor's user and grant.",
     "database.topology": "How the servers relate. Fixed.",
-    "database.replicas": "Servers. Standalone: 1; replication: 2 or more; Galera: odd, 3 or more.",
+    "database.replicas": "Servers. Standalone: 1; replication: 2 or more, and no more later; "
+    "Galera: odd, 3 or more.",
     "database.storage.size": "Size of each server's volume. Grows; never shrinks.",
     "database.storage.storage_class": "Unset: the cluster's default. Fixed.",
     "database.pod_annotations": "Annotations of the database Pods.",
@@ -68,18 +69,20 @@ NOTES = {
     "proxy.enabled": "Whether there are proxies at all.",
     "proxy.replicas": "Proxies.",
     "proxy.service.type": "Type of the client Service.",
-    "proxy.service.annotations": "Annotations of the client Service and of the admin Service.",
+    "proxy.service.annotations": "Annotations of the client Service.",
     "proxy.service.port": "Port of the client Service.",
     "proxy.service.node_port": "Unset: Kubernetes chooses one where the type has any.",
-    "proxy.service.expose_admin": "Make a Service of the admin port. It is full control.",
+    "proxy.service.expose_admin": "Make a ClusterIP Service of the admin port, for the account "
+    "`cluster`; needs `clustering`. It is full control.",
     "proxy.service.admin_port": "Port of the admin Service.",
-    "proxy.service.admin_node_port": "Needs `expose_admin`.",
+    "proxy.service.admin_node_port": "Makes the admin Service a NodePort. Needs `expose_admin`.",
     "proxy.hostgroups.writer": "Where writes go, and every user by default.",
     "proxy.hostgroups.reader": "Where servers with `read_only=1` are.",
     "proxy.hostgroups.backup_writer": "Galera: servers that could take over.",
     "proxy.hostgroups.offline": "Galera: servers that have left the cluster.",
-    "proxy.hostgroups.comment": "Text in ProxySQL's hostgroup table.",
-    "proxy.monitor.username": "The monitor's account in the database; made by this program.",
+    "proxy.hostgroups.comment": "Text in ProxySQL's hostgroup table, without quotes.",
+    "proxy.monitor.username": "The monitor's account in the database; made by this program. "
+    "Fixed while there are proxies.",
     "proxy.monitor.connect_interval": "Between connects; ms.",
     "proxy.monitor.connect_timeout": "Of a connect; ms.",
     "proxy.monitor.ping_interval": "Between pings; ms.",
@@ -120,8 +123,14 @@ NOTES = {
     "scheduling.<tier>.tolerations[].value": "The taint's value.",
     "scheduling.<tier>.tolerations[].effect": "Unset: every effect.",
     "scheduling.<tier>.tolerations[].toleration_seconds": "`NoExecute`: seconds until eviction.",
+    "scheduling.<tier>.affinity": "Kubernetes affinity terms; `podAffinity` for the proxies only. "
+    "A `podAntiAffinity` here replaces the one made by `spread`.",
     "scheduling.<tier>.priority_class": "An existing PriorityClass.",
-    "security.tls.enabled": "Also makes the servers refuse plain connections.",
+    "security.tls.enabled": "TLS between proxies and servers, and among servers.",
+    "security.tls.required": "With TLS on: servers refuse plain connections. TLS goes on or off in "
+    "two steps, by way of false.",
+    "security.protect": "Pulumi refuses to delete or replace the MariaDB object and the passwords "
+    "of root and replication with their Secrets.",
     "security.allow_vulnerable_images": "Accept a ProxySQL without the fix of CVE-2026-48773.",
     "security.<tier>.run_as_non_root": "Cannot be switched off.",
     "security.<tier>.run_as_user": "User id.",
@@ -132,9 +141,9 @@ NOTES = {
     "images.<image>.tag": "Version.",
     "images.<image>.digest": "Pins the bytes, beside the tag.",
     "images.<image>.pull_policy": "When a node pulls.",
-    "images.pull_secrets": "Secrets of type `kubernetes.io/dockerconfigjson`.",
+    "images.pull_secrets": "Secrets of type `kubernetes.io/dockerconfigjson`. Fixed.",
 }
-"""The meaning of a field that has no docstring of its own, by config path."""
+"""The meaning of a field, by config path; one that is not here has a docstring of its own."""
 
 OUTPUTS = {
     "schema_version": "Version of this contract.",
@@ -151,7 +160,8 @@ OUTPUTS = {
     "admin_secret": "Name and key of the Secret with root's password.",
     "ca_secret": "Name and key of the Secret with the servers' CA. Absent when TLS is off.",
     "apps": "Reserved; empty.",
-    "proxysql": "Proxies and their admin interface. Absent without a proxy.",
+    "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
+    "can log in there (`credentials.proxy_cluster`). Absent without a proxy.",
     identity.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
 }
 
@@ -299,7 +309,7 @@ def _yaml(value: Any) -> str:
 
 def _meaning(path: str, owner: type[BaseModel]) -> str:
     name = path.rpartition(".")[2]
-    text = attribute_docs(owner).get(name) or NOTES.get(path)
+    text = NOTES.get(path) or attribute_docs(owner).get(name)
     if text is None:
         text = NOTES.get("*." + path.partition(".")[2])
     if text is None:

@@ -145,6 +145,7 @@ def _print_outputs(outputs: OutputMap) -> None:
 
 def _print_directions(cluster: ControlPlane) -> None:
     sql = cluster.kubectl("get", SQL_KINDS, "--all-namespaces", "--output=name").split()
+    pending = "\n  ".join(sql)
     kubectl = f"{cluster.tools.path('kubectl')} --kubeconfig {cluster.kubeconfig}"
     print(f"""
 Look around
@@ -152,8 +153,9 @@ Look around
   make status
   make down
 
-Pending: the {len(sql)} users, grants and databases of the operator, as no SQL server runs here
-(containers are simulated). The engine, the API server and the operator are the real ones.""")
+Containers are simulated, so no SQL server runs. Pending for that reason, and only here:
+  {pending}
+The engine, the API server and the operator are the real ones.""")
 
 
 def _reason(error: CommandError) -> str:

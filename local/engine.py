@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pulumi.automation import (
@@ -113,6 +113,11 @@ class Engine:
             config = stack_config(stack_file(name)[1])
         if names_cluster(config):
             raise LocalError(f"Stack {name} names a cluster: {' or '.join(CLUSTER_KEYS)}.")
+        if _has_encrypted(config):
+            raise LocalError(
+                f"Stack {name} has encrypted values, which only its own passphrase opens, and the "
+                "local engine has another. Use existing Secrets here, or name a cluster."
+            )
         options = self._options()
         write_stack_file(self._work, name, config)
         return create_or_select_stack(name, PROJECT, program, opts=options)
@@ -157,6 +162,14 @@ class Engine:
             "PULUMI_HOME": str(self.pulumi_home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
+
+
+def _has_encrypted(value: Any) -> bool:
+    """Whether a config holds a value that `pulumi config set --secret` wrote."""
+    if isinstance(value, dict):
+        mapping = cast(dict[str, Any], value)
+        return list(mapping) == ["secure"] or any(map(_has_encrypted, mapping.values()))
+    return isinstance(value, list) and any(map(_has_encrypted, cast(list[Any], value)))
 
 
 def stacks_in(directory: Path) -> list[str]:

@@ -254,6 +254,8 @@ class TestSmall:
                 {"credentials": {"root": {"existing_secret": {"name": "a", "key": "b"}}}},
                 "credentials.root",
             ),
+            ({"database": {"replicas": 5}}, "database.replicas"),
+            ({"security": {"tls": {"enabled": False}}}, "security.tls"),
             ({"database": {"replicas": 0}}, "database.replicas"),
             ({"proxy": {"replicsa": 2}}, "proxy.replicsa"),
         ],
@@ -292,6 +294,14 @@ class TestSmall:
     def test_destroy_is_refused_while_protected(self, stack: Stack, cluster: Cluster) -> None:
         with pytest.raises(CommandError, match="protect"):
             stack.destroy()
+        assert self.NAME in cluster.list("mariadbs")
+
+    def test_the_proxies_can_go(self, engine: Engine, stack: Stack, cluster: Cluster) -> None:
+        """Their passwords can be made anew, so nothing of them is protected."""
+        engine.open("tier4-small", config("small", self.NAME, proxy={"enabled": False}))
+        outputs = stack.up(on_output=print).outputs
+        assert outputs["MYSQL_HOST"].value == f"{self.NAME}-primary.tier4.svc.cluster.local"
+        assert f"{self.NAME}-proxysql" not in cluster.list("statefulsets")
         assert self.NAME in cluster.list("mariadbs")
 
     def test_destroy_when_meant_keeps_the_volumes(self, engine: Engine, cluster: Cluster) -> None:

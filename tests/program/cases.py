@@ -123,7 +123,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "galera": {
         "size": "small",
         "database": {"topology": "galera"},
-        "proxy": {"clustering": "runtime", "users": [{"username": "app", "password": SECURE}]},
+        "proxy": {
+            "clustering": "runtime",
+            "service": {"expose_admin": True},
+            "users": [{"username": "app", "password": SECURE}],
+        },
     },
     "replication-users": {
         "size": "small",
@@ -133,7 +137,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "clustering": "off",
             "max_replication_lag": 30,
             "drain": {"endpoint_removal": 20, "timeout": 600},
-            "service": {"type": "LoadBalancer", "expose_admin": True, "port": 3306},
+            "service": {"type": "LoadBalancer", "port": 3306},
             "users": [
                 {"username": "app", "password_secret": {"name": "app", "key": "password"}},
                 {"username": "report", "password": SECURE, "default_hostgroup": 20},

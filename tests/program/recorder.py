@@ -129,8 +129,8 @@ def without_secrets(value: Any) -> Any:
 class Recorder(mocks.MockMonitor):
     """Answers like an engine with an empty state and writes everything down.
 
-    `existing`: Secrets of the cluster, `namespace/name` to key to text. `previous`: the outputs
-    of the stack's last update.
+    `existing`: Secrets of the cluster, `namespace/name` to key to text; a surrogate escape in it
+    is a byte that is no UTF-8. `previous`: the outputs of the stack's last update.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class _Answers(mocks.Mocks):
             if args.resource_id not in self.existing:
                 raise ValueError(f"Secret {args.resource_id} not found")
             encoded = {
-                key: base64.b64encode(text.encode()).decode()
+                key: base64.b64encode(text.encode(errors="surrogateescape")).decode()
                 for key, text in self.existing[args.resource_id].items()
             }
             return args.resource_id, {"data": encoded}

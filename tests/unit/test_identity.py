@@ -67,7 +67,7 @@ def test_going_from_standalone_to_replication_names_the_migration() -> None:
     [
         {"database": {"storage": {"size": "11Gi"}}},
         {"database": {"storage": {"size": "10240Mi"}}},
-        {"database": {"replicas": 5}},
+        {"database": {"replicas": 2}},
         {"database": {"resources": {"limits": {"cpu": "2"}}}},
         {"database": {"my_cnf": "innodb_flush_log_at_trx_commit = 2"}},
         {"proxy": {"replicas": 2}},
@@ -149,6 +149,21 @@ def test_it_survives_being_read_back(config: StackConfig) -> None:
     assert without_nulls(facts(config)) == facts(config)
 
 
+@pytest.mark.parametrize("field", ["engine", "namespace", "topology", "storage", "root"])
+@pytest.mark.parametrize("edit", [{}, PERSISTENT], ids=str)
+def test_a_field_that_an_older_program_did_not_export_is_not_compared(
+    edit: dict[str, Any], field: str
+) -> None:
+    known = edited(edit)
+    del known["orders"][field]
+    identity.check(known, edited(edit))
+
+
+@given(proxied_configs())
+def test_an_identity_without_fields_agrees_with_every_config(config: StackConfig) -> None:
+    identity.check({config.name: {}}, facts(config))
+
+
 def test_it_is_plain_and_without_secrets() -> None:
     found = edited({"credentials": {"root": REF, "replication": {"password": "(secret)"}}})
     assert found == {
@@ -159,6 +174,9 @@ def test_it_is_plain_and_without_secrets() -> None:
             "storage": {"size": "10Gi"},
             "root": "Secret s, key k",
             "replication": "config",
+            "replicas": 3,
+            "tls": "required",
+            "monitor": "proxysql_monitor",
             "proxy_volumes": "none",
         }
     }
