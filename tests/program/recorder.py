@@ -254,6 +254,8 @@ def run(
         else json.dumps(value)
         for key, value in config.items()
     }
+    # Whoever ran `asyncio.run` before in this process has left it without an event loop.
+    sync_await._ensure_event_loop()  # pyright: ignore[reportPrivateUsage]
     mocks.set_mocks(
         _Answers(preview, existing or {}, previous or {}),
         project="mysql-ha",
