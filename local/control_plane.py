@@ -7,21 +7,19 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from local import LocalError, go
+from local import LocalError, go, ports
 from local.certificates import Authority
 from local.toolchain import Toolchain, crds
 
@@ -138,11 +136,9 @@ class ControlPlane:
         file = self.directory / "ports.json"
         if any(self.status().values()):
             return
-        if file.exists():
-            with suppress(OSError):
-                _free_ports(self.ports.values())
-                return
-        file.write_text(json.dumps(dict(zip(PORTS, _free_ports([0] * len(PORTS)), strict=True))))
+        if file.exists() and ports.all_free(self.ports.values()):
+            return
+        file.write_text(json.dumps(dict(zip(PORTS, ports.free(len(PORTS)), strict=True))))
 
     def write_credentials(self) -> None:
         pki = self.directory / "pki"
@@ -424,15 +420,3 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return
-
-
-def _free_ports(wanted: Iterable[int]) -> list[int]:
-    """The wanted ports (0: any), once all of them could be bound; OSError when one cannot."""
-    with ExitStack() as stack:
-        listeners: list[socket.socket] = []
-        for port in wanted:
-            listener = stack.enter_context(socket.socket())
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
-            listeners.append(listener)
-        return [listener.getsockname()[1] for listener in listeners]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.mariadb import monitor_max_user_connections, monitor_privileges
+from local import ports
 
 from . import operator_sql
 from .monitor_queries import Setup
@@ -24,7 +25,6 @@ from .servers import (
     Server,
     Session,
     Settings,
-    free_ports,
     stopping,
 )
 
@@ -52,7 +52,7 @@ def workspace(installation: Installation) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def standalone(installation: Installation, workspace: Path) -> Iterator[Cluster]:
     """One server."""
-    (port,) = free_ports(1)
+    (port,) = ports.free(1)
     server = Server(installation, workspace / "standalone", port, {})
     with stopping([server]):
         server.start()
@@ -65,7 +65,7 @@ def replication(installation: Installation, workspace: Path) -> Iterator[Cluster
     """A primary and two semi-sync replicas, made as mariadb-operator makes them."""
     servers = tuple(
         Server(installation, workspace / f"replication-{index}", port, _replication(index))
-        for index, port in enumerate(free_ports(3))
+        for index, port in enumerate(ports.free(3))
     )
     with stopping(servers):
         for server in servers:
@@ -87,10 +87,10 @@ def galera(installation: Installation, workspace: Path) -> Iterator[Cluster]:
     provider = installation.galera_provider()
     if provider is None:
         pytest.skip("no Galera provider on this machine (Debian: galera-4)")
-    ports = free_ports(12)
+    free = ports.free(12)
     servers = tuple(
-        Server(installation, workspace / f"galera-{index}", ports[9 + index], settings)
-        for index, settings in enumerate(_galera(provider, ports[:3], ports[3:6], ports[6:9]))
+        Server(installation, workspace / f"galera-{index}", free[9 + index], settings)
+        for index, settings in enumerate(_galera(provider, free[:3], free[3:6], free[6:9]))
     )
     with stopping(servers):
         first, *others = servers
