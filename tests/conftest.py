@@ -2,7 +2,6 @@
 
 import logging
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -22,14 +21,3 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite tests/program/golden/ from what the program registers now",
     )
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay together on one worker: those of a file, and the whole database tier.
-
-    Its servers are the same for all of its files, and starting them twice would take longer.
-    """
-    for item in items:
-        tier = item.path.relative_to(Path(__file__).parent).parts[0]
-        group = tier if tier == "database" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
