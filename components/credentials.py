@@ -12,9 +12,6 @@ from components import names, schema
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
 
-KNOWN_TO_SERVERS = ("root", "replication")
-"""Passwords that the servers learn once: to lose one is to lose the access to the data."""
-
 WATCH_LABEL = {"k8s.mariadb.com/watch": ""}
 """mariadb-operator follows edits only of Secrets with this label (docs/sql_resources.md)."""
 
@@ -70,7 +67,7 @@ class Credentials(pulumi.ComponentResource):
     def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
         # The others can be made anew at any time, and must be able to: a protected password cannot
         # be rotated, nor can another source take its place.
-        protect = self._args.protect and role in KNOWN_TO_SERVERS
+        protect = self._args.protect and role in schema.KNOWN_TO_SERVERS
         password = self._args.given.get(f"credentials.{role}")
         if source.existing_secret:
             return ResolvedCredential(

@@ -13,6 +13,13 @@ MAX_INT = 2**31 - 1
 """Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
 
 
+def _matching(pattern: str, value: str, rule: str, fix: str) -> str:
+    """`value`, if the whole of it matches; else the rule and the fix as a validation error."""
+    if re.fullmatch(pattern, value) is None:
+        raise broken(rule, fix)
+    return value
+
+
 def _dns_label(value: str) -> str:
     if not names.is_dns_label(value):
         raise broken(
@@ -23,30 +30,30 @@ def _dns_label(value: str) -> str:
 
 
 def _namespace(value: str) -> str:
-    if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", value) is None:
-        raise broken(
-            "must be a namespace name (lower-case letters, digits and '-', at most 63)",
-            "use a name such as 'orders'",
-        )
-    return value
+    return _matching(
+        r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        value,
+        "must be a namespace name (lower-case letters, digits and '-', at most 63)",
+        "use a name such as 'orders'",
+    )
 
 
 def _object_name(value: str) -> str:
-    if re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", value) is None:
-        raise broken(
-            "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
-            "use the name that `kubectl get` prints",
-        )
-    return value
+    return _matching(
+        r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?",
+        value,
+        "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
+        "use the name that `kubectl get` prints",
+    )
 
 
 def _secret_key(value: str) -> str:
-    if re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value) is None:
-        raise broken(
-            "must be a key of a Secret (letters, digits, '-', '_' and '.')",
-            "use a key that `kubectl describe secret` lists",
-        )
-    return value
+    return _matching(
+        r"[-._a-zA-Z0-9]{1,253}",
+        value,
+        "must be a key of a Secret (letters, digits, '-', '_' and '.')",
+        "use a key that `kubectl describe secret` lists",
+    )
 
 
 def _quantity(value: str) -> str:
@@ -68,12 +75,12 @@ def _duration(value: str) -> str:
 
 
 def _user_name(value: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_.-]{1,80}", value) is None:
-        raise broken(
-            "must be 1 to 80 letters, digits, '_', '.' or '-'",
-            "choose a user name of these characters",
-        )
-    return value
+    return _matching(
+        r"[A-Za-z0-9_.-]{1,80}",
+        value,
+        "must be 1 to 80 letters, digits, '_', '.' or '-'",
+        "choose a user name of these characters",
+    )
 
 
 def _label_map(value: dict[str, str]) -> dict[str, str]:
@@ -145,7 +152,6 @@ def _tag(value: str) -> str:
     return value
 
 
-Int = Annotated[int, Strict()]
 Bool = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1, le=MAX_INT)]
 Natural = Annotated[int, Strict(), Field(ge=0, le=MAX_INT)]

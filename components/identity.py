@@ -13,6 +13,7 @@ import pulumi
 from components import passwords, quantity
 from components.config import Loaded, Stack
 from components.errors import refuse
+from components.schema import KNOWN_TO_SERVERS
 
 OUTPUT = "identity"
 
@@ -53,8 +54,8 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
 def guarded(stack: Stack) -> pulumi.Output[dict[str, Any]]:
     """The stack's identity, once the last known one was read and found to agree.
 
-    Resources must wait for it, and the output must be this one: after a refused edit the old
-    identity then stays. Fails with a ConfigError when an edit contradicts it.
+    Resources must wait for it, and so must the output: after a refused edit the old identity then
+    stays. Fails with a ConfigError when an edit contradicts it.
     """
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     reference = pulumi.StackReference("identity", stack_name=own)
@@ -105,7 +106,7 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
                 f"database '{name}' has {before[field]}, which cannot change in place",
                 migrate,
             )
-    for field in ("root", "replication"):
+    for field in KNOWN_TO_SERVERS:
         if field in before and before[field] != now[field]:
             refuse(
                 f"credentials.{field}",

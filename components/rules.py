@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from components import names
 from components.fields import MAX_INT, Variable
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
-from components.schema import Proxy, StackConfig, version_in
+from components.schema import KNOWN_TO_SERVERS, Proxy, StackConfig, version_in
 
 RESERVED_VARIABLES = {
     "admin_variables": frozenset(
@@ -81,8 +81,8 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
             "is not known to have the fix of CVE-2026-48773 (2.7.4, 3.0.9 and later have it)",
             "use a fixed version, or set security.allow_vulnerable_images to true",
         )
-    for role in ("root", "replication"):
-        if dict(config.credentials.items())[role].rotation:
+    for role, credential in config.credentials.items():
+        if role in KNOWN_TO_SERVERS and credential.rotation:
             yield (
                 f"credentials.{role}.rotation",
                 "is not supported: the servers would keep the old password and the operator lose "

@@ -284,6 +284,10 @@ class Proxy(Model):
     mysql_variables: dict[str, Variable] = {}
 
 
+KNOWN_TO_SERVERS = ("root", "replication")
+"""Roles whose passwords the servers learn once: to lose one is to lose the access to the data."""
+
+
 class Credential(Model):
     """One role's password: generated, from an existing Secret, or a secret config value."""
 
