@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import signal
 import ssl
@@ -45,13 +46,22 @@ class Process:
     env: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def running(pid: int, argv: list[str]) -> bool:
-    """Whether `pid` is still the very program we started, not a later one with its number."""
+def identity(pid: int) -> str | None:
+    """What tells a process from every other one that had or gets its number; None once it ended.
+
+    It ends when its last thread does: until then it may hold its ports, though /proc may show
+    neither its arguments nor, when only the first thread has gone, anything but a zombie. Only a
+    pidfd tells (pidfd_open(2): readable when the whole thread group has exited). The start time is
+    field 22 of proc_pid_stat(5), in ticks since boot.
+    """
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        with os.fdopen(os.pidfd_open(pid)) as process:
+            if select.select([process], [], [], 0)[0]:
+                return None
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return command.rstrip(b"\0").split(b"\0") == [os.fsencode(part) for part in argv]
+        return None
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {fields[22 - 3]}"
 
 
 class ControlPlane:
@@ -325,7 +335,8 @@ class ControlPlane:
     def _pid(self, name: str) -> int | None:
         """The process id, unless the process has gone or its number belongs to another one."""
         record = self._record(name)
-        return record["pid"] if running(record["pid"], record["argv"]) else None
+        found = identity(record["pid"])
+        return record["pid"] if found and found == record.get("identity") else None
 
     def _up_to_date(self, process: Process) -> bool:
         return self._pid(process.name) is not None and (
@@ -347,14 +358,7 @@ class ControlPlane:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 5
-        while child.poll() is None and not running(child.pid, process.argv):
-            # The kernel shows the arguments a moment after it has said that the program started.
-            if time.monotonic() > deadline:
-                child.kill()
-                raise LocalError(f"{process.argv[0]} replaces itself with another program")
-            time.sleep(0.01)
-        record = {"pid": child.pid, "argv": process.argv}
+        record = {"pid": child.pid, "identity": identity(child.pid), "argv": process.argv}
         (self.directory / f"{process.name}.pid").write_text(json.dumps(record))
         return True
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from local import LocalError
-from local.control_plane import CONTEXT, ControlPlane, Process, running
+from local import LocalError, ports
+from local.control_plane import CONTEXT, ControlPlane, Process, identity
 from local.toolchain import Toolchain
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -32,22 +32,50 @@ def sleeper(plane: ControlPlane) -> Process:
     return Process("kwok", SLEEP, "http://127.0.0.1:9")
 
 
-def record(plane: ControlPlane, name: str, pid: int, argv: list[str]) -> None:
-    text = json.dumps({"pid": pid, "argv": argv})
+def record(plane: ControlPlane, name: str, pid: int, identity: str) -> None:
+    text = json.dumps({"pid": pid, "identity": identity, "argv": SLEEP})
     (plane.directory / f"{name}.pid").write_text(text)
 
 
-def test_running_knows_a_process_by_its_whole_command() -> None:
-    mine = Path("/proc/self/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-    argv = [os.fsdecode(part) for part in mine]
-    assert running(os.getpid(), argv)
-    assert not running(os.getpid(), [*argv, "--other"])
+def test_a_process_keeps_its_identity_and_loses_it_at_its_end() -> None:
+    with subprocess.Popen(SLEEP) as process:
+        first = identity(process.pid)
+        assert first
+        assert identity(process.pid) == first
+        assert identity(os.getpid()) != first
+        process.kill()
+        process.wait()
+    assert identity(process.pid) is None
+
+
+def test_a_process_lives_until_its_last_thread_ends() -> None:
+    """Its first thread is a zombie then, with no arguments, and its port is still taken."""
+    program = """
+import ctypes, socket, threading, time
+listener = socket.create_server(("127.0.0.1", 0))
+def rest():
+    time.sleep(0.2)
+    print(listener.getsockname()[1], flush=True)
+    time.sleep(60)
+threading.Thread(target=rest).start()
+ctypes.CDLL(None).pthread_exit(None)  # ends the first thread only
+"""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port = int(process.stdout.readline())
+        try:
+            assert Path(f"/proc/{process.pid}/cmdline").read_bytes() == b""
+            assert identity(process.pid)
+            assert not ports.all_free([port])
+        finally:
+            process.kill()
 
 
 def test_a_stranger_with_a_reused_pid_survives(plane: ControlPlane) -> None:
     stranger = subprocess.Popen(SLEEP)
     try:
-        record(plane, "etcd", stranger.pid, ["/cache/etcd", "--data-dir=x"])
+        record(plane, "etcd", stranger.pid, "another boot 1")
         assert plane.status() == {"etcd": False}
         plane.stop()
         assert stranger.poll() is None
@@ -56,7 +84,9 @@ def test_a_stranger_with_a_reused_pid_survives(plane: ControlPlane) -> None:
         stranger.wait()
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"pid": 999999999, "argv": ["etcd"]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"pid": 999999999, "identity": "1 1", "argv": ["etcd"]}']
+)
 def test_a_stale_or_broken_pid_file_is_no_process(plane: ControlPlane, content: str) -> None:
     (plane.directory / "etcd.pid").write_text(content)
     assert plane.status() == {"etcd": False}
@@ -70,14 +100,14 @@ def test_start_is_idempotent_and_stop_ends_it(plane: ControlPlane, sleeper: Proc
     assert not plane.launch(sleeper)
     assert plane.status() == {"kwok": True}
     plane.stop()
-    assert not running(pid, SLEEP)
+    assert identity(pid) is None
 
 
 def test_changed_arguments_restart_the_process(plane: ControlPlane, sleeper: Process) -> None:
     plane.launch(sleeper)
     old = json.loads((plane.directory / "kwok.pid").read_text())["pid"]
     assert plane.launch(Process("kwok", [*SLEEP, "--new"], sleeper.health))
-    assert not running(old, SLEEP)
+    assert identity(old) is None
     assert plane.status() == {"kwok": True}
     plane.stop()
 
