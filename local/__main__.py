@@ -21,7 +21,7 @@ from local.toolchain import Toolchain
 HOME = REPOSITORY / ".local"
 # What `status` lists; the operator's own objects show that it reconciles.
 SQL_KINDS = "users.k8s.mariadb.com,grants.k8s.mariadb.com,databases.k8s.mariadb.com"
-KINDS = f"mariadb,statefulset,service,poddisruptionbudget,{SQL_KINDS}"
+KINDS = f"mariadb,perconaxtradbcluster,statefulset,service,poddisruptionbudget,{SQL_KINDS}"
 
 
 class Local:
@@ -64,7 +64,7 @@ def up(wanted: str, yes: bool) -> None:
     stack.preview(on_output=print, color=_color())
     result = stack.up(on_output=print, color=_color(), show_secrets=False)
     _print_outputs(result.outputs)
-    _print_directions(local.cluster)
+    print(directions(local.cluster, "percona" in engine.values(config, "engine")))
 
 
 def preview(wanted: str) -> None:
@@ -143,19 +143,28 @@ def _print_outputs(outputs: OutputMap) -> None:
         print(f"  {key:16}{'[secret]' if output.secret else value}")
 
 
-def _print_directions(cluster: ControlPlane) -> None:
-    sql = cluster.kubectl("get", SQL_KINDS, "--all-namespaces", "--output=name").split()
-    pending = "\n  ".join(sql)
+def directions(cluster: ControlPlane, percona: bool) -> str:
+    """How to look around, and what this machine only simulates."""
     kubectl = f"{cluster.tools.path('kubectl')} --kubeconfig {cluster.kubeconfig}"
-    print(f"""
-Look around
-  {kubectl} get mariadb,pods,services --all-namespaces
-  make status
-  make down
-
-Containers are simulated, so no SQL server runs. Pending for that reason, and only here:
-  {pending}
-The engine, the API server and the operator are the real ones.""")
+    lines = [
+        "",
+        "Look around",
+        f"  {kubectl} get mariadb,pxc,pods,services --all-namespaces",
+        "  make status",
+        "  make down",
+        "",
+        "Containers are simulated, so no SQL server runs.",
+    ]
+    if pending := cluster.kubectl("get", SQL_KINDS, "--all-namespaces", "--output=name").split():
+        lines += ["Pending for that reason, and only here:", *(f"  {name}" for name in pending)]
+    if percona:
+        lines += [
+            "No Percona operator runs either: KWOK says in its place that each",
+            "PerconaXtraDBCluster is ready. What this shows is that the API server accepts the",
+            "object; the Pods, Services and accounts that the operator would make do not exist.",
+        ]
+    lines.append("The engine, the API server and mariadb-operator are the real ones.")
+    return "\n".join(lines)
 
 
 def _reason(error: CommandError) -> str:

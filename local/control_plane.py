@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import select
@@ -33,6 +34,7 @@ PORTS = (
 SERVICE_RANGE = "10.96.0.0/16"
 START_TIMEOUT = 90  # seconds for one process; all of them take about 15 s on 2 cores
 STOP_TIMEOUT = 20  # seconds between SIGTERM and SIGKILL
+PUBLISHED_TIMEOUT = 60  # seconds in which the API server publishes the schema of a new kind
 LOG_TAIL = 15  # lines shown of the log of a process that failed
 
 
@@ -44,6 +46,12 @@ class Process:
     argv: list[str]
     health: str
     env: dict[str, str] = field(default_factory=dict[str, str])
+    files: tuple[Path, ...] = ()
+    """Files of this repository that it reads once, when it starts."""
+
+    def configuration(self) -> list[str]:
+        """What it is started with: a change restarts it."""
+        return [*self.argv, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files)]
 
 
 def identity(pid: int) -> str | None:
@@ -272,6 +280,7 @@ class ControlPlane:
                     f"--service-account-signing-key-file={pki}/service-account.key",
                 ],
                 health("kube-apiserver", "/readyz"),
+                files=(CLUSTER / "admission.yaml",),
             ),
             Process(
                 "kube-controller-manager",
@@ -313,6 +322,7 @@ class ControlPlane:
                 ],
                 health("kwok", "/healthz", "http"),
                 {"KWOK_WORKDIR": str(self.directory / "kwok")},
+                (CLUSTER / "kwok.yaml",),
             ),
             Process(
                 "mariadb-operator",
@@ -330,7 +340,7 @@ class ControlPlane:
         try:
             return json.loads((self.directory / f"{name}.pid").read_text())
         except (OSError, ValueError):
-            return {"pid": 0, "argv": []}
+            return {"pid": 0}
 
     def _pid(self, name: str) -> int | None:
         """The process id, unless the process has gone or its number belongs to another one."""
@@ -340,11 +350,11 @@ class ControlPlane:
 
     def _up_to_date(self, process: Process) -> bool:
         return self._pid(process.name) is not None and (
-            self._record(process.name)["argv"] == process.argv
+            self._record(process.name).get("configuration") == process.configuration()
         )
 
     def launch(self, process: Process) -> bool:
-        """Start a process unless it runs already, with the same arguments; say whether it did."""
+        """Start a process unless it runs already, as it would be started; say whether it did."""
         if self._up_to_date(process):
             return False
         self._end(process.name)
@@ -358,7 +368,11 @@ class ControlPlane:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        record = {"pid": child.pid, "identity": identity(child.pid), "argv": process.argv}
+        record = {
+            "pid": child.pid,
+            "identity": identity(child.pid),
+            "configuration": process.configuration(),
+        }
         (self.directory / f"{process.name}.pid").write_text(json.dumps(record))
         return True
 
@@ -408,6 +422,21 @@ class ControlPlane:
         objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=objects)
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self._await_schema("pxc.percona.com/v1", "perconaxtradbclusters")
+
+    def _await_schema(self, api_version: str, plural: str) -> None:
+        """kwok ends when it finds no schema of a custom resource that it plays."""
+        deadline = time.monotonic() + PUBLISHED_TIMEOUT
+        while True:
+            try:
+                schema = self.kubectl("get", "--raw", f"/openapi/v3/apis/{api_version}")
+            except LocalError:
+                schema = ""
+            if f"/{plural}/{{name}}" in schema:
+                return
+            if time.monotonic() > deadline:
+                raise LocalError(f"the API server does not publish the schema of {plural}")
+            time.sleep(0.2)
 
     def _await_nodes(self) -> None:
         self.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")

@@ -53,14 +53,16 @@ def names_cluster(config: Mapping[str, Any]) -> bool:
 
 def namespaces(config: Mapping[str, Any]) -> set[str]:
     """The namespaces that a stack expects to find; none when it creates its own."""
-    if config.get(f"{PROJECT}:create_namespace"):
-        return set()
+    return set() if config.get(f"{PROJECT}:create_namespace") else values(config, "namespace")
+
+
+def values(config: Mapping[str, Any], key: str) -> set[str]:
+    """What a stack and each of its databases have for `key`; the project's default included."""
     project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
-    key = f"{PROJECT}:namespace"
-    found = {config.get(key) or project["config"][key]["default"]}
+    full = f"{PROJECT}:{key}"
+    found = {config.get(full) or project["config"][full]["default"]}
     databases: Mapping[str, Any] = config.get(f"{PROJECT}:databases") or {}
-    found |= {d["namespace"] for d in databases.values() if d and d.get("namespace")}
-    return found
+    return found | {d[key] for d in databases.values() if d and d.get(key)}
 
 
 def run_program() -> None:

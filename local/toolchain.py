@@ -11,7 +11,7 @@ import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pulumi.automation import InvalidVersionError, PulumiCommand
@@ -19,6 +19,7 @@ from pulumi.automation import InvalidVersionError, PulumiCommand
 from local import REPOSITORY, LocalError, go
 
 STAND_INS = Path(__file__).parent / "plugins" / "bin"
+PERCONA = Path(__file__).parent / "cluster" / "percona.yaml"
 OPERATOR = "github.com/mariadb-operator/mariadb-operator/v25"
 ENGINE = go.Program(
     name="pulumi",
@@ -91,13 +92,29 @@ def crd_files() -> list[Path]:
 
 
 def crds() -> list[dict[str, Any]]:
-    """The CRDs in those files; without labels, which in cert-manager's are chart templates."""
+    """The CRDs in those files, Percona's with the fields of PERCONA besides.
+
+    Without labels, which in cert-manager's are chart templates.
+    """
     found: list[dict[str, Any]] = []
     for file in crd_files():
         for crd in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
             crd["metadata"].pop("labels", None)
+            if crd["spec"]["names"]["kind"] == "PerconaXtraDBCluster":
+                (version,) = (v for v in crd["spec"]["versions"] if v["storage"])
+                spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+                _lay_over(spec, yaml.safe_load(PERCONA.read_text()))
             found.append(crd)
     return found
+
+
+def _lay_over(schema: dict[str, Any], newer: dict[str, Any]) -> None:
+    """Add to a schema what a newer one has; what both have stays as it is."""
+    for key, value in newer.items():
+        if isinstance(value, dict) and key in schema:
+            _lay_over(schema[key], cast(dict[str, Any], value))
+        else:
+            schema.setdefault(key, value)
 
 
 class Toolchain:

@@ -67,6 +67,23 @@ def pod(name: str, *, claims: tuple[str, ...] = (), restricted: bool = True) -> 
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
+def percona(name: str, **spec: Any) -> dict[str, Any]:
+    images = {"pxc": "example.invalid/pxc:8.0", "proxysql": "example.invalid/proxysql:2"}
+    full: dict[str, Any] = {
+        "crVersion": "1.18.0",
+        "pxc": {"size": 3, "image": images["pxc"]},
+        "proxysql": {"enabled": True, "size": 3, "image": images["proxysql"]},
+        **spec,
+    }
+    metadata = {"name": name, "finalizers": ["percona.com/delete-pxc-pods-in-order"]}
+    kind = {"apiVersion": "pxc.percona.com/v1", "kind": "PerconaXtraDBCluster"}
+    return {**kind, "metadata": metadata, "spec": full}
+
+
+def get(plane: ControlPlane, what: str) -> dict[str, Any]:
+    return json.loads(plane.kubectl("get", "-n", NAMESPACE, what, "-o", "json"))
+
+
 def process_ids(plane: ControlPlane) -> dict[str, int]:
     return {f.stem: json.loads(f.read_text())["pid"] for f in plane.directory.glob("*.pid")}
 
@@ -130,6 +147,88 @@ def test_a_load_balancer_gets_an_address(plane: ControlPlane) -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lb"}, "spec": spec}
     apply(plane, service)
     wait_for(plane, "service/lb", "{.status.loadBalancer.ingress[0].ip}", "192.0.2.1")
+
+
+class TestPercona:
+    """No Percona operator runs: kwok answers in its place."""
+
+    def test_fields_of_a_newer_release_are_kept(self, plane: ControlPlane) -> None:
+        account = {
+            "name": "app",
+            "dbs": ["app"],
+            "hosts": ["%"],
+            "grants": ["SELECT"],
+            "withGrantOption": False,
+            "passwordSecretRef": {"name": "app", "key": "password"},
+        }
+        schedule = {
+            "name": "daily",
+            "schedule": "0 0 * * *",
+            "storageName": "s3",
+            "retention": {"type": "count", "count": 7, "deleteFromStorage": True},
+        }
+        cluster = percona(
+            "newer",
+            users=[account],
+            enableVolumeExpansion=True,
+            initContainer={"containerSecurityContext": {"capabilities": {"drop": ["ALL"]}}},
+            backup={"schedule": [schedule]},
+        )
+        apply(plane, cluster)  # refuses unknown fields
+        assert get(plane, "pxc/newer")["spec"] == cluster["spec"]
+
+    @pytest.mark.parametrize(
+        ("spec", "said"),
+        [
+            ({"userz": []}, "unknown field"),
+            ({"users": [{"nam": "app"}]}, "unknown field"),
+            ({"users": [{"name": 1}]}, "users"),
+            ({"pxc": {"size": "three"}}, "pxc.size"),
+            ({"pxc": {"expose": {"loadBalancerClass": "x", "type": "ClusterIP"}}}, "LoadBalancer"),
+        ],
+    )
+    def test_other_fields_are_refused(
+        self, plane: ControlPlane, spec: dict[str, Any], said: str
+    ) -> None:
+        with pytest.raises(LocalError, match=said):
+            apply(plane, percona("wrong", **spec))
+
+    def test_the_status_follows_the_spec(self, plane: ControlPlane) -> None:
+        apply(plane, percona("shop"))
+        wait_for(plane, "pxc/shop", "{.status.ready}", "6")
+        first = get(plane, "pxc/shop")["status"]
+        (condition,) = first.pop("conditions")
+        assert (condition["type"], condition["status"]) == ("ready", "True")
+        three = {"size": 3, "ready": 3, "status": "ready"}
+        assert first == {
+            "state": "ready",
+            "size": 6,
+            "ready": 6,
+            "pxc": three,
+            "proxysql": three,
+            "haproxy": {},
+            "host": f"shop-proxysql.{NAMESPACE}",
+            "observedGeneration": 1,
+        }
+
+        apply(plane, percona("shop", pxc={"size": 5}))
+        wait_for(plane, "pxc/shop", "{.status.observedGeneration}", "2")
+        assert get(plane, "pxc/shop")["status"]["ready"] == 8
+
+        expose = {"type": "LoadBalancer"}
+        off = {"enabled": False, "size": 3}
+        apply(plane, percona("shop", proxysql=off, pxc={"size": 3, "expose": expose}))
+        wait_for(plane, "pxc/shop", "{.status.observedGeneration}", "3")
+        last = get(plane, "pxc/shop")["status"]
+        assert (last["ready"], last["pxc"], last["proxysql"]) == (3, three, {})
+        assert last["host"] == "192.0.2.1"
+        assert last["conditions"] == [condition]
+
+    def test_a_cluster_is_deleted_with_the_operators_finalizers(self, plane: ControlPlane) -> None:
+        apply(plane, percona("goes"))
+        plane.kubectl(
+            "delete", "-n", NAMESPACE, "pxc/goes", "--cascade=foreground", "--timeout=30s"
+        )
 
 
 def test_a_pod_is_deleted(plane: ControlPlane) -> None:

@@ -221,6 +221,32 @@ def rule(options: pulumi.ResourceOptions, expression: pulumi.Input[str]) -> Any:
     )
 
 
+def database(options: pulumi.ResourceOptions, servers: int, expected: int | None = None) -> Any:
+    """A Percona cluster that waits until as many servers are ready; with its status as an output.
+
+    Its status is made by kwok (local/cluster/kwok.yaml), once for each generation.
+    """
+    ready = servers if expected is None else expected
+    waits = [f"jsonpath={{.status.ready}}={ready}", "jsonpath={.status.state}=ready"]
+    properties: dict[str, Any] = {
+        "apiVersion": "pxc.percona.com/v1",
+        "kind": "PerconaXtraDBCluster",
+        "metadata": {
+            "name": "shop",
+            "annotations": {"pulumi.com/waitFor": json.dumps([*waits, "condition=ready"])},
+        },
+        "spec": {"crVersion": "1.18.0", "pxc": {"size": servers, "image": "example.invalid/a:1"}},
+        "status": None,
+    }
+    if expected is None:  # kwok needs no second, a busy machine may
+        long = pulumi.CustomTimeouts(create="60s", update="60s")
+        options = pulumi.ResourceOptions.merge(
+            options, pulumi.ResourceOptions(custom_timeouts=long)
+        )
+    token = "kubernetes:pxc.percona.com/v1:PerconaXtraDBCluster"
+    return pulumi.CustomResource(token, "shop", properties, options)
+
+
 def everything(place: Place) -> Program:
     """One of each kind that the project makes, secrets among them."""
 
@@ -465,6 +491,99 @@ def test_wait_for(place: Place) -> None:
     assert place.up(program) == {"update": 1}
     assert "initErrors" not in place.state()["settings"]
     assert place.preview(program) == {}
+
+
+def test_wait_for_needs_every_expression(place: Place) -> None:
+    """One that holds is not enough; the first look may already see what the controller reports."""
+    said = place.refused("up", lambda: database(place.provider(), 3, expected=4))
+    assert '.status.ready is "3", not "4"' in said
+    assert ".status.state" not in said, "that one holds"
+    assert place.state()["shop"]["outputs"]["status"]["ready"] == 3, "the object is kept as it is"
+    assert place.up(lambda: database(place.provider(), 3)) == {"update": 1}
+
+
+def test_status_is_an_output(place: Place) -> None:
+    """Of a custom resource too: unknown before it exists, and the last one in a preview."""
+    seen: list[int] = []
+
+    def look(status: dict[str, Any]) -> None:
+        seen.append(int(status["ready"]))
+
+    def program(servers: int) -> Program:
+        def run() -> None:
+            database(place.provider(), servers).status.apply(look)
+
+        return run
+
+    def after(operation: str, servers: int) -> tuple[dict[str, int], list[int]]:
+        seen.clear()
+        return place.run(operation, program(servers))[0], list(seen)
+
+    assert after("preview", 3) == ({"create": 3}, [])
+    assert after("up", 3) == ({"create": 3}, [3])
+    assert after("preview", 5) == ({"update": 1}, [3]), "not yet known"
+    assert after("up", 5) == ({"update": 1}, [5])
+    assert after("up", 5) == ({}, [5])
+
+    # What the operator reports later is no difference, whether a refresh has seen it or not.
+    later = json.dumps({"status": {"ready": 4, "state": "initializing"}})
+    place.kubectl("patch", "pxc", "shop", "--subresource=status", "--type=merge", "-p", later)
+    assert after("preview", 5) == ({}, [5])
+    place.run("refresh", program(5))
+    assert place.state()["shop"]["outputs"]["status"]["state"] == "initializing"
+    assert after("preview", 5) == ({}, [4])
+
+
+def test_kinds_that_the_plugin_does_not_know(place: Place) -> None:
+    """With what the API server adds to them and drops from them, and without a controller."""
+
+    def program(port: int = 6032) -> Program:
+        def run() -> None:
+            options = place.provider()
+            everyone = k8s.networking.v1.NetworkPolicyPeerArgs(
+                pod_selector=k8s.meta.v1.LabelSelectorArgs()
+            )
+            k8s.networking.v1.NetworkPolicy(
+                "policy",
+                metadata=k8s.meta.v1.ObjectMetaArgs(name="policy"),
+                spec=k8s.networking.v1.NetworkPolicySpecArgs(
+                    pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels={"app": "proxysql"}),
+                    ingress=[
+                        k8s.networking.v1.NetworkPolicyIngressRuleArgs(
+                            ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=port)],
+                            from_=[everyone],
+                        ),
+                        k8s.networking.v1.NetworkPolicyIngressRuleArgs(),
+                    ],
+                    egress=[],
+                ),
+                opts=options,
+            )
+            k8s.apiextensions.CustomResource(
+                "certificate",
+                api_version="cert-manager.io/v1",
+                kind="Certificate",
+                metadata=k8s.meta.v1.ObjectMetaArgs(name="certificate"),
+                spec={
+                    "secretName": "tls",
+                    "dnsNames": ["proxysql"],
+                    "privateKey": {"algorithm": "RSA", "size": 2048, "rotationPolicy": "Always"},
+                    "issuerRef": {"name": "issuer", "kind": "Issuer", "group": "cert-manager.io"},
+                },
+                opts=options,
+            )
+
+        return run
+
+    assert place.up(program()) == {"create": 4}
+    assert place.preview(program()) == {}
+    place.run("refresh", program())
+    assert place.preview(program()) == {}
+    assert place.up(program(port=6033)) == {"update": 1}
+    (named, _) = place.live("networkpolicy", "policy")["spec"]["ingress"]
+    assert named["ports"] == [{"port": 6033, "protocol": "TCP"}]
+    place.stack.destroy()
+    assert not place.exists("certificate", "certificate")
 
 
 def test_client_side_apply(place: Place) -> None:

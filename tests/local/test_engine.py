@@ -116,3 +116,15 @@ def test_a_wrong_stack_is_one_clear_error(wanted: str) -> None:
 )
 def test_the_namespaces_a_stack_expects(config: dict[str, Any], expected: set[str]) -> None:
     assert engine.namespaces(config) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, {"mariadb"}),
+        ({"mysql-ha:engine": "percona"}, {"percona"}),
+        ({"mysql-ha:databases": {"a": {"engine": "percona"}, "b": None}}, {"mariadb", "percona"}),
+    ],
+)
+def test_the_engines_of_a_stack(config: dict[str, Any], expected: set[str]) -> None:
+    assert engine.values(config, "engine") == expected

@@ -1,4 +1,4 @@
-"""Downloads that cannot work are tried once, in bounded time."""
+"""Downloads that cannot work are tried once, in bounded time; CRDs know what a stack sets."""
 
 from __future__ import annotations
 
@@ -38,3 +38,19 @@ def test_etcd_and_kubectl_come_with_the_environment(tools: Toolchain) -> None:
     assert tools.path("kubectl").is_file()
     with pytest.raises(LocalError, match="pip install"):
         tools.path("nothing")
+
+
+def test_the_percona_crd_knows_newer_fields() -> None:
+    try:
+        crds = {crd["spec"]["names"]["kind"]: crd for crd in toolchain.crds()}
+    except LocalError as error:
+        pytest.skip(f"the operators' Go modules cannot be had: {str(error).splitlines()[0]}")
+    for version in crds["PerconaXtraDBCluster"]["spec"]["versions"]:
+        spec = version["schema"]["openAPIV3Schema"]["properties"].get("spec", {})
+        assert ("users" in spec.get("properties", {})) is version["storage"]
+        if version["storage"]:
+            # What the installed CRD has stays, beside what is laid over it.
+            schedule = spec["properties"]["backup"]["properties"]["schedule"]["items"]
+            assert {"keep", "retention"} <= set(schedule["properties"])
+            assert set(schedule["required"]) == {"name", "schedule", "storageName"}
+            assert spec["properties"]["pxc"]["properties"]["size"]["type"] == "integer"
