@@ -19,8 +19,8 @@ from pydantic_core import ErrorDetails
 from components import names
 from components.errors import PROJECT, ConfigError, fault, refuse
 from components.rules import cross_checks
-from components.schema import DATA_PLANE_IMAGE, MARIADB_IMAGE, PROXYSQL_IMAGE, StackConfig
-from components.sizes import SIZES
+from components.schema import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE, StackConfig
+from components.sizes import ENGINES, PROXY_MODES, SIZES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +56,7 @@ DEFAULTS: dict[str, Any] = {
     "engine": "mariadb",
     "name": "mysql",
     "namespace": "default",
-    "images": {
-        "database": MARIADB_IMAGE,
-        "proxy": PROXYSQL_IMAGE,
-        "data_plane": DATA_PLANE_IMAGE,
-    },
+    "images": {"data_plane": DATA_PLANE_IMAGE, "log_collector": LOG_COLLECTOR_IMAGE},
 }
 
 
@@ -70,20 +66,32 @@ def resolve(tree: Mapping[str, Any], where: str = "") -> StackConfig:
     `tree` has the shape of StackConfig without passwords; `where` prefixes config paths in
     errors. Raises ConfigError.
     """
-    size = tree.get("size", "dev")
-    if not isinstance(size, str) or size not in SIZES:
-        raise ConfigError(
-            fault(f"{where}size", "must be one of dev, small, large", "choose one of them")
-        )
-    preset = merge(DEFAULTS, SIZES[size])
+    size = _choice("size", tree.get("size", "dev"), SIZES, where)
+    engine = _choice("engine", tree.get("engine", DEFAULTS["engine"]), ENGINES, where)
+    preset = merge(merge(DEFAULTS, SIZES[size]), ENGINES[engine][size])
+    proxy: Any = tree.get("proxy")
+    mode = preset["proxy"]["mode"]
+    if isinstance(proxy, Mapping):
+        mode = cast(Mapping[str, Any], proxy).get("mode", mode)
+    preset = merge(preset, PROXY_MODES[_choice("proxy.mode", mode, PROXY_MODES, where)])
+    # An empty mapping is what a declared config key holds when a stack does not set it.
+    own = {k: v for k, v in tree.items() if v != {} or k not in StackConfig.model_fields}
     try:
-        config = StackConfig.model_validate(merge(preset, {**tree, "size": size}))
+        config = StackConfig.model_validate(merge(preset, {**own, "size": size}))
     except ValidationError as error:
         faults = dict.fromkeys(_explain(detail, where) for detail in error.errors())
         raise ConfigError("\n".join(faults)) from None
-    for path, rule, fix in cross_checks(config):
+    for path, rule, fix in cross_checks(config, given=tree):
         raise ConfigError(fault(f"{where}{path}", rule, fix))
     return config
+
+
+def _choice(path: str, value: Any, choices: Mapping[str, Any], where: str) -> str:
+    """`value`, if it is one of the choices by which a preset is found. Raises ConfigError."""
+    if not isinstance(value, str) or value not in choices:
+        rule = f"must be one of {', '.join(choices)}"
+        raise ConfigError(fault(f"{where}{path}", rule, "choose one of them"))
+    return value
 
 
 def _explain(detail: ErrorDetails, where: str) -> str:
@@ -141,7 +149,7 @@ _PASSWORD_PATH = re.compile(
     r"(databases\.[^.]+\.)?(credentials\.\w+|proxy\.users\[\d+\])\.password"
 )
 _STRUCTURED = frozenset(
-    {"database", "proxy", "credentials", "scheduling", "security", "images"}
+    {"database", "proxy", "credentials", "scheduling", "security", "images", "percona"}
     | {"databases", "retire", "create_namespace", "await_sql"}
 )
 
@@ -213,7 +221,7 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
     objects: dict[tuple[str, str], str] = {}
     ports: dict[int, str] = {}
     for one in loaded:
-        for object_name in sorted(names.owned(one.config.name)):
+        for object_name in sorted(names.owned(one.config.name, one.config.engine)):
             other = objects.setdefault((one.config.namespace, object_name), one.config.name)
             if other != one.config.name:
                 refuse(

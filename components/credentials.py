@@ -22,8 +22,8 @@ class ResolvedCredential:
 
     secret: str
     key: str
-    password: pulumi.Output[str] | None
-    """Secret; None when the caller did not read the existing Secret."""
+    password: pulumi.Output[str]
+    """Secret."""
     resource: pulumi.Resource | None
     """What makes the Secret; None when it exists already."""
 
@@ -68,14 +68,15 @@ class Credentials(pulumi.ComponentResource):
         # The others can be made anew at any time, and must be able to: a protected password cannot
         # be rotated, nor can another source take its place.
         protect = self._args.protect and role in schema.KNOWN_TO_SERVERS
-        password = self._args.given.get(f"credentials.{role}")
+        path = f"credentials.{role}"
         if source.existing_secret:
             return ResolvedCredential(
                 secret=source.existing_secret.name,
                 key=source.existing_secret.key,
-                password=password,
+                password=self._args.given[path],
                 resource=None,
             )
+        password = self._args.given.get(path)
         if password is None:
             password = random.RandomPassword(
                 f"{name}-{role}",

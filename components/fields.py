@@ -128,6 +128,39 @@ def _interfaces(value: str) -> str:
     return value
 
 
+def _regex(value: str) -> str:
+    """ProxySQL compiles it with PCRE (or RE2); Python's syntax is close enough to find slips."""
+    _sql_text(value)
+    try:
+        re.compile(value)
+    except re.error:
+        raise broken("is no regular expression", "correct it; mind the parentheses") from None
+    return value
+
+
+def _sql_text(value: str) -> str:
+    return _matching(
+        r"[^\"\x00-\x1f]{1,2000}",
+        value,
+        "must be 1 to 2000 characters without a double quote or a control character, which "
+        "ProxySQL puts into SQL unescaped",
+        "leave them out; `.` matches a double quote",
+    )
+
+
+def _replacement(value: str) -> str:
+    return value if value == "" else _sql_text(value)
+
+
+def _client_address(value: str) -> str:
+    return _matching(
+        r"[0-9a-fA-F.:]{1,45}%?|%",
+        value,
+        "must be an address, or the start of one and '%'",
+        "use a value such as 10.0.0.7 or 10.0.%",
+    )
+
+
 def _variable(value: object) -> object:
     if not isinstance(value, int | str):
         raise broken("must be a whole number, true, false or text", "give one of these")
@@ -170,6 +203,14 @@ UserName = Annotated[str, AfterValidator(_user_name)]
 Annotations = Annotated[dict[str, str], AfterValidator(_label_map)]
 Labels = Annotated[dict[str, str], AfterValidator(_label_values)]
 PodLabels = Annotated[dict[str, str], AfterValidator(_pod_labels)]
+Regex = Annotated[str, AfterValidator(_regex)]
+Replacement = Annotated[str, AfterValidator(_replacement)]
+Message = Annotated[str, AfterValidator(_sql_text)]
+ClientAddress = Annotated[str, AfterValidator(_client_address)]
+Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
+SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_$-]{1,64}$")]
+Comment = Annotated[str, Field(pattern=r"^[^'\"\\\x00-\x1f]{0,200}$")]
+"""ProxySQL puts it into SQL unescaped, hence no quotes."""
 Interfaces = Annotated[str, AfterValidator(_interfaces)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Variable = Annotated[int | bool | str, BeforeValidator(_variable)]

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pulumi
 
-from components import passwords, quantity
+from components import passwords, percona, quantity
 from components.config import Loaded, Stack
 from components.errors import refuse
 from components.schema import KNOWN_TO_SERVERS
@@ -40,12 +40,17 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     facts["tls"] = ("required" if tls.required else "optional") if tls.enabled else "off"
     if config.images.pull_secrets:
         facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
+    if config.engine == "percona":
+        facts["accounts"] = percona.auth_plugin(config)
     if config.proxy.enabled:
+        facts["proxy_mode"] = config.proxy.mode
+    if config.own_proxies:
         facts["monitor"] = config.proxy.monitor.username
+    if config.proxy.enabled:
         storage = config.proxy.storage
         facts["proxy_volumes"] = (
             f"{storage.size} of class {storage.storage_class or 'default'}"
-            if storage.persistent
+            if storage.persistent or config.proxy.mode == "operator"
             else "none"
         )
     return facts
@@ -127,6 +132,25 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             f"database '{name}' has TLS {before['tls']}; going to {now['tls']} in one step would "
             "cut off whatever has not restarted yet",
             "go there by way of security.tls {enabled: true, required: false} (docs/migration.md)",
+        )
+    if (before.get("accounts"), now.get("accounts")) == (
+        "caching_sha2_password",
+        "mysql_native_password",
+    ):
+        refuse(
+            "proxy.mode",
+            f"database '{name}' has run without the operator's ProxySQL, and its accounts are of "
+            "a kind that one cannot use; servers refuse to start with it",
+            "set proxy.mode to standalone, or proxy.enabled to false",
+        )
+    if before.get("proxy_mode", now.get("proxy_mode")) != now.get(
+        "proxy_mode", before.get("proxy_mode")
+    ):
+        refuse(
+            "proxy.mode",
+            f"database '{name}' has proxies of mode {before['proxy_mode']}; the other kind has "
+            "another address and other accounts, and both would run for a while",
+            "remove the proxies first (proxy.enabled: false), and move the clients",
         )
     if before.get("monitor", now.get("monitor")) != now.get("monitor", before.get("monitor")):
         refuse(

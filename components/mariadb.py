@@ -13,7 +13,7 @@ import pulumi_kubernetes as k8s
 from components import names, scheduling
 from components.credentials import Credentials
 from components.fields import TopologyKind
-from components.schema import StackConfig
+from components.schema import StackConfig, monitor_connections
 from components.topology import Topology
 
 API_VERSION = "k8s.mariadb.com/v1alpha1"
@@ -47,6 +47,8 @@ class MariaDb(pulumi.ComponentResource):
 
     topology: Topology
     """What the proxy tier needs to know of the servers."""
+    ready: Sequence[pulumi.Resource]
+    """What must exist before the first proxy."""
 
     def __init__(
         self, name: str, args: MariaDbArgs, opts: pulumi.ResourceOptions | None = None
@@ -56,7 +58,7 @@ class MariaDb(pulumi.ComponentResource):
         self.topology = topology(config)
         timeout = config.database.ready_timeout
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
-        self.resource = k8s.apiextensions.CustomResource(
+        mariadb = k8s.apiextensions.CustomResource(
             f"{name}-mariadb",
             api_version=API_VERSION,
             kind="MariaDB",
@@ -74,10 +76,13 @@ class MariaDb(pulumi.ComponentResource):
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
             ),
         )
-        self.monitor = self._monitor(name, args) if config.proxy.enabled else ()
+        monitor = self._monitor(name, args, mariadb) if config.own_proxies else ()
+        self.ready = (mariadb, *monitor)
         self.register_outputs({})
 
-    def _monitor(self, name: str, args: MariaDbArgs) -> tuple[pulumi.Resource, ...]:
+    def _monitor(
+        self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource
+    ) -> tuple[pulumi.Resource, ...]:
         """The account by which ProxySQL checks the servers."""
         config = args.config
         username = config.proxy.monitor.username
@@ -102,9 +107,9 @@ class MariaDb(pulumi.ComponentResource):
                 **common,
                 "name": username,
                 "passwordSecretKeyRef": {"name": credential.secret, "key": credential.key},
-                "maxUserConnections": monitor_max_user_connections(config.proxy.replicas),
+                "maxUserConnections": monitor_connections(config.proxy.replicas),
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.resource]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[mariadb]),
         )
         grant = k8s.apiextensions.CustomResource(
             f"{name}-monitor-grant",
@@ -145,16 +150,6 @@ def monitor_privileges(
     if topology == "replication" and replication_lag:
         return ("SLAVE MONITOR",) if version >= (10, 5) else ("REPLICATION CLIENT",)
     return ("USAGE",)
-
-
-def monitor_max_user_connections(proxies: int) -> int:
-    """Connections the monitor account may hold to one server.
-
-    Each proxy keeps up to 5: connect, ping, read_only or galera, and the lag check once per
-    hostgroup that the server is in (lib/MySQL_Monitor.cpp). One proxy more is allowed for, as a
-    Pod that stops still holds its own. The operator's default of 10 starves 3 proxies.
-    """
-    return 5 * (proxies + 1)
 
 
 def topology(config: StackConfig) -> Topology:
@@ -215,11 +210,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             "resizeInUseVolumes": True,
             "waitForVolumeResize": True,
         },
-        # The operator's default is on; `required` makes the server refuse plain connections, as
-        # ProxySQL's use_ssl alone would fall back to them silently.
-        "tls": {"enabled": True, "required": config.security.tls.required}
-        if config.security.tls.enabled
-        else {"enabled": False},
+        "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
         "podSecurityContext": {
             "runAsNonRoot": True,
@@ -249,6 +240,15 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             "enabled": True,
             **_data_plane(config),
             "semiSyncEnabled": database.semi_sync,
+            **(
+                {
+                    "semiSyncAckTimeout": database.semi_sync_timeout,
+                    # Nobody reads what no replica has yet, and what a crash could take back.
+                    "semiSyncWaitPoint": "AfterSync",
+                }
+                if database.semi_sync
+                else {}
+            ),
             "replica": {
                 "replPasswordSecretKeyRef": {
                     "name": replication.secret,
@@ -259,6 +259,20 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         }
     if database.topology == "galera":
         result["galera"] = {"enabled": True, **_data_plane(config)}
+    return result
+
+
+def _tls(config: StackConfig) -> dict[str, Any]:
+    """The operator's `spec.tls` (docs/tls.md); its default is on."""
+    tls = config.security.tls
+    if not tls.enabled:
+        return {"enabled": False}
+    # ProxySQL's use_ssl alone would fall back to plain connections silently: the server refuses.
+    result: dict[str, Any] = {"enabled": True, "required": tls.required}
+    if tls.issuer:
+        result["serverCertIssuerRef"] = result["clientCertIssuerRef"] = tls.issuer.model_dump()
+    if tls.secret:
+        result["serverCertSecretRef"] = result["serverCASecretRef"] = {"name": tls.secret}
     return result
 
 

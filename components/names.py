@@ -1,15 +1,19 @@
 """Every Kubernetes name, label set and host of one database, as pure functions of plain strings.
 
-The operator's own names follow mariadb-operator v25 `api/v1alpha1/mariadb_keys.go` (Services
+The operators' own names follow mariadb-operator v25 `api/v1alpha1/mariadb_keys.go` (Services
 `<name>`, `<name>-internal`, `<name>-primary`, `<name>-secondary`; CA bundle `<name>-ca-bundle`)
-and `pkg/statefulset` (Pods `<name>-<ordinal>`).
+and `pkg/statefulset` (Pods `<name>-<ordinal>`); percona-xtradb-cluster-operator v1.18.0
+`pkg/pxc/service.go`, `pkg/naming` and `pkg/apis/pxc/v1/pxc_types.go` (Services `<name>-pxc`,
+`<name>-pxc-unready`, `<name>-proxysql`, `<name>-proxysql-unready`; Secrets `<name>-secrets`,
+`<name>-ssl`, `<name>-ssl-internal`, `internal-<name>`).
 """
 
 import re
 
-MAX_NAME = 40
-"""Longest database name, in characters: the label `controller-revision-hash` is the StatefulSet's
-name plus 11 characters and a label holds 63, so `<name>-proxysql` must stay below 52."""
+MAX_NAME = {"mariadb": 40, "percona": 22}
+"""Longest database name by engine, in characters. The label `controller-revision-hash` is the
+StatefulSet's name plus 11 characters and a label holds 63, so `<name>-proxysql` must stay below 52.
+Percona's operator has a limit of its own (pkg/apis/pxc/v1/pxc_types.go, clusterNameMaxLen)."""
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -57,9 +61,61 @@ def mariadb_ca_bundle(name: str) -> str:
     return f"{name}-ca-bundle"
 
 
-def proxysql(name: str) -> str:
-    """The ProxySQL StatefulSet and its client Service."""
+def pxc(name: str) -> str:
+    """Percona's StatefulSet of servers and its headless Service, which has the ready ones."""
+    return f"{name}-pxc"
+
+
+def pxc_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+    """DNS names of all server Pods, in ordinal order.
+
+    Of the StatefulSet's own Service: under `<name>-pxc-unready` Pods have no names of their own.
+    A Pod that is not ready does not resolve, and ProxySQL takes it for one that is down.
+    """
+    return tuple(
+        pod_host(f"{pxc(name)}-{ordinal}", pxc(name), namespace) for ordinal in range(replicas)
+    )
+
+
+def pxc_secrets(name: str) -> str:
+    """The Secret of the Percona operator's accounts; keys are their names."""
+    return f"{name}-secrets"
+
+
+def pxc_ssl(name: str) -> str:
+    """The Secret of the certificate that Percona's ProxySQL shows (key `ca.crt`)."""
+    return f"{name}-ssl"
+
+
+def pxc_ssl_internal(name: str) -> str:
+    """The Secret of the servers' certificate (build/pxc-configure-pxc.sh); its CA is another one
+    unless cert-manager makes both."""
+    return f"{name}-ssl-internal"
+
+
+def pxc_proxysql_unready(name: str) -> str:
+    """The headless Service of Percona's ProxySQL, with its admin port."""
+    return f"{name}-proxysql-unready"
+
+
+def pxc_proxysql(name: str) -> str:
+    """The StatefulSet and Service of Percona's own ProxySQL."""
     return f"{name}-proxysql"
+
+
+def proxysql(name: str, engine: str = "mariadb") -> str:
+    """The ProxySQL StatefulSet and its client Service.
+
+    Beside a Percona cluster they have another name: every few seconds its operator deletes a
+    Service `<name>-proxysql` when its own ProxySQL is off, whoever made it
+    (pkg/controller/pxc/controller.go, `deleteServices`).
+    """
+    return f"{name}-proxysql-ha" if engine == "percona" else f"{name}-proxysql"
+
+
+def proxysql_tls(name: str) -> str:
+    """The Certificate of the proxies, and the Secret that cert-manager puts it into."""
+    return f"{name}-proxysql-tls"
 
 
 def proxysql_peers(name: str) -> str:
@@ -82,10 +138,12 @@ def proxysql_monitor(name: str) -> str:
     return f"{name}-proxysql-monitor"
 
 
-def proxysql_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+def proxysql_pod_hosts(
+    name: str, namespace: str, replicas: int, engine: str = "mariadb"
+) -> tuple[str, ...]:
     """DNS names of all ProxySQL Pods, in ordinal order."""
     return tuple(
-        pod_host(f"{proxysql(name)}-{ordinal}", proxysql_peers(name), namespace)
+        pod_host(f"{proxysql(name, engine)}-{ordinal}", proxysql_peers(name), namespace)
         for ordinal in range(replicas)
     )
 
@@ -98,6 +156,18 @@ def credential_secret(name: str, role: str) -> str:
 def mariadb_selector(name: str) -> dict[str, str]:
     """The labels that mariadb-operator puts on database Pods (`pkg/builder/labels/labels.go`)."""
     return {"app.kubernetes.io/name": "mariadb", "app.kubernetes.io/instance": name}
+
+
+def pxc_selector(name: str, component: str) -> dict[str, str]:
+    """The labels that Percona's operator puts on Pods (`pkg/naming/labels.go`).
+
+    `component`: `pxc` or `proxysql`.
+    """
+    return {
+        "app.kubernetes.io/name": "percona-xtradb-cluster",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/component": component,
+    }
 
 
 def proxysql_selector(name: str) -> dict[str, str]:
@@ -114,23 +184,39 @@ def labels(name: str, component: str) -> dict[str, str]:
     }
 
 
-def owned(name: str) -> frozenset[str]:
+def owned(name: str, engine: str) -> frozenset[str]:
     """Every name that database `name` may give to an object, its own and the operator's.
 
     Without the ProxySQL configuration Secrets, whose names end in a hash.
     """
     roles = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-    return frozenset(
-        {
-            name,
+    theirs = {
+        "mariadb": {
             mariadb_internal(name),
             mariadb_primary(name),
             mariadb_secondary(name),
             mariadb_ca_bundle(name),
-            proxysql(name),
+            proxysql_monitor(name),
+        },
+        "percona": {
+            pxc(name),
+            f"{pxc(name)}-unready",
+            pxc_secrets(name),
+            pxc_ssl(name),
+            pxc_ssl_internal(name),
+            f"internal-{name}",
+            pxc_proxysql(name),
+            pxc_proxysql_unready(name),
+        },
+    }
+    return frozenset(
+        {
+            name,
+            *theirs[engine],
+            proxysql(name, engine),
             proxysql_peers(name),
             proxysql_admin(name),
-            proxysql_monitor(name),
+            proxysql_tls(name),
             *(credential_secret(name, role) for role in roles),
         }
     )

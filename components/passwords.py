@@ -4,6 +4,7 @@ They are read and checked before anything is made: the program's provider waits 
 """
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 
 import pulumi
@@ -21,7 +22,7 @@ PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 def roles(config: StackConfig) -> tuple[str, ...]:
     """The credentials that a database needs, as keys of `credentials`."""
     replication = ("replication",) if config.database.topology == "replication" else ()
-    return ("root", *replication, *(PROXY_ROLES if config.proxy.enabled else ()))
+    return ("root", *replication, *(PROXY_ROLES if config.own_proxies else ()))
 
 
 def stored(config: StackConfig) -> dict[str, SecretRef]:
@@ -63,7 +64,7 @@ def given(
             text = loaded.passwords[f"{path}.password"]
         else:
             continue
-        found[path] = _checked(text, at, safe=path.removeprefix("credentials.") in PROXY_ROLES)
+        found[path] = _checked(text, at, _rule(config, path))
     return found
 
 
@@ -71,7 +72,7 @@ def _sources(config: StackConfig) -> Iterator[tuple[str, Credential | ProxyUser]
     credentials = dict(config.credentials.items())
     for role in roles(config):
         yield f"credentials.{role}", credentials[role]
-    if config.proxy.enabled:
+    if config.own_proxies:
         for index, user in enumerate(config.proxy.users):
             yield f"proxy.users[{index}]", user
 
@@ -103,17 +104,41 @@ def _read(
     return pulumi.Output.secret(secret.data).apply(pick)
 
 
-def _checked(text: pulumi.Output[str], path: str, *, safe: bool) -> pulumi.Output[str]:
+_SAFE = (
+    proxysql_cnf.PASSWORD_RULE,
+    "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's admin and "
+    "monitor settings cannot carry others",
+    "choose such a password, or remove the source to have one generated",
+)
+_ANY = (
+    re.compile(r"[^\0]+"),
+    "must not be empty nor hold a NUL character",
+    "choose another password",
+)
+_PLAIN = (
+    re.compile(r"(?!\*)[^'\0]+"),
+    "must not be empty, start with '*' nor hold a single quote or a NUL character: for this engine "
+    "ProxySQL holds passwords as they are, and puts them into SQL unescaped",
+    "choose another password",
+)
+"""(pattern, rule, fix) of a password, by who has to carry it."""
+
+
+def _rule(config: StackConfig, path: str) -> tuple[re.Pattern[str], str, str]:
+    """What a password must be. MariaDB's users reach ProxySQL as hashes, so any text will do."""
+    if path.removeprefix("credentials.") in PROXY_ROLES:
+        return _SAFE
+    return _PLAIN if config.engine == "percona" and path.startswith("proxy.users") else _ANY
+
+
+def _checked(
+    text: pulumi.Output[str], path: str, rule: tuple[re.Pattern[str], str, str]
+) -> pulumi.Output[str]:
+    pattern, demand, fix = rule
+
     def check(password: str) -> str:
-        if not password or "\0" in password:
-            refuse(path, "must not be empty nor hold a NUL character", "choose another password")
-        if safe and not proxysql_cnf.is_safe_password(password):
-            refuse(
-                path,
-                "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because "
-                "ProxySQL's admin and monitor settings cannot carry others",
-                "choose such a password, or remove the source to have one generated",
-            )
+        if pattern.fullmatch(password) is None:
+            refuse(path, demand, fix)
         return password
 
     return text.apply(check)

@@ -10,12 +10,11 @@ from typing import Any, cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, passwords, proxysql_cnf, scheduling
+from components import names, network, passwords, proxysql_cnf, scheduling, tls
 from components.credentials import Credentials
 from components.schema import StackConfig
 from components.topology import Topology
 
-CONFIG_DIR = "/etc/proxysql"
 MIN_READY = 15
 """Seconds a new Pod must be ready before the next is replaced."""
 
@@ -32,7 +31,7 @@ loose-skip-ssl
 
 _CLIENT = (
     '"$(command -v mariadb || command -v mysql)" '
-    f"--defaults-extra-file={CONFIG_DIR}/admin.cnf --batch --skip-column-names"
+    f"--defaults-extra-file={proxysql_cnf.CONFIG_DIR}/admin.cnf --batch --skip-column-names"
 )
 """The image has one of the two clients, by Debian release."""
 
@@ -67,13 +66,18 @@ class ProxySql(pulumi.ComponentResource):
         self._args = args
         config = args.config
         self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
+        self._tier = names.proxysql(config.name, config.engine)
         self._model = proxysql_cnf.CnfModel(
             proxy=config.proxy,
             topology=args.topology,
-            peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
+            peers=names.proxysql_pod_hosts(
+                config.name, config.namespace, config.proxy.replicas, config.engine
+            ),
             backend_max_connections=config.backend_max_connections,
             postgresql=not config.images.proxy.tag.startswith("2."),
+            certificate=tls.secret(config) is not None,
         )
+        tls.certificate(name, config, self._child)
         secret = self._config_secret(name)
         peers = self._peer_service(name)
         self._stateful_set(name, secret, peers)
@@ -83,12 +87,14 @@ class ProxySql(pulumi.ComponentResource):
         if config.scheduling.proxy.disruption_budget:
             k8s.policy.v1.PodDisruptionBudget(
                 f"{name}-proxysql",
-                metadata=self._metadata(names.proxysql(config.name)),
+                metadata=self._metadata(self._tier),
                 spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
                     max_unavailable=1, selector=self._selector()
                 ),
                 opts=self._child,
             )
+        if config.security.network_policy.enabled:
+            self._network_policy(name)
         self.register_outputs({})
 
     # --- configuration ---
@@ -124,6 +130,11 @@ class ProxySql(pulumi.ComponentResource):
             "proxysql.cnf": proxysql_cnf.render(self._model, secrets),
             "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
             "self-check.sql": proxysql_cnf.self_check(self._model),
+            **(
+                {"reload-tls.sh": tls.reload_script(_CLIENT, proxysql_cnf.DATA_DIR)}
+                if self._model.certificate
+                else {}
+            ),
         }
 
     # --- Services ---
@@ -143,7 +154,7 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="mysql", port=self._client_port, target_port="mysql"
+                        name="mysql", port=self._client_ports[0], target_port="mysql"
                     ),
                     k8s.core.v1.ServicePortArgs(
                         name="admin", port=proxysql_cnf.ADMIN_PORT, target_port="admin"
@@ -161,7 +172,7 @@ class ProxySql(pulumi.ComponentResource):
         service = config.proxy.service
         k8s.core.v1.Service(
             f"{name}-proxysql",
-            metadata=self._metadata(names.proxysql(config.name), service.annotations),
+            metadata=self._metadata(self._tier, service.annotations),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type=service.type,
                 selector=names.proxysql_selector(config.name),
@@ -199,6 +210,24 @@ class ProxySql(pulumi.ComponentResource):
             opts=self._child,
         )
 
+    def _network_policy(self, name: str) -> None:
+        config = self._args.config
+        k8s.networking.v1.NetworkPolicy(
+            f"{name}-proxysql",
+            metadata=self._metadata(self._tier),
+            spec=k8s.networking.v1.NetworkPolicySpecArgs(
+                pod_selector=self._selector(),
+                policy_types=["Ingress"],
+                ingress=network.proxy_ingress(
+                    config,
+                    client_ports=self._client_ports,
+                    admin_port=proxysql_cnf.ADMIN_PORT,
+                    metrics_port=proxysql_cnf.METRICS_PORT,
+                ),
+            ),
+            opts=self._child,
+        )
+
     # --- StatefulSet ---
 
     def _stateful_set(
@@ -225,7 +254,7 @@ class ProxySql(pulumi.ComponentResource):
             ]
         k8s.apps.v1.StatefulSet(
             f"{name}-proxysql",
-            metadata=self._metadata(names.proxysql(config.name)),
+            metadata=self._metadata(self._tier),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
                 replicas=config.proxy.replicas,
                 service_name=names.proxysql_peers(config.name),
@@ -282,6 +311,17 @@ class ProxySql(pulumi.ComponentResource):
                     ),
                 )
             )
+        if certificate := tls.secret(config):
+            volumes.append(
+                k8s.core.v1.VolumeArgs(
+                    name="tls",
+                    secret=k8s.core.v1.SecretVolumeSourceArgs(
+                        secret_name=certificate,
+                        items=tls.volume_items(config),
+                        default_mode=0o440,
+                    ),
+                )
+            )
         placement = scheduling.pod_spec(
             config.scheduling.proxy, names.proxysql_selector(config.name)
         )
@@ -322,7 +362,9 @@ class ProxySql(pulumi.ComponentResource):
         image, resources = config.images.proxy, scheduling.resources(config.proxy.resources)
         mounts = [
             # Whole directories, no subPath: a subPath mount never follows its Secret.
-            k8s.core.v1.VolumeMountArgs(name="config", mount_path=CONFIG_DIR, read_only=True),
+            k8s.core.v1.VolumeMountArgs(
+                name="config", mount_path=proxysql_cnf.CONFIG_DIR, read_only=True
+            ),
             k8s.core.v1.VolumeMountArgs(name="data", mount_path=proxysql_cnf.DATA_DIR),
         ]
         if self._args.topology.ca_secret:
@@ -331,25 +373,33 @@ class ProxySql(pulumi.ComponentResource):
                     name="server-ca", mount_path=proxysql_cnf.CA_DIR, read_only=True
                 )
             )
+        command = ["proxysql"]
+        if self._model.certificate:
+            mounts.append(
+                k8s.core.v1.VolumeMountArgs(name="tls", mount_path=tls.DIR, read_only=True)
+            )
+        if self._model.certificate or config.proxy.storage.persistent:
+            script = tls.start_script(proxysql_cnf.DATA_DIR, linked=self._model.certificate)
+            command = ["sh", "-c", script, *command]
         return k8s.core.v1.ContainerArgs(
             name="proxysql",
             image=image.reference,
             image_pull_policy=image.pull_policy,
             # Images differ in their entry point, and only `--initial` makes the file win over a
             # database that an earlier start left (lib/ProxySQL_Admin.cpp).
-            command=["proxysql"],
+            command=command,
             args=[
                 "-f",
                 "--idle-threads",
                 "--initial",
                 "--no-version-check",
                 "-c",
-                f"{CONFIG_DIR}/proxysql.cnf",
+                f"{proxysql_cnf.CONFIG_DIR}/proxysql.cnf",
                 "-D",
                 proxysql_cnf.DATA_DIR,
             ],
             ports=[
-                k8s.core.v1.ContainerPortArgs(name="mysql", container_port=self._client_port),
+                k8s.core.v1.ContainerPortArgs(name="mysql", container_port=self._client_ports[0]),
                 k8s.core.v1.ContainerPortArgs(name="admin", container_port=proxysql_cnf.ADMIN_PORT),
                 k8s.core.v1.ContainerPortArgs(
                     name="metrics", container_port=proxysql_cnf.METRICS_PORT
@@ -373,7 +423,7 @@ class ProxySql(pulumi.ComponentResource):
                     command=[
                         "sh",
                         "-c",
-                        f"{_CLIENT} < {CONFIG_DIR}/self-check.sql | grep -qx 1",
+                        f"{_CLIENT} < {proxysql_cnf.CONFIG_DIR}/self-check.sql | grep -qx 1",
                     ]
                 ),
                 period_seconds=2,
@@ -425,9 +475,10 @@ class ProxySql(pulumi.ComponentResource):
         return drain.endpoint_removal + drain.timeout + 22
 
     @property
-    def _client_port(self) -> int:
-        """The port of the first listening address."""
-        return int(self._args.config.proxy.interfaces.split(";")[0].rpartition(":")[2])
+    def _client_ports(self) -> list[int]:
+        """The ports of the listening addresses; the client Service leads to the first."""
+        interfaces = self._args.config.proxy.interfaces.split(";")
+        return [int(interface.rpartition(":")[2]) for interface in interfaces]
 
     def _metadata(
         self, name: str, annotations: Mapping[str, str] | None = None

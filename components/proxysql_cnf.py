@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from components.fields import MAX_INT
-from components.schema import Proxy
+from components.schema import Proxy, ProxyUser, QueryRule
 from components.topology import Topology
 
 Scalar: TypeAlias = str | int | bool
@@ -23,10 +23,16 @@ Document: TypeAlias = Mapping[str, "Scalar | Group | Sequence[Group]"]
 
 ADMIN_PORT = 6032
 METRICS_PORT = 6070
+TLS_CHECK_INTERVAL = 30_000
+"""Milliseconds between two looks at the certificate; the kubelet takes a minute to renew it."""
+
+SERVICE_CONNECTION_AGE = 5_000
+"""Milliseconds after which an idle connection to the primary's Service is closed."""
 CLUSTER_USER = "cluster"
 """The account by which peers read each other. Not `admin`, `stats` or `monitor`: ProxySQL confines
 those names to loopback (lib/MySQL_Session.cpp)."""
 
+CONFIG_DIR = "/etc/proxysql"
 DATA_DIR = "/var/lib/proxysql"
 CA_DIR = "/etc/proxysql-ca"
 
@@ -68,6 +74,13 @@ class CnfModel:
     """Connections from one proxy to one server."""
     postgresql: bool = True
     """Whether the release also serves PostgreSQL, as 3.0 and later do unless told otherwise."""
+    certificate: bool = False
+    """Whether the proxies show a given certificate, which a scheduled script keeps fresh."""
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the proxies themselves find the writer of a replication topology."""
+        return self.topology.kind == "replication" and self.proxy.routing == "monitor"
 
 
 def native_password_hash(password: str) -> str:
@@ -130,6 +143,19 @@ def render(model: CnfModel, secrets: Secrets) -> str:
         "mysql_servers": _servers(model),
         "mysql_users": _users(model, secrets),
     }
+    if rules := _query_rules(model):
+        document["mysql_query_rules"] = rules
+    if model.certificate:
+        document["scheduler"] = [
+            {
+                "id": 1,
+                "active": 1,
+                "interval_ms": TLS_CHECK_INTERVAL,
+                "filename": "/bin/sh",
+                "arg1": f"{CONFIG_DIR}/reload-tls.sh",
+                "comment": "loads a rotated certificate",
+            }
+        ]
     if model.proxy.clustering != "off":
         # weight 0: no load balancing among peers exists; it is only a label.
         document["proxysql_servers"] = [
@@ -197,7 +223,8 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "connect_timeout_server": 1_000,
         # How long (ms) a query waits for a writer during failover, instead of failing.
         "connect_timeout_server_max": 20_000,
-        "connect_retries_on_failure": 10,
+        # Together as long: with fewer a server that refuses connections is an error at once.
+        "connect_retries_on_failure": 200,
         "connect_retries_delay": 100,
         # 1, the default, runs a statement again whose result was lost: a write may happen twice.
         "query_retries_on_failure": 0,
@@ -210,6 +237,15 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
     }
     if topology.ca_secret:
         variables["ssl_p2s_ca"] = f"{CA_DIR}/ca.crt"
+    if topology.kind == "replication" and not model.monitored:
+        # A connection that was open when the Service moved still leads to the old primary. Its age
+        # is looked at when it is returned, and only if it is not reset instead, which would make
+        # it young again (lib/MySQL_Thread.cpp, lib/MySQL_HostGroups_Manager.cpp).
+        variables["connection_max_age_ms"] = SERVICE_CONNECTION_AGE
+        variables |= {"reset_connection_algorithm": 1, "connpoll_reset_queue_length": 0}
+    if proxy.read_write_split:
+        # With autocommit=0 what follows a write belongs to its transaction, without a BEGIN.
+        variables["autocommit_false_is_transaction"] = True
     return {**variables, **proxy.mysql_variables}
 
 
@@ -217,9 +253,7 @@ def _routing(model: CnfModel) -> dict[str, Sequence[Group]]:
     """The one table that tells ProxySQL which server takes writes."""
     groups = model.proxy.hostgroups
     match model.topology.kind:
-        case "standalone":
-            return {}
-        case "replication":
+        case "replication" if model.monitored:
             return {
                 "mysql_replication_hostgroups": [
                     {
@@ -245,21 +279,27 @@ def _routing(model: CnfModel) -> dict[str, Sequence[Group]]:
                         "reader_hostgroup": groups.reader,
                         "offline_hostgroup": groups.offline,
                         "max_writers": 1,
-                        "writer_is_also_reader": 2,
+                        # 2: backup writers are the readers. Of one or two nodes too few are left.
+                        "writer_is_also_reader": 2 if len(model.topology.hosts) > 2 else 1,
                         "max_transactions_behind": 100,
                         "comment": groups.comment,
                     }
                 ]
             }
+        case _:
+            return {}
 
 
 def _servers(model: CnfModel) -> Sequence[Group]:
     topology, groups = model.topology, model.proxy.hostgroups
     # With a topology table every server starts as a reader: a server in the writer hostgroup
     # would get writes before the first check has told the primary from the replicas.
-    hostgroup = groups.writer if topology.kind == "standalone" else groups.reader
+    first = groups.reader if _routing(model) else groups.writer
+    backends = [(host, first) for host in topology.hosts]
+    if topology.kind == "replication" and not model.monitored:
+        backends = [(topology.service, groups.writer), (topology.reader_service, groups.reader)]
     servers: list[Group] = []
-    for ordinal, host in enumerate(topology.hosts):
+    for ordinal, (host, hostgroup) in enumerate(backends):
         server: dict[str, Scalar] = {
             "address": host,
             "port": topology.port,
@@ -295,6 +335,7 @@ def _users(model: CnfModel, secrets: Secrets) -> Sequence[Group]:
             # 1 would switch off multiplexing, retries and query rules.
             "fast_forward": 0,
             "max_connections": user.max_connections,
+            "use_ssl": int(_requires_tls(model, user)),
         }
         if user.default_schema:
             entry["default_schema"] = user.default_schema
@@ -302,17 +343,83 @@ def _users(model: CnfModel, secrets: Secrets) -> Sequence[Group]:
     return users
 
 
+def _requires_tls(model: CnfModel, user: ProxyUser) -> bool:
+    return model.proxy.tls.required if user.require_tls is None else user.require_tls
+
+
+LOCKING = r"\bFOR\b[\s\S]{1,200}?\b(UPDATE|SHARE)\b|\bLOCK\b[\s\S]{1,200}?\bSHARE\b"
+"""Reads that take locks; comments may stand between the words."""
+STATEFUL = (
+    r"\bINTO\b|@|\bSQL_CALC_FOUND_ROWS\b|\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|IS_FREE_LOCK"
+    r"|IS_USED_LOCK|LAST_INSERT_ID|FOUND_ROWS|ROW_COUNT|CONNECTION_ID)\s*\("
+    r"|\b(NEXTVAL|LASTVAL|SETVAL|CURRVAL)\b|\b(NEXT|PREVIOUS)\b[\s\S]{1,200}?\bVALUE\b"
+)
+"""Reads that depend on the session or change something."""
+HIDDEN = r"/\*M?!|;\s*\S"
+"""Comments that the server runs, and statements after the first."""
+
+
+def _query_rules(model: CnfModel) -> Sequence[Group]:
+    """The stack's own rules, then those of the read/write split."""
+    rules = [_query_rule(rule) for rule in model.proxy.query_rules]
+    if model.proxy.read_write_split:
+        groups = model.proxy.hostgroups
+        to_writer: Group = {"active": 1, "destination_hostgroup": groups.writer, "apply": 1}
+        rules += [
+            # Thrice: the digest has no comments, which may stand between two words, but leaves out
+            # what it takes for one and what comes after `query_digests_max_query_length`; the text
+            # is complete. The last is apart because its search may exceed the engine's limit, and
+            # a rule that does matches nothing.
+            {"rule_id": 1_000_000_001, "match_digest": f"{LOCKING}|{STATEFUL}", **to_writer},
+            {
+                "rule_id": 1_000_000_002,
+                "match_pattern": f"{LOCKING}|{STATEFUL}|{HIDDEN}",
+                **to_writer,
+            },
+            {
+                "rule_id": 1_000_000_003,
+                "match_pattern": LOCKING.replace("{1,200}?", "*"),
+                **to_writer,
+            },
+            {
+                "rule_id": 1_000_000_004,
+                # Only what starts so: `WITH` and `(SELECT` may go on in many ways.
+                "match_digest": r"^SELECT\b",
+                "active": 1,
+                "destination_hostgroup": groups.reader,
+                "apply": 1,
+            },
+        ]
+    return rules
+
+
+_RULE_KEYS = {"flag_in": "flagIN", "flag_out": "flagOUT"}
+"""Where ProxySQL's spelling is another."""
+
+
+def _query_rule(rule: QueryRule) -> Group:
+    values = rule.model_dump(exclude_none=True)
+    return {
+        _RULE_KEYS.get(key, key): int(value) if isinstance(value, bool) else value
+        for key, value in values.items()
+    }
+
+
 def self_check(model: CnfModel) -> str:
     """A query that returns 1 if ProxySQL runs every row of the file and what must not be lost."""
     active = sum(user.active for user in model.proxy.users)
-    fence = int(model.topology.kind == "replication")
+    encrypted = sum(user.active and _requires_tls(model, user) for user in model.proxy.users)
+    rules = sum(bool(rule["active"]) for rule in _query_rules(model))
+    fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
     checks = [
         f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1)={active}",
+        f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1 AND use_ssl=1)={encrypted}",
         "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)="
-        f"{len(model.topology.hosts)}",
-        "(SELECT COUNT(*) FROM runtime_mysql_query_rules)=0",
+        f"{len({server['address'] for server in _servers(model)})}",
+        f"(SELECT COUNT(*) FROM runtime_mysql_query_rules)={rules}",
+        f"(SELECT COUNT(*) FROM runtime_scheduler)={int(model.certificate)}",
         f"(SELECT COUNT(*) FROM runtime_mysql_replication_hostgroups)={fence}",
         f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
         "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
@@ -350,17 +457,10 @@ def digest(model: CnfModel, sources: Mapping[str, str]) -> str:
     `sources`: where each password comes from, with its rotation counter, by config path. Secret
     values stay out of it, so that a preview can show the name and the Pod template.
     """
-    blank = Secrets(
-        admin="",
-        stats="",
-        cluster="",
-        monitor="",
-        users={user.username: "" for user in model.proxy.users},
-    )
-    text = render(model, blank) + json.dumps(dict(sorted(sources.items())))
+    text = render(model, _blank(model)) + json.dumps(dict(sorted(sources.items())))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def is_safe_password(password: str) -> bool:
-    """Whether ProxySQL's admin and monitor settings carry `password` unharmed."""
-    return PASSWORD_RULE.fullmatch(password) is not None
+def _blank(model: CnfModel) -> Secrets:
+    users = {user.username: "" for user in model.proxy.users}
+    return Secrets(admin="", stats="", cluster="", monitor="", users=users)

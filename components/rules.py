@@ -3,11 +3,15 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias, cast
 
 from components import names
 from components.fields import MAX_INT, Variable
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
-from components.schema import KNOWN_TO_SERVERS, Proxy, StackConfig, version_in
+from components.schema import KNOWN_TO_SERVERS, StackConfig, version_in
+
+Fault: TypeAlias = tuple[str, str, str]
+"""(config path, rule, fix)"""
 
 RESERVED_VARIABLES = {
     "admin_variables": frozenset(
@@ -23,6 +27,9 @@ RESERVED_VARIABLES = {
         | {"monitor_username", "monitor_password"}
         # Without the monitor no writer is found; without the other the last server has no readers.
         | {"monitor_enabled", "monitor_writer_is_also_reader"}
+        # What proxy.routing and proxy.read_write_split rely on.
+        | {"reset_connection_algorithm", "connpoll_reset_queue_length"}
+        | {"autocommit_false_is_transaction", "have_ssl"}
         | {"monitor_connect_interval", "monitor_connect_timeout", "monitor_ping_interval"}
         | {"monitor_ping_timeout", "monitor_ping_max_failures", "monitor_read_only_interval"}
         | {"monitor_read_only_timeout", "monitor_read_only_max_timeout_count"}
@@ -45,37 +52,54 @@ def proxysql_is_patched(tag: str) -> bool:
     return version >= PATCHED_PROXYSQL[1] or PATCHED_PROXYSQL[0] <= version < (2, 8, 0)
 
 
-def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
-    """(path, rule, fix) of every rule that spans several parts of the config."""
-    if len(config.name) > names.MAX_NAME:
+OPERATOR_PROXY_KEYS = frozenset(
+    {"enabled", "mode", "replicas", "resources", "pod_annotations", "pod_labels"}
+    | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
+)
+"""What Percona's operator takes for its own ProxySQL; it writes the configuration itself."""
+
+
+def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """Every rule, spanning several parts of the config, that is broken.
+
+    `given`: the stack's own values, to refuse one that nothing would follow.
+    """
+    longest = names.MAX_NAME[config.engine]
+    if len(config.name) > longest:
         yield (
             "name",
-            f"is longer than {names.MAX_NAME} characters, and Kubernetes labels derived from it "
-            "would be longer than 63",
+            f"is longer than {longest} characters, and names or labels derived from it would be "
+            "longer than Kubernetes or the operator takes",
             "choose a shorter name",
         )
-    database, proxy = config.database, config.proxy
-    if "podAffinity" in config.scheduling.database.affinity:
-        yield (
-            "scheduling.database.affinity.podAffinity",
-            "is not in the operator's MariaDB object",
-            "use nodeAffinity or podAntiAffinity",
-        )
+    database = config.database
+    yield from _mariadb_checks(config) if config.engine == "mariadb" else _percona_checks(config)
+    for path in FOREIGN_KEYS[config.engine]:
+        if _is_given(given, path):
+            yield path, f"is not for engine {config.engine}", "remove it"
+    for path in OWN_TIER_KEYS if config.proxy.mode == "operator" else ():
+        if _is_given(given, path):
+            yield path, "is not for proxy.mode operator", "remove it, or set mode to standalone"
     tag = config.images.database.tag
     if not database.version and not version_in(tag):
         yield (
             "database.version",
             "cannot be read from images.database.tag, which does not start with a version",
-            "set database.version, for example 11.8.5",
+            f"set database.version, for example {EXAMPLE_VERSION[config.engine]}",
         )
-    elif config.server_version < (10, 6):
+    elif config.server_version < OLDEST_SERVER[config.engine]:
+        oldest = ".".join(map(str, OLDEST_SERVER[config.engine]))
         yield (
             "database.version" if database.version else "images.database.tag",
-            "is a MariaDB older than 10.6, which mariadb-operator does not support",
-            "use 10.6 or later",
+            f"is older than {oldest}, the oldest that {config.engine}'s operator supports here",
+            f"use {oldest} or later",
         )
     image = config.images.proxy
-    if not config.security.allow_vulnerable_images and not proxysql_is_patched(image.tag):
+    if (
+        config.proxy.mode == "standalone"
+        and not config.security.allow_vulnerable_images
+        and not proxysql_is_patched(image.tag)
+    ):
         yield (
             "images.proxy.tag",
             "is not known to have the fix of CVE-2026-48773 (2.7.4, 3.0.9 and later have it)",
@@ -89,6 +113,11 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
                 "its access (mariadb-operator reads it at first boot only)",
                 "leave it at 0; docs/migration.md has the manual procedure",
             )
+    tls = config.security.tls
+    if tls.issuer and tls.secret:
+        yield "security.tls", "has two certificates", "keep either issuer or secret"
+    if (tls.issuer or tls.secret) and not tls.enabled:
+        yield "security.tls", "has a certificate and is off", "set enabled to true"
     used: dict[tuple[str, str], str] = {}
     for role, credential in config.credentials.items():
         if ref := credential.existing_secret:
@@ -99,13 +128,116 @@ def cross_checks(config: StackConfig) -> Iterator[tuple[str, str, str]]:
                     f"is the same Secret key as credentials.{other}; roles never share a password",
                     "use another key",
                 )
-    yield from _proxy_checks(config, proxy)
+    yield from _proxy_checks(config, given)
+    yield from _rule_checks(config)
 
 
-def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str, str]]:
-    groups = proxy.hostgroups
+OLDEST_SERVER = {"mariadb": (10, 6), "percona": (8, 0)}
+"""mariadb-operator docs/README.md, "MariaDB compatibility"; percona's 5.7 has reached its end."""
+EXAMPLE_VERSION = {"mariadb": "11.8.5", "percona": "8.0.42"}
+FOREIGN_KEYS = {
+    "mariadb": ("percona", "images.log_collector"),
+    "percona": ("images.data_plane", "credentials.replication"),
+}
+"""Config of the other engine."""
+
+
+OWN_TIER_KEYS = (
+    *(f"credentials.{role}" for role in ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")),
+    "security.proxy",
+    "security.network_policy",
+)
+"""Config of this program's own proxies, beside that of `proxy`."""
+
+
+def _is_given(given: Any, path: str) -> bool:
+    """Whether the stack sets a value at a path; an empty mapping says nothing."""
+    key, _, rest = path.partition(".")
+    if not isinstance(given, Mapping) or key not in given:
+        return False
+    below = cast(Mapping[str, Any], given)[key]
+    return _is_given(below, rest) if rest else below != {}
+
+
+def _mariadb_checks(config: StackConfig) -> Iterator[Fault]:
+    database = config.database
+    if database.topology == "galera" and (database.replicas < 3 or database.replicas % 2 == 0):
+        yield (
+            "database",
+            "Galera needs an odd number of replicas, at least 3, to keep a quorum",
+            "set replicas to 3 or 5",
+        )
+    if config.proxy.mode == "operator":
+        yield "proxy.mode", "mariadb-operator runs no ProxySQL", "set it to standalone"
+    if "podAffinity" in config.scheduling.database.affinity:
+        yield (
+            "scheduling.database.affinity.podAffinity",
+            "is not in the operator's MariaDB object",
+            "use nodeAffinity or podAntiAffinity",
+        )
+
+
+def _percona_checks(config: StackConfig) -> Iterator[Fault]:
+    database = config.database
+    if database.topology != "galera":
+        yield (
+            "database.topology",
+            "a Percona XtraDB Cluster is a Galera cluster, of one node too",
+            "remove it",
+        )
+    if database.replicas not in (1, 3, 5):
+        # pkg/apis/pxc/v1/pxc_types.go, checkUnsafe: 3 to 5, and odd.
+        yield (
+            "database.replicas",
+            "a Percona XtraDB Cluster has 1 (unsafe: development only), 3 or 5 nodes",
+            "set it to 3 or 5",
+        )
+    if config.percona is None:
+        yield "percona", "is required by engine percona", "remove the null"
+    elif tuple(map(int, config.percona.cr_version.split("."))) < (1, 18, 0):
+        yield "percona.cr_version", "is older than 1.18.0", "use 1.18.0 or later"
+    if "{{" in database.my_cnf and not database.resources.limits.memory:
+        # pkg/apis/pxc/v1/pxc_types.go, executeConfigurationTemplate.
+        yield (
+            "database.my_cnf",
+            "is a template for the operator, which needs a memory limit to fill it in",
+            "set database.resources.limits.memory, or leave the braces out",
+        )
+    if config.create_namespace and config.proxy.enabled and config.proxy.mode == "operator":
+        # pkg/pxc/app/statefulset: pxc-monit and proxysql-monit get no security context.
+        yield (
+            "create_namespace",
+            "makes a namespace that enforces Pod Security `restricted`, which the operator's "
+            "ProxySQL does not pass",
+            "make the namespace yourself, or set proxy.mode to standalone",
+        )
+
+
+def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The paths of all leaves below a mapping, `service.type` as well as `replicas`."""
+    for key, below in value.items():
+        if isinstance(below, Mapping) and key in ("service", "storage"):
+            yield from _keys(cast(Mapping[str, Any], below), f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    proxy, groups = config.proxy, config.proxy.hostgroups
+    if proxy.mode == "operator":
+        for key in sorted(set(_keys(given.get("proxy", {}))) - OPERATOR_PROXY_KEYS):
+            yield (
+                f"proxy.{key}",
+                "is not for proxy.mode operator: Percona's operator writes its ProxySQL's "
+                "configuration itself",
+                "remove it, or set proxy.mode to standalone",
+            )
+    if config.database.topology != "replication":
+        for path in ("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"):
+            if _is_given(given, path):
+                yield path, "is for database.topology replication only", "remove it"
     known = {groups.writer}
-    if config.database.topology != "standalone":
+    if config.has_readers:
         known.add(groups.reader)
     seen: set[str] = set()
     for index, user in enumerate(proxy.users):
@@ -154,12 +286,15 @@ def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str,
         ("mysql_variables", proxy.mysql_variables, MYSQL_VARIABLES),
     ):
         yield from _variable_checks(f"proxy.{kind}", variables, all_known, RESERVED_VARIABLES[kind])
-    total = proxy.replicas * config.backend_max_connections
-    if config.backend_max_connections < 1 or total > config.database.max_connections * 8 // 10:
+    total = proxy.replicas * config.rows_in_use * config.backend_max_connections
+    if config.own_proxies and (
+        config.backend_max_connections < 1 or total > config.connection_budget
+    ):
         yield (
             "proxy.backend_max_connections",
-            f"{proxy.replicas} proxies may open {total} connections to one server, more than 80 % "
-            f"of its database.max_connections ({config.database.max_connections})",
+            f"{proxy.replicas} proxies may open {max(total, proxy.replicas)} connections to one "
+            f"server, and {max(config.connection_budget, 0)} of its database.max_connections "
+            f"({config.database.max_connections}) are for them",
             "lower it, use fewer proxies, or raise database.max_connections",
         )
     if proxy.service.expose_admin and proxy.clustering == "off":
@@ -168,17 +303,76 @@ def _proxy_checks(config: StackConfig, proxy: Proxy) -> Iterator[tuple[str, str,
             "has no login without clustering: ProxySQL lets only the cluster account in remotely",
             "set proxy.clustering to membership",
         )
-    if proxy.max_replication_lag and config.database.topology != "replication":
+    if proxy.max_replication_lag and (
+        config.database.topology != "replication" or proxy.routing == "primary_service"
+    ):
         yield (
             "proxy.max_replication_lag",
-            "applies to database.topology replication only",
+            "applies to database.topology replication with proxy.routing monitor only",
             "remove it",
         )
+    elif proxy.max_replication_lag and config.rows_in_use == 1:
+        yield (
+            "proxy.max_replication_lag",
+            "has no reader to leave out: nothing is sent to the reader hostgroup",
+            "remove it, or set read_write_split or a user's default_hostgroup",
+        )
+
+
+def _rule_checks(config: StackConfig) -> Iterator[Fault]:
+    """The query rules among themselves and with the hostgroups."""
+    proxy, groups = config.proxy, config.proxy.hostgroups
+    if proxy.read_write_split and not config.has_readers:
+        yield (
+            "proxy.read_write_split",
+            "needs replicas, and the database has a single server",
+            "remove it, or raise database.replicas",
+        )
+    known = {groups.writer} | ({groups.reader} if config.has_readers else set[int]())
+    entered = {0} | {rule.flag_out for rule in proxy.query_rules}
+    ports = {int(address.rpartition(":")[2]) for address in proxy.interfaces.split(";")}
+    logins = {user.username for user in proxy.users}
+    seen: set[int] = set()
+    for index, rule in enumerate(proxy.query_rules):
+        path = f"proxy.query_rules[{index}]"
+        if rule.rule_id in seen:
+            yield f"{path}.rule_id", f"{rule.rule_id} is used twice", "number every rule apart"
+        seen.add(rule.rule_id)
+        if rule.destination_hostgroup is not None and rule.destination_hostgroup not in known:
+            yield (
+                f"{path}.destination_hostgroup",
+                "is no hostgroup of this topology that takes statements",
+                f"use one of {', '.join(map(str, sorted(known)))}",
+            )
+        if rule.retries and rule.destination_hostgroup != groups.reader:
+            yield (
+                f"{path}.retries",
+                "would run a write twice whose result was lost",
+                "set it only where destination_hostgroup is the reader hostgroup",
+            )
+        if rule.proxy_port is not None and rule.proxy_port not in ports:
+            yield (
+                f"{path}.proxy_port",
+                f"{rule.proxy_port} is not in proxy.interfaces, so that this rule never runs",
+                f"use one of {', '.join(map(str, sorted(ports)))}, or add it to proxy.interfaces",
+            )
+        if rule.username is not None and rule.username not in logins:
+            yield (
+                f"{path}.username",
+                f"'{rule.username}' is no user of the proxies, so that this rule never runs",
+                "correct it, or add the user",
+            )
+        if rule.flag_in not in entered:
+            yield (
+                f"{path}.flag_in",
+                f"{rule.flag_in} is the flag_out of no rule, so that this one never runs",
+                "correct it",
+            )
 
 
 def _variable_checks(
     path: str, variables: Mapping[str, Variable], known: frozenset[str], reserved: frozenset[str]
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[Fault]:
     for name, value in variables.items():
         if name in reserved:
             yield (

@@ -12,12 +12,16 @@ from components.fields import (
     MAX_INT,
     Annotations,
     Bool,
+    ClientAddress,
+    Comment,
     Count,
+    Digest,
     Duration,
     Hostgroup,
     Interfaces,
     Label,
     Labels,
+    Message,
     Milliseconds,
     Namespace,
     Natural,
@@ -26,6 +30,9 @@ from components.fields import (
     PodLabels,
     Port,
     Quantity,
+    Regex,
+    Replacement,
+    SchemaName,
     SecretKey,
     Tag,
     TopologyKind,
@@ -89,7 +96,7 @@ OWN_OPTIONS = {
 
 
 class Database(Model):
-    """The MariaDB servers."""
+    """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
 
     topology: TopologyKind
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
@@ -103,6 +110,8 @@ class Database(Model):
     """Text appended to the generated my.cnf."""
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
+    semi_sync_timeout: Duration = "2s"
+    """How long it waits before it goes on without; a promotion takes as long (docs/failover.md)."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}
@@ -117,11 +126,6 @@ class Database(Model):
             )
         if self.topology == "replication" and self.replicas < 2:
             raise broken("replication needs at least 2 replicas", "set replicas to 3")
-        if self.topology == "galera" and (self.replicas < 3 or self.replicas % 2 == 0):
-            raise broken(
-                "Galera needs an odd number of replicas, at least 3, to keep a quorum",
-                "set replicas to 3 or 5",
-            )
         for line in self.my_cnf.splitlines():
             words = re.split(r"[\s=]+", line.strip())
             option = words[0].lower().replace("-", "_").removeprefix("loose_")
@@ -168,8 +172,7 @@ class Hostgroups(Model):
     reader: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] = 20
     backup_writer: Hostgroup = 30
     offline: Hostgroup = 40
-    comment: Annotated[str, Field(pattern=r"^[^'\"\\\x00-\x1f]{0,200}$")] = "mysql-ha"
-    """ProxySQL puts it into SQL unescaped, hence no quotes."""
+    comment: Comment = "mysql-ha"
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -179,6 +182,13 @@ class Hostgroups(Model):
                 "give each its own number",
             )
         return self
+
+
+SYSTEM_ACCOUNTS = frozenset(
+    {"root", "admin", "stats", "monitor", "cluster"}
+    | {"xtrabackup", "operator", "replication", "proxyadmin"}
+)
+"""Accounts of the servers, of ProxySQL and of Percona's operator (pkg/pxc/users/users.go)."""
 
 
 class Monitor(Model):
@@ -202,9 +212,10 @@ class Monitor(Model):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        if self.username in ("root", "admin", "stats", "monitor", "cluster"):
+        if self.username in SYSTEM_ACCOUNTS:
             raise broken(
-                "monitor.username is a name that MariaDB or ProxySQL keeps for itself",
+                "monitor.username is a name that the servers, an operator or ProxySQL keep for "
+                "themselves",
                 "use proxysql_monitor",
             )
         for check in ("connect", "ping", "read_only", "galera"):
@@ -213,6 +224,94 @@ class Monitor(Model):
                     f"monitor.{check}_timeout is longer than its interval",
                     f"lower monitor.{check}_timeout",
                 )
+        return self
+
+
+class Issuer(Model):
+    """A cert-manager issuer; an `Issuer` stands in the database's namespace."""
+
+    name: ObjectName
+    kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
+    group: ObjectName = "cert-manager.io"
+
+
+class ProxyTls(Model):
+    """The certificate that proxies show to clients.
+
+    From an existing Secret of type kubernetes.io/tls, or from a cert-manager issuer. With neither,
+    each Pod makes its own at its start: that encrypts and proves nothing.
+    """
+
+    secret: ObjectName | None = None
+    issuer: Issuer | None = None
+    ca_key: SecretKey = "ca.crt"
+    """Key of the CA certificate in the Secret. ProxySQL sends one certificate of `tls.crt` and this
+    one: with an intermediate CA, that is the one to name."""
+    required: Bool = False
+    """Every login must use TLS; a user's `require_tls` overrides it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.secret and self.issuer:
+            raise broken("has two certificates", "keep either secret or issuer")
+        if self.ca_key == "tls.key":
+            raise broken("ca_key is the private key", "name the key of the CA certificate")
+        if "ca_key" in self.model_fields_set and not (self.secret or self.issuer):
+            raise broken("ca_key is a key of no Secret", "set secret or issuer, or remove it")
+        return self
+
+
+class QueryRule(Model):
+    """One row of ProxySQL's `mysql_query_rules`; conditions that are not set match everything.
+
+    Names are ProxySQL's, in lower case. `apply` is true unless said otherwise, as a rule without
+    it is followed by all later ones.
+    """
+
+    rule_id: Annotated[int, Strict(), Field(ge=1, le=999_999_999)]
+    """Rules are tried in this order; those of `read_write_split` come after."""
+    active: Bool = True
+    username: UserName | None = None
+    schemaname: SchemaName | None = None
+    flag_in: Natural = 0
+    client_addr: ClientAddress | None = None
+    proxy_port: Port | None = None
+    digest: Digest | None = None
+    match_digest: Regex | None = None
+    match_pattern: Regex | None = None
+    negate_match_pattern: Bool = False
+    re_modifiers: Literal["CASELESS", "GLOBAL", "CASELESS,GLOBAL"] = "CASELESS"
+    flag_out: Natural | None = None
+    replace_pattern: Replacement | None = None
+    destination_hostgroup: Hostgroup | None = None
+    cache_ttl: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] | None = None
+    """Milliseconds for which a result is served from the proxy's memory."""
+    timeout: Milliseconds | None = None
+    """Milliseconds after which the statement is killed."""
+    retries: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
+    """How often a statement whose connection broke runs again: for reads only."""
+    delay: Milliseconds | None = None
+    error_msg: Message | None = None
+    multiplex: Literal[0, 1, 2] | None = None
+    log: Bool | None = None
+    apply: Bool = True
+    comment: Comment = ""
+
+    @model_validator(mode="after")
+    def _acts(self) -> Self:
+        actions = (
+            "flag_out", "replace_pattern", "destination_hostgroup", "cache_ttl", "timeout",
+            "retries", "delay", "error_msg", "multiplex", "log",
+        )  # fmt: skip
+        if all(getattr(self, action) is None for action in actions):
+            raise broken("does nothing", f"set one of {', '.join(actions)}")
+        if self.replace_pattern is not None and not (self.match_pattern or self.match_digest):
+            raise broken("replaces a pattern and has none", "set match_pattern")
+        if self.flag_out is not None and self.apply:
+            raise broken(
+                "has flag_out and apply, which ends the search for rules",
+                "set apply to false, or remove flag_out",
+            )
         return self
 
 
@@ -231,7 +330,9 @@ class ProxyUser(Model):
     max_connections: Count = 200
     """Frontend connections of this user, per proxy."""
     active: Bool = True
-    default_schema: Annotated[str, Field(pattern=r"^[A-Za-z0-9_$-]{1,64}$")] | None = None
+    default_schema: SchemaName | None = None
+    require_tls: Bool | None = None
+    """Whether a login must use TLS. None: `proxy.tls.required`."""
     rotation: Natural = 0
     """Bump it to roll the proxies after the password in an existing Secret changed."""
 
@@ -258,6 +359,11 @@ class Proxy(Model):
     """The ProxySQL tier."""
 
     enabled: Bool
+    mode: Literal["standalone", "operator"]
+    """`standalone`: this program's own tier; `operator`: the one Percona's operator runs."""
+    routing: Literal["primary_service", "monitor"] = "primary_service"
+    """Replication only: who tells the primary, the operator by its Service or the proxies by
+    `read_only`. With `monitor` a switchover loses writes on replicas (docs/failover.md)."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=20)]
     service: Service = Service()
     hostgroups: Hostgroups = Hostgroups()
@@ -267,7 +373,8 @@ class Proxy(Model):
     max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2048
     """Frontend connections, per proxy."""
     backend_max_connections: Count | None = None
-    """Connections from one proxy to one server. None: its share of 80 % of the server's."""
+    """Connections from one proxy to one server, per hostgroup in use. None: its share of 80 % of
+    the server's."""
     max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
     """Seconds after which a reader is left out; 0 is off."""
     server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
@@ -275,6 +382,10 @@ class Proxy(Model):
     interfaces: Interfaces = "0.0.0.0:6033"
     clustering: Literal["membership", "runtime", "off"] = "membership"
     users: tuple[ProxyUser, ...] = ()
+    read_write_split: Bool = False
+    """Plain reads outside transactions go to the reader hostgroup."""
+    query_rules: tuple[QueryRule, ...] = ()
+    tls: ProxyTls = ProxyTls()
     storage: ProxyStorage = ProxyStorage()
     resources: Resources = Resources()
     pod_annotations: Annotations = {}
@@ -360,12 +471,31 @@ class PodUser(Model):
 
 
 class Tls(Model):
-    """TLS between proxies and servers, and among servers; certificates are the operator's."""
+    """TLS between proxies and servers, and among servers.
+
+    Certificates are the operator's own, unless an issuer or an existing Secret is named.
+    """
 
     enabled: Bool
+    issuer: Issuer | None = None
+    secret: ObjectName | None = None
+    """An existing Secret with `tls.crt`, `tls.key` and `ca.crt` for all servers' names."""
     required: Bool = True
     """With TLS on: servers refuse connections without it. Turn TLS on for an existing database in
     two steps, first with `required: false` (mariadb-operator docs/tls.md)."""
+
+
+class NetworkPolicy(Model):
+    """Who may reach the proxies: the admin port only they themselves, whatever is listed here.
+
+    Lists hold names of namespaces.
+    """
+
+    enabled: Bool
+    clients_from: tuple[Namespace, ...] = ()
+    """Namespaces whose Pods may log in. Empty: anyone who can reach the Service."""
+    metrics_from: tuple[Namespace, ...] = ()
+    """Namespaces besides the database's own whose Pods may read the metrics."""
 
 
 class Security(Model):
@@ -374,6 +504,7 @@ class Security(Model):
     protect: Bool
     """Pulumi refuses to delete or replace the database and root's and replication's passwords."""
     tls: Tls
+    network_policy: NetworkPolicy
     allow_vulnerable_images: Bool = False
     database: PodUser = PodUser()
     proxy: PodUser = PodUser()
@@ -410,24 +541,40 @@ DATA_PLANE_IMAGE = {
 """The operator's own image runs beside each server of a cluster (same values.yaml)."""
 
 
+PXC_IMAGE = {"repository": "percona/percona-xtradb-cluster", "tag": "8.0.42-33.1"}
+PXC_PROXYSQL_IMAGE = {"repository": "percona/proxysql2", "tag": "2.7.3"}
+LOG_COLLECTOR_IMAGE = {"repository": "percona/fluentbit", "tag": "4.0.1"}
+"""Those of Percona's operator v1.18.0 (deploy/cr.yaml)."""
+
+
 class Images(Model):
     """The images of both tiers; `pull_secrets` are names of Secrets in the namespace.
 
-    `data_plane`: the operator's init and agent containers in replication and Galera Pods; of the
-    version of the operator that is installed.
+    `data_plane`: mariadb-operator's init and agent containers in replication and Galera Pods; of
+    the version of the operator that is installed. `log_collector`: Percona's.
     """
 
     database: Image
     proxy: Image
     data_plane: Image
+    log_collector: Image
     pull_secrets: tuple[ObjectName, ...] = ()
+
+
+class Percona(Model):
+    """What only a Percona XtraDB Cluster has."""
+
+    cr_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.18.0"
+    """Version of the operator whose behaviour is wanted; the installed one must not be older."""
+    log_collector: Bool = False
+    """A container beside each server that sends its log to standard output."""
 
 
 class StackConfig(Model):
     """One database, complete: a size with the stack's overrides."""
 
     size: Literal["dev", "small", "large"]
-    engine: Literal["mariadb"]
+    engine: Literal["mariadb", "percona"]
     name: Label
     namespace: Namespace
     create_namespace: Bool = False
@@ -438,6 +585,7 @@ class StackConfig(Model):
     scheduling: Scheduling
     security: Security
     images: Images
+    percona: Percona | None = None
 
     @property
     def server_version(self) -> tuple[int, ...]:
@@ -446,11 +594,57 @@ class StackConfig(Model):
         return tuple(int(part) for part in text.split("."))
 
     @property
+    def own_proxies(self) -> bool:
+        """Whether this program runs the proxies."""
+        return self.proxy.enabled and self.proxy.mode == "standalone"
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether the proxies keep a hostgroup of readers."""
+        return self.database.topology != "standalone" and self.database.replicas > 1
+
+    @property
+    def rows_in_use(self) -> int:
+        """In how many hostgroups the writer's server may hold connections of clients.
+
+        ProxySQL counts connections per hostgroup, and the writer is a reader as well when no
+        backup writers are (lib/MySQL_HostGroups_Manager.cpp).
+        """
+        writer = self.proxy.hostgroups.writer
+        elsewhere = self.proxy.read_write_split or any(
+            group not in (None, writer)
+            for group in (
+                *(user.default_hostgroup for user in self.proxy.users),
+                *(rule.destination_hostgroup for rule in self.proxy.query_rules),
+            )
+        )
+        return 2 if elsewhere and self.has_readers else 1
+
+    @property
+    def connection_budget(self) -> int:
+        """Connections of one server that the proxies may use for clients: at most 80 %.
+
+        The rest is for the operator, the replicas, root and the proxies' monitors.
+        """
+        database = self.database.max_connections
+        return min(database * 8 // 10, database - 10 - monitor_connections(self.proxy.replicas))
+
+    @property
     def backend_max_connections(self) -> int:
-        """Connections that one proxy may hold to one server."""
+        """Connections that one proxy may hold to one server, per hostgroup."""
         if self.proxy.backend_max_connections is not None:
             return self.proxy.backend_max_connections
-        return self.database.max_connections * 8 // 10 // self.proxy.replicas
+        return self.connection_budget // (self.proxy.replicas * self.rows_in_use)
+
+
+def monitor_connections(proxies: int) -> int:
+    """Connections that the proxies' monitor account may hold to one server.
+
+    Each proxy keeps up to 5: connect, ping, read_only or galera, and the lag check once per
+    hostgroup that the server is in (lib/MySQL_Monitor.cpp). One proxy more is allowed for, as a
+    Pod that stops still holds its own. mariadb-operator's default of 10 starves 3 proxies.
+    """
+    return 5 * (proxies + 1)
 
 
 def version_in(tag: str) -> str:

@@ -3,9 +3,14 @@
 They live in Python because a stack value in `Pulumi.<stack>.yaml` replaces a project value whole;
 `config.merge` lets a stack override single fields instead. The figures are those of the README's
 size table. A stack's own values win over these field by field.
+
+What differs by engine stands in ENGINES and, by who runs the proxies, in PROXY_MODES: each is laid
+over the size.
 """
 
 from typing import Any
+
+from components import schema
 
 _HA: dict[str, Any] = {
     "database": {"topology": "replication", "replicas": 3},
@@ -14,7 +19,11 @@ _HA: dict[str, Any] = {
         "database": {"disruption_budget": True, "spread": "preferred"},
         "proxy": {"disruption_budget": True, "spread": "preferred"},
     },
-    "security": {"protect": True, "tls": {"enabled": True}},
+    "security": {
+        "protect": True,
+        "tls": {"enabled": True},
+        "network_policy": {"enabled": True},
+    },
 }
 
 SIZES: dict[str, dict[str, Any]] = {
@@ -30,7 +39,11 @@ SIZES: dict[str, dict[str, Any]] = {
             "database": {"disruption_budget": False, "spread": "none"},
             "proxy": {"disruption_budget": False, "spread": "none"},
         },
-        "security": {"protect": False, "tls": {"enabled": False}},
+        "security": {
+            "protect": False,
+            "tls": {"enabled": False},
+            "network_policy": {"enabled": False},
+        },
     },
     "small": {
         **_HA,
@@ -72,4 +85,30 @@ SIZES: dict[str, dict[str, Any]] = {
             },
         },
     },
+}
+
+_PERCONA: dict[str, Any] = {
+    # One node or several, it is the same kind of cluster, and may grow from one to three.
+    "database": {"topology": "galera"},
+    "proxy": {"mode": "operator"},
+    "percona": {"log_collector": False},
+    # The user of Percona's images (build/pxc-entrypoint.sh runs as mysql, 1001).
+    "security": {"database": {"run_as_user": 1001, "run_as_group": 1001, "fs_group": 1001}},
+    "images": {"database": schema.PXC_IMAGE},
+}
+
+ENGINES: dict[str, dict[str, dict[str, Any]]] = {
+    "mariadb": dict.fromkeys(
+        SIZES, {"proxy": {"mode": "standalone"}, "images": {"database": schema.MARIADB_IMAGE}}
+    ),
+    "percona": {
+        "dev": {**_PERCONA, "percona": {"log_collector": True}},
+        "small": _PERCONA,
+        "large": _PERCONA,
+    },
+}
+
+PROXY_MODES: dict[str, dict[str, Any]] = {
+    "standalone": {"images": {"proxy": schema.PROXYSQL_IMAGE}},
+    "operator": {"images": {"proxy": schema.PXC_PROXYSQL_IMAGE}},
 }

@@ -6,9 +6,10 @@ from typing import Any
 
 import pulumi
 
-from components import names, passwords, proxysql_cnf
+from components import names, passwords, proxysql_cnf, tls
 from components.credentials import Credentials, CredentialsArgs, ResolvedCredential
 from components.mariadb import MariaDb, MariaDbArgs
+from components.percona import Percona, PerconaArgs
 from components.proxysql import ProxySql, ProxySqlArgs
 from components.schema import StackConfig
 from components.topology import Topology
@@ -54,39 +55,50 @@ class DatabaseStack(pulumi.ComponentResource):
             ),
             child,
         )
-        mariadb = MariaDb(
-            name, MariaDbArgs(config=config, credentials=credentials, after=args.after), child
-        )
-        if config.proxy.enabled:
+        if config.engine == "percona":
+            servers = Percona(
+                name, PerconaArgs(config=config, credentials=credentials, after=args.after), child
+            )
+        else:
+            servers = MariaDb(
+                name, MariaDbArgs(config=config, credentials=credentials, after=args.after), child
+            )
+        if config.own_proxies:
             ProxySql(
                 name,
                 ProxySqlArgs(
                     config=config,
-                    topology=mariadb.topology,
+                    topology=servers.topology,
                     credentials=credentials,
                     given=args.given,
                     after=args.after,
-                    servers=(mariadb.resource, *mariadb.monitor),
+                    servers=servers.ready,
                 ),
                 child,
             )
-        self.outputs = outputs(config, mariadb.topology, credentials["root"])
+        self.outputs = outputs(config, servers.topology, credentials["root"])
+        if isinstance(servers, Percona):
+            self.outputs["status"] = servers.status
         self.register_outputs(self.outputs)
 
 
 def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
     """The output contract, `schema_version` 1; plain values, all known at preview.
 
-    `ca_secret` is absent without TLS, `proxysql` without a proxy: Pulumi drops empty outputs.
+    `ca_secret` is where the certificate of `host` can be verified with, and absent where it cannot
+    be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
     """
     namespace, proxy = config.namespace, config.proxy
-    if proxy.enabled:
-        host = reader_host = names.service_host(names.proxysql(config.name), namespace)
+    ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
+    if ca and proxy.enabled and proxy.mode == "operator":
+        ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
+    host, reader_host, port = topology.service, topology.reader_service, topology.port
+    if config.own_proxies:
+        host = reader_host = names.service_host(
+            names.proxysql(config.name, config.engine), namespace
+        )
         port = proxy.service.port
-    else:
-        host, reader_host, port = topology.service, topology.reader_service, topology.port
-    admin = names.proxysql_admin if proxy.service.expose_admin else names.proxysql_peers
-    admin_port = proxy.service.admin_port if proxy.service.expose_admin else proxysql_cnf.ADMIN_PORT
+        ca = tls.secret_key(config)
     contract: dict[str, Any] = {
         "schema_version": 1,
         "engine": config.engine,
@@ -102,9 +114,14 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
         "admin_secret": {"name": root.secret, "key": root.key},
         "apps": {},
     }
-    if topology.ca_secret:
-        contract["ca_secret"] = {"name": topology.ca_secret, "key": "ca.crt"}
+    if ca:
+        contract["ca_secret"] = ca
     if proxy.enabled:
+        admin, admin_port = names.proxysql_peers, proxysql_cnf.ADMIN_PORT
+        if proxy.mode == "operator":
+            admin = names.pxc_proxysql_unready
+        elif proxy.service.expose_admin:
+            admin, admin_port = names.proxysql_admin, proxy.service.admin_port
         contract["proxysql"] = {
             "replicas": proxy.replicas,
             "admin_host": names.service_host(admin(config.name), namespace),

@@ -13,7 +13,7 @@ class Topology:
     kind: TopologyKind
     """`replication`: the writer has `read_only=0`; `galera`: ProxySQL elects one synced node."""
     hosts: tuple[str, ...]
-    """DNS names of the server Pods, in ordinal order, resolvable before they are ready."""
+    """DNS names of the server Pods, in ordinal order. A MariaDB's resolve before it is ready."""
     port: int
     service: str
     """The engine's own Service: the endpoint of a stack without a proxy."""

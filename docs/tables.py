@@ -21,13 +21,13 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import AfterValidator, BaseModel
 from pydantic.fields import FieldInfo
 
-from components import identity, mariadb, stack
+from components import identity, mariadb, percona, stack
 from components.config import Loaded, Stack, resolve
 from components.credentials import GENERATED_KEY, ResolvedCredential
 from components.names import credential_secret
 from components.rules import RESERVED_VARIABLES
 from components.schema import StackConfig
-from components.sizes import SIZES
+from components.sizes import ENGINES, SIZES
 from local import go, toolchain
 
 ROOT = Path(__file__).parents[1]
@@ -47,26 +47,41 @@ CHECKED_TEXT = {
     "_pod_labels": "mapping of label key to label value; none of `app.kubernetes.io/`, "
     "`statefulset.kubernetes.io/`, `k8s.mariadb.com/`",
     "_interfaces": "`address:port`, several with `;`; not 6032, 6070, 6132, 6133",
+    "_regex": "regular expression without a double quote",
+    "_replacement": "text without a double quote, at most 2000 characters",
+    "_sql_text": "text without a double quote, at most 2000 characters",
+    "_client_address": "address, or its start and `%`",
     "_tag": "version tag, not `latest`, `main` or `master`",
 }
 """What a field's validator accepts, by the name of the validator in components/fields.py."""
 
 NOTES = {
     "size": "The preset that everything else overrides.",
-    "engine": "MariaDB, run by mariadb-operator.",
-    "name": "Name of the database and prefix of every object. At most 40 characters. Fixed.",
+    "engine": "`mariadb`: servers run by mariadb-operator; `percona`: a Percona XtraDB Cluster run "
+    "by Percona's operator. Fixed.",
+    "name": "Name of the database and prefix of every object. At most 40 characters, with engine "
+    "`percona` 22. Fixed.",
     "namespace": "Namespace of every object. Fixed.",
     "create_namespace": "Make the namespace too, with Pod Security `restricted`. It is protected "
     "and stays when the stack goes.",
-    "await_sql": "Wait until the operator has applied the monitor's user and grant.",
-    "database.topology": "How the servers relate. Fixed.",
+    "await_sql": "Wait until mariadb-operator has applied the monitor's user and grant.",
+    "database.topology": "How the servers relate. Fixed. A Percona cluster is `galera` in every "
+    "size.",
     "database.replicas": "Servers. Standalone: 1; replication: 2 or more, and no more later; "
-    "Galera: odd, 3 or more.",
-    "database.storage.size": "Size of each server's volume. Grows; never shrinks.",
+    "Galera: odd, 3 or more; Percona: 1, 3 or 5.",
+    "database.storage.size": "Size of each server's volume. Never shrinks.",
     "database.storage.storage_class": "Unset: the cluster's default. Fixed.",
     "database.pod_annotations": "Annotations of the database Pods.",
     "database.pod_labels": "Labels of the database Pods.",
+    "database.semi_sync_timeout": "Topology `replication` only. How long a commit waits for a "
+    "replica before it goes on without; a promotion takes as long.",
     "proxy.enabled": "Whether there are proxies at all.",
+    "proxy.mode": "`standalone`: proxies of this program; `operator`: those that Percona's "
+    "operator runs, with its own configuration. Only a Percona cluster has a choice. Fixed while "
+    "there are proxies.",
+    "proxy.routing": "Topology `replication` only. `primary_service`: the proxies connect to the "
+    "operator's Service of the primary; `monitor`: they find it by `read_only`, and a switchover "
+    "loses writes on replicas.",
     "proxy.replicas": "Proxies.",
     "proxy.service.type": "Type of the client Service.",
     "proxy.service.annotations": "Annotations of the client Service.",
@@ -104,6 +119,41 @@ NOTES = {
     "proxy.users[].password_secret.key": "Key in it.",
     "proxy.users[].active": "False: the login is refused.",
     "proxy.users[].default_schema": "Schema of a client that names none.",
+    "proxy.users[].default_hostgroup": "Unset: the writer hostgroup. With the reader's, a login "
+    "for reads.",
+    "proxy.query_rules[].active": "False: ProxySQL keeps the rule and skips it.",
+    "proxy.query_rules[].username": "Condition: the login.",
+    "proxy.query_rules[].schemaname": "Condition: the current schema.",
+    "proxy.query_rules[].flag_in": "Condition: 0, or the `flag_out` of a rule that matched before.",
+    "proxy.query_rules[].client_addr": "Condition: where the client comes from.",
+    "proxy.query_rules[].proxy_port": "Condition: the port of `proxy.interfaces` it connected to.",
+    "proxy.query_rules[].digest": "Condition: the statement's digest, as "
+    "`stats_mysql_query_digest` lists it. In quotes: YAML reads it as a number.",
+    "proxy.query_rules[].match_digest": "Condition: matches the statement without its values and "
+    "comments.",
+    "proxy.query_rules[].match_pattern": "Condition: matches the statement's text.",
+    "proxy.query_rules[].negate_match_pattern": "The pattern must not match.",
+    "proxy.query_rules[].re_modifiers": "How the patterns match.",
+    "proxy.query_rules[].flag_out": "Goes on with the rules of this `flag_in`; needs "
+    "`apply: false`.",
+    "proxy.query_rules[].replace_pattern": "Text that replaces what the pattern matched.",
+    "proxy.query_rules[].destination_hostgroup": "Where the statement goes: the writer's or the "
+    "reader's.",
+    "proxy.query_rules[].delay": "Milliseconds that the statement waits first.",
+    "proxy.query_rules[].error_msg": "The statement is refused with this text.",
+    "proxy.query_rules[].multiplex": "0: the session keeps its connection to the server from here "
+    "on; 1: no longer; 2: a variable in the statement does not make it keep it.",
+    "proxy.query_rules[].log": "Writes the statement to ProxySQL's query log, if there is one.",
+    "proxy.query_rules[].apply": "No later rule is looked at. ProxySQL's own default is false.",
+    "proxy.query_rules[].comment": "Text in ProxySQL's table, without quotes.",
+    "proxy.read_write_split": "Adds three rules that send plain reads to the reader hostgroup "
+    "([pitfalls](proxysql.md#readwrite-split-and-query-rules)).",
+    "proxy.tls.secret": "Existing Secret with the certificate that clients see: `tls.crt`, "
+    "`tls.key` and `ca_key`. Not with `issuer`. Unset, too: each Pod makes its own.",
+    "proxy.tls.ca_key": "Key of the CA's certificate in that Secret.",
+    "*.tls.issuer.name": "cert-manager's issuer of the certificate.",
+    "*.tls.issuer.kind": "An `Issuer` stands in the database's namespace.",
+    "*.tls.issuer.group": "Of an issuer that is not cert-manager's own.",
     "proxy.storage.persistent": "A volume per proxy instead of an emptyDir. Fixed while on.",
     "proxy.storage.storage_class": "Unset: the cluster's default.",
     "proxy.pod_annotations": "Annotations of the proxy Pods.",
@@ -127,10 +177,13 @@ NOTES = {
     "A `podAntiAffinity` here replaces the one made by `spread`.",
     "scheduling.<tier>.priority_class": "An existing PriorityClass.",
     "security.tls.enabled": "TLS between proxies and servers, and among servers.",
-    "security.tls.required": "With TLS on: servers refuse plain connections. TLS goes on or off in "
-    "two steps, by way of false.",
-    "security.protect": "Pulumi refuses to delete or replace the MariaDB object and the passwords "
-    "of root and replication with their Secrets.",
+    "security.tls.secret": "Existing Secret with `tls.crt`, `tls.key` and `ca.crt` for the names "
+    "of all servers. Not with `issuer`. Unset, too: the operator makes certificates.",
+    "security.tls.required": "With TLS on: servers refuse plain connections; not with proxies of "
+    "Percona's operator. TLS goes on or off in two steps, by way of false.",
+    "security.network_policy.enabled": "A NetworkPolicy for the proxies of this program.",
+    "security.protect": "Pulumi refuses to delete or replace the database's object and the "
+    "passwords of root and replication with their Secrets.",
     "security.allow_vulnerable_images": "Accept a ProxySQL without the fix of CVE-2026-48773.",
     "security.<tier>.run_as_non_root": "Cannot be switched off.",
     "security.<tier>.run_as_user": "User id.",
@@ -141,6 +194,10 @@ NOTES = {
     "images.<image>.tag": "Version.",
     "images.<image>.digest": "Pins the bytes, beside the tag.",
     "images.<image>.pull_policy": "When a node pulls.",
+    "percona.cr_version": "The version of the operator whose behaviour is wanted, 1.18.0 or later; "
+    "the installed one must not be older.",
+    "percona.log_collector": "A container beside each server that sends its log to standard "
+    "output.",
     "images.pull_secrets": "Secrets of type `kubernetes.io/dockerconfigjson`. Fixed.",
 }
 """The meaning of a field, by config path; one that is not here has a docstring of its own."""
@@ -158,18 +215,23 @@ OUTPUTS = {
     "MYSQL_HOST": "`host` again, under the usual environment variable's name.",
     "MYSQL_PORT": "`port` as text.",
     "admin_secret": "Name and key of the Secret with root's password.",
-    "ca_secret": "Name and key of the Secret with the servers' CA. Absent when TLS is off.",
+    "ca_secret": "Name and key of the Secret with the CA of the certificate that `host` shows. "
+    "Absent when proxies make their own certificate, which nobody can verify, and without TLS.",
     "apps": "Reserved; empty.",
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
-    "can log in there (`credentials.proxy_cluster`). Absent without a proxy.",
+    "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
+    "a proxy.",
+    "status": "Percona only: what the operator said last. `ready` and `size` count Pods of servers "
+    "and of the operator's proxies; `details` are its messages.",
     identity.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
 }
 
 TIERS = ("database", "proxy")
+SIDECARS = ("data_plane", "log_collector")
 SHARED = {
     **{f"scheduling.{tier}": "scheduling.<tier>" for tier in TIERS},
     **{f"security.{tier}": "security.<tier>" for tier in TIERS},
-    **{f"images.{image}": "images.<image>" for image in (*TIERS, "data_plane")},
+    **{f"images.{image}": "images.<image>" for image in (*TIERS, *SIDECARS)},
     **{f"credentials.{role}": "credentials.<role>" for role, _ in resolve({}).credentials.items()},
 }
 """Parts of the tree with one shape; one table each, with a placeholder in the path."""
@@ -275,12 +337,23 @@ def _flat(items: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def _default(path: str, field: FieldInfo) -> str:
-    """The value in each size, or `required` inside a list or an optional mapping."""
-    if path == "size":
-        return _shown(resolve({}).size)
-    values = [_value(resolve({"size": size}), path) for size in SIZES]
-    if ... in values:
+    """The value by engine and size, or `required` inside a list or an optional mapping."""
+    if path in ("size", "engine"):
+        return _shown(getattr(resolve({}), path))
+    by_engine: dict[str, str] = {}
+    for engine in ENGINES:
+        values = [_value(resolve({"size": size, "engine": engine}), path) for size in SIZES]
+        if ... not in values:
+            by_engine[engine] = _by_size(values)
+    if not by_engine:
         return "required" if field.is_required() else _shown(field.default)
+    if len(set(by_engine.values())) == 1:
+        return next(iter(by_engine.values()))
+    first, *others = by_engine.items()
+    return f"{first[1]} ({', '.join(f'{engine}: {text}' for engine, text in others)})"
+
+
+def _by_size(values: list[Any]) -> str:
     if all(value == values[0] for value in values):
         return _shown(values[0])
     return ", ".join(f"{size} {_shown(value)}" for size, value in zip(SIZES, values, strict=True))
@@ -366,13 +439,22 @@ def needs() -> str:
 
 
 def sizes() -> str:
-    """The presets side by side."""
-    configs = [resolve({"size": size}) for size in SIZES]
+    """The presets side by side; a line that the engines do not share, once for each."""
 
-    def line(title: str, show: Callable[[StackConfig], str]) -> tuple[str, ...]:
-        return (title, *(show(config) for config in configs))
+    def line(title: str, show: Callable[[StackConfig], str]) -> Iterator[tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for engine in ENGINES:
+            configs = (resolve({"size": size, "engine": engine}) for size in SIZES)
+            found[engine] = tuple(show(config) for config in configs)
+        if len(set(found.values())) == 1:
+            yield (title, *next(iter(found.values())))
+        else:
+            for engine, values in found.items():
+                if set(values) != {"-"}:
+                    yield (f"{title}, {engine}", *values)
 
     def proxied(show: Callable[[StackConfig], str]) -> Callable[[StackConfig], str]:
+        """What this program's own proxies have; Percona's operator configures its own itself."""
         return lambda config: show(config) if config.proxy.enabled else "-"
 
     def resources(value: Any) -> str:
@@ -385,53 +467,85 @@ def sizes() -> str:
     def switch(on: bool) -> str:
         return "on" if on else "off"
 
+    def log_collector(config: StackConfig) -> str:
+        return switch(config.percona.log_collector) if config.percona else "-"
+
     return table(
         ("", *SIZES),
         [
-            line("servers", lambda c: f"{c.database.replicas}, {c.database.topology}"),
-            line("proxies", lambda c: str(c.proxy.replicas) if c.proxy.enabled else "none"),
-            line("storage per server", lambda c: c.database.storage.size),
-            line(
+            *line("servers", lambda c: f"{c.database.replicas}, {c.database.topology}"),
+            *line("proxies", lambda c: str(c.proxy.replicas) if c.proxy.enabled else "none"),
+            *line("who runs the proxies", proxied(lambda c: RUN_BY[c.proxy.mode])),
+            *line("storage per server", lambda c: c.database.storage.size),
+            *line(
                 "server cpu, memory: requests / limits",
                 lambda c: resources(c.database.resources),
             ),
-            line(
+            *line(
                 "proxy cpu, memory: requests / limits",
                 proxied(lambda c: resources(c.proxy.resources)),
             ),
-            line("server `max_connections`", lambda c: str(c.database.max_connections)),
-            line(
-                "connections from one proxy to one server",
+            *line("server `max_connections`", lambda c: str(c.database.max_connections)),
+            *line(
+                "connections from one proxy of this program to one server",
                 proxied(lambda c: str(c.backend_max_connections)),
             ),
-            line("proxy threads", proxied(lambda c: str(c.proxy.threads))),
-            line("TLS to and among servers", lambda c: switch(c.security.tls.enabled)),
-            line("disruption budgets", lambda c: switch(c.scheduling.database.disruption_budget)),
-            line("spread over nodes and zones", lambda c: c.scheduling.database.spread),
-            line("Pulumi `protect`", lambda c: switch(c.security.protect)),
+            *line("threads of such a proxy", proxied(lambda c: str(c.proxy.threads))),
+            *line("TLS to and among servers", lambda c: switch(c.security.tls.enabled)),
+            *line(
+                "NetworkPolicy for such proxies",
+                lambda c: switch(c.security.network_policy.enabled),
+            ),
+            *line("disruption budgets", lambda c: switch(c.scheduling.database.disruption_budget)),
+            *line("spread over nodes and zones", lambda c: c.scheduling.database.spread),
+            *line("Pulumi `protect`", lambda c: switch(c.security.protect)),
+            *line("log collector", log_collector),
         ],
     )
 
 
+RUN_BY = {"standalone": "this program", "operator": "the operator"}
+"""Who runs the proxies of a `proxy.mode`."""
+
+
 def outputs() -> str:
-    """The output contract, with the values of a stack of size small."""
-    config = resolve({"size": "small", "name": "orders"})
+    """The output contract, with the values of stacks of size small."""
+    values = {engine: _outputs(engine) for engine in ENGINES}
+    if missing := set[str]().union(*values.values()) ^ OUTPUTS.keys():
+        raise SystemExit(f"docs/tables.py: OUTPUTS and the contract differ in {sorted(missing)}")
+
+    def example(engine: str, key: str) -> str:
+        if key not in values[engine]:
+            return "absent"
+        if engine != "mariadb" and values[engine][key] == values["mariadb"].get(key):
+            return "the same"
+        return _example(key, values[engine][key])
+
+    return table(
+        ("output", "meaning", "with `size: small`, `name: orders`", "and `engine: percona`"),
+        [
+            (f"`{key}`", meaning, example("mariadb", key), example("percona", key))
+            for key, meaning in OUTPUTS.items()
+        ],
+    )
+
+
+def _outputs(engine: str) -> dict[str, Any]:
+    config = resolve({"size": "small", "name": "orders", "engine": engine})
     root = ResolvedCredential(
         secret=credential_secret(config.name, "root"),
         key=GENERATED_KEY,
-        password=None,
+        password=cast(Any, None),  # no output is a password
         resource=None,
     )
-    values = stack.outputs(config, mariadb.topology(config), root)
+    shape = percona.topology(config) if engine == "percona" else mariadb.topology(config)
+    values = stack.outputs(config, shape, root)
+    if engine == "percona":
+        pods = percona.pods(config)
+        values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
     loaded = Loaded(config=config, passwords={})
     values[identity.OUTPUT] = identity.of(Stack(databases=(loaded,), several=False, retire=()))
-    unknown = values.keys() ^ OUTPUTS.keys()
-    if unknown:
-        raise SystemExit(f"docs/tables.py: OUTPUTS and the contract differ in {sorted(unknown)}")
-    return table(
-        ("output", "meaning", "with `size: small`, `name: orders`"),
-        [(f"`{key}`", OUTPUTS[key], _example(key, value)) for key, value in values.items()],
-    )
+    return values
 
 
 def _example(key: str, value: Any) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from components.mariadb import monitor_max_user_connections, monitor_privileges
+from components.mariadb import monitor_privileges
+from components.schema import monitor_connections
 from local import ports
 
 from . import operator_sql
@@ -137,9 +138,7 @@ def privileges(cluster: Cluster, setup: Setup) -> tuple[str, ...]:
 def monitor(cluster: Cluster, setup: Setup, privileges: tuple[str, ...]) -> Account:
     """The monitor user of this setup, made with what the program asks the operator for."""
     lag = "-lag" if setup.replication_lag else ""
-    account = Account(
-        f"proxysql-monitor{lag}", "monitor-password", monitor_max_user_connections(PROXIES)
-    )
+    account = Account(f"proxysql-monitor{lag}", "monitor-password", monitor_connections(PROXIES))
     cluster.execute(
         *operator_sql.create_user(account),
         operator_sql.grant(privileges, account),

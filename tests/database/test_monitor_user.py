@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from components.mariadb import monitor_max_user_connections
+from components.schema import monitor_connections
 
 from . import monitor_queries, operator_sql
 from .monitor_queries import Setup
@@ -172,7 +172,7 @@ def test_which_privilege_the_lag_check_needs(
 
 @pytest.mark.parametrize("proxies", [1, 3, 7])
 def test_the_connections_of_all_proxies_fit(cluster: Cluster, setup: Setup, proxies: int) -> None:
-    limit = monitor_max_user_connections(proxies)
+    limit = monitor_connections(proxies)
     assert _sessions_until_refused(cluster, limit, setup.connections * proxies) is None
 
 

@@ -9,72 +9,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import libconf
 import pulumi
 import pytest
-from pulumi.automation import CommandError, Stack, UpResult
+from pulumi.automation import CommandError, Stack
 
 from components import proxysql_cnf
 from local.control_plane import ControlPlane
 from local.engine import Engine
+from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
-
-
-class Cluster:
-    """Reads objects of one namespace."""
-
-    def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
-        self.control_plane, self.namespace = control_plane, namespace
-
-    def list(self, kind: str) -> dict[str, Any]:
-        """Objects of a kind, by name."""
-        text = self.control_plane.kubectl("get", kind, "-n", self.namespace, "-o", "json")
-        return {item["metadata"]["name"]: item for item in json.loads(text)["items"]}
-
-    def secret(self, name: str) -> dict[str, str]:
-        """A Secret's texts by key."""
-        data = self.list("secrets")[name]["data"]
-        return {key: base64.b64decode(text).decode() for key, text in data.items()}
-
-    def proxysql_cnf(self, name: str) -> dict[str, Any]:
-        """The parsed file of the ProxySQL Pods of database `name`."""
-        volumes = self.list("statefulsets")[f"{name}-proxysql"]["spec"]["template"]["spec"][
-            "volumes"
-        ]
-        secret = next(v["secret"]["secretName"] for v in volumes if v["name"] == "config")
-        return cast(Any, libconf).loads(self.secret(secret)["proxysql.cnf"])
-
-    def passwords(self) -> set[str]:
-        """Every text of every Secret of the namespace that looks like a password."""
-        return {
-            text
-            for name in self.list("secrets")
-            for text in self.secret(name).values()
-            if 20 <= len(text) <= 64 and "\n" not in text
-        }
-
-
-def changes(result: UpResult) -> dict[str, int]:
-    """What an update did, without what stayed the same."""
-    done = cast(Mapping[str, int], result.summary.resource_changes or {})
-    return {str(kind): count for kind, count in done.items() if kind not in ("same", "read")}
-
-
-def passwords_in_state(stack: Stack) -> dict[str, str]:
-    """Generated passwords by logical name; the engine's export opens secrets."""
-    resources = cast(Any, stack.export_stack().deployment)["resources"]
-    return {
-        resource["urn"].rpartition("::")[2]: json.loads(resource["outputs"]["result"]["plaintext"])
-        for resource in resources
-        if resource["type"].startswith("random:")
-    }
-
-
-def raw_state(engine: Engine, stack: Stack) -> str:
-    """The state as it is stored; the engine's own export would open the secrets."""
-    (file,) = engine.directory.glob(f"state/.pulumi/stacks/*/{stack.name}.json")
-    return file.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -90,16 +34,6 @@ def config(size: str, name: str, **overrides: Any) -> dict[str, Any]:
         "mysql-ha:namespace": "tier4",
         **{f"mysql-ha:{key}": value for key, value in overrides.items()},
     }
-
-
-def refused(engine: Engine, name: str, edited: Mapping[str, Any]) -> str:
-    """The one error of a preview that must fail."""
-    output: list[str] = []
-    with pytest.raises(CommandError):
-        engine.open(name, edited).preview(on_output=output.append)
-    text = "".join(output)
-    assert "Traceback" not in text, text
-    return text
 
 
 class TestSmall:
@@ -149,19 +83,16 @@ class TestSmall:
             "Ready": "True"
         }
 
-    def test_hosts_in_the_file_are_pods_of_the_operator(self, cluster: Cluster) -> None:
-        pods, services = cluster.list("pods"), cluster.list("services")
-        for server in cluster.proxysql_cnf(self.NAME)["mysql_servers"]:
-            pod, service, namespace, *rest = server["address"].split(".")
-            assert rest == ["svc", "cluster", "local"]
-            assert pods[pod]["metadata"]["namespace"] == namespace
-            # What gives a Pod its DNS name: its own host name below the governing Service.
-            assert pods[pod]["spec"]["hostname"] == pod
-            assert pods[pod]["spec"]["subdomain"] == service
-            assert services[service]["spec"]["clusterIP"] == "None"
-            assert services[service]["spec"]["publishNotReadyAddresses"] is True
-            labels = pods[pod]["metadata"]["labels"]
-            assert services[service]["spec"]["selector"].items() <= labels.items()
+    def test_hosts_in_the_file_are_services_of_the_operator(self, cluster: Cluster) -> None:
+        """Hosts that are Pods: test_examples.py."""
+        services = cluster.list("services")
+        for server, role in zip(
+            cluster.proxysql_cnf(self.NAME)["mysql_servers"], ("primary", "secondary"), strict=True
+        ):
+            service, namespace, *rest = server["address"].split(".")
+            assert service == f"{self.NAME}-{role}"
+            assert service in services
+            assert (namespace, rest) == (cluster.namespace, ["svc", "cluster", "local"])
 
     def test_peers_in_the_file_are_the_proxy_pods(self, cluster: Cluster) -> None:
         pods = cluster.list("pods")
@@ -400,31 +331,18 @@ def test_a_malformed_first_config_makes_nothing(engine: Engine, cluster: Cluster
     assert not [name for name in cluster.list("secrets") if name.startswith("bad")]
 
 
-class TestTopologies:
-    """Stacks side by side in one namespace."""
+class TestDev:
+    """The size `dev`: one server and no proxy. Other topologies: test_examples.py."""
 
     @pytest.fixture(scope="class")
     @classmethod
-    def stacks(cls, engine: Engine, cluster: Cluster) -> Iterator[dict[str, Stack]]:
-        settings = {
-            "solo": config("dev", "solo"),
-            "ring": config("small", "ring", database={"topology": "galera"}),
-        }
-        yield {name: engine.open(f"tier4-{name}", own) for name, own in settings.items()}
-        for name in settings:
-            engine.destroy(f"tier4-{name}", on_output=print, color="never")
+    def stack(cls, engine: Engine, cluster: Cluster) -> Iterator[Stack]:
+        yield engine.open("tier4-solo", config("dev", "solo"))
+        engine.destroy("tier4-solo", on_output=print, color="never")
 
-    def test_dev_has_no_proxy(self, stacks: dict[str, Stack], cluster: Cluster) -> None:
-        outputs = stacks["solo"].up(on_output=print).outputs
+    def test_dev_has_no_proxy(self, stack: Stack, cluster: Cluster) -> None:
+        outputs = stack.up(on_output=print).outputs
         assert outputs["MYSQL_HOST"].value == "solo.tier4.svc.cluster.local"
         assert "solo-0" in cluster.list("pods")
         assert "solo-proxysql" not in cluster.list("statefulsets")
-        assert changes(stacks["solo"].up()) == {}
-
-    def test_galera_pods_pass_pod_security(
-        self, stacks: dict[str, Stack], cluster: Cluster
-    ) -> None:
-        stacks["ring"].up(on_output=print)
-        assert {f"ring-{n}" for n in range(3)} <= set(cluster.list("pods"))
-        servers = cluster.proxysql_cnf("ring")["mysql_servers"]
-        assert [server["weight"] for server in servers] == [1000, 999, 998]
+        assert changes(stack.up()) == {}

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from components.config import merge
 from tests.program import recorder
 from tests.program.recorder import (
     ROOT,
@@ -102,9 +103,15 @@ def _decrypt(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def with_existing(base: Case) -> Case:
     """`base` with every role's password from a Secret of its own."""
+    roles = set(ROLES)
+    if "percona" in engines(base).values():
+        roles -= {"replication"}
+        if not is_proxied(base):  # its operator makes the others
+            roles = {"root"}
     credentials = {
         role: {"existing_secret": {"name": f"given-{role.replace('_', '-')}", "key": "pw"}}
         for role in ROLES
+        if role in roles
     }
     return case(f"{base.id}+existing", {**base.source, f"{PREFIX}credentials": credentials})
 
@@ -135,6 +142,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "security": {"tls": {"enabled": False}},
         "proxy": {
             "clustering": "off",
+            "routing": "monitor",
             "max_replication_lag": 30,
             "drain": {"endpoint_removal": 20, "timeout": 600},
             "service": {"type": "LoadBalancer", "port": 3306},
@@ -176,6 +184,81 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "pod_annotations": {"example.com/scrape": "yes"},
         },
     },
+    "primary-service": {
+        "size": "small",
+        "name": "orders",
+        "namespace": "shop",
+        "proxy": {
+            "routing": "primary_service",
+            "users": [
+                {"username": "app", "password_secret": {"name": "app", "key": "password"}},
+                {"username": "report", "password": SECURE, "default_hostgroup": 20},
+            ],
+        },
+    },
+    "split-rules": {
+        "size": "large",
+        "proxy": {
+            "routing": "monitor",
+            "read_write_split": True,
+            "max_replication_lag": 30,
+            "interfaces": "0.0.0.0:3307;0.0.0.0:3308",
+            "query_rules": [
+                {"rule_id": 10, "proxy_port": 3308, "destination_hostgroup": 20, "retries": 1},
+                {"rule_id": 20, "match_digest": "^DROP ", "error_msg": "not here"},
+                {"rule_id": 30, "username": "app", "flag_out": 7, "apply": False},
+                {"rule_id": 40, "flag_in": 7, "match_pattern": "'x'", "log": True, "active": False},
+            ],
+            "users": [{"username": "app", "password": SECURE}],
+        },
+    },
+    "tls-issuer": {
+        "size": "small",
+        "namespace": "shop",
+        "proxy": {
+            "tls": {"issuer": {"name": "company", "kind": "ClusterIssuer"}, "required": True},
+            "users": [
+                {"username": "app", "password": SECURE},
+                {"username": "old", "password": SECURE, "require_tls": False},
+            ],
+        },
+    },
+    "tls-secret": {
+        "size": "small",
+        "database": {"topology": "galera"},
+        "security": {"tls": {"enabled": False}},
+        "proxy": {
+            "storage": {"persistent": True},
+            "tls": {"secret": "shown-to-clients", "ca_key": "root.pem"},
+            "users": [{"username": "app", "password": SECURE, "require_tls": True}],
+        },
+    },
+    "network-policy": {
+        "size": "dev",
+        "namespace": "shop",
+        "security": {
+            "network_policy": {
+                "enabled": True,
+                "clients_from": ["shop", "web"],
+                "metrics_from": ["monitoring"],
+            }
+        },
+        "proxy": {"enabled": True, "interfaces": "0.0.0.0:6033;0.0.0.0:6034"},
+    },
+    "network-policy-admin": {
+        "size": "small",
+        "security": {"network_policy": {"clients_from": ["web"]}},
+        "proxy": {"service": {"type": "LoadBalancer", "expose_admin": True}},
+    },
+    "servers-issuer": {
+        "size": "large",
+        "security": {"tls": {"issuer": {"name": "company", "kind": "ClusterIssuer"}}},
+    },
+    "servers-secret": {
+        "size": "large",
+        "security": {"tls": {"secret": "server-certificate"}},
+        "proxy": {"enabled": False},
+    },
 }
 
 
@@ -197,13 +280,27 @@ def all_cases() -> list[Case]:
     return [*bases, *own, *inline]
 
 
+def trees(case: Case) -> dict[str, dict[str, Any]]:
+    """The config of each database by its name, where only the case's own values are."""
+    shared = {key: value for key, value in case.config.items() if key != "databases"}
+    several = cast(dict[str, dict[str, Any]], case.config.get("databases"))
+    if not several:
+        return {shared.get("name", "mysql"): shared}
+    return {name: merge(shared, {**tree, "name": name}) for name, tree in several.items()}
+
+
+def engines(case: Case) -> dict[str, str]:
+    """Database name to engine."""
+    return {name: tree.get("engine", "mariadb") for name, tree in trees(case).items()}
+
+
 def is_proxied(case: Case) -> bool:
-    """Whether a database of the case has proxies."""
-    default = case.config.get("proxy", {}).get("enabled")
-    for tree in case.config.get("databases", {"": case.config}).values():
-        size = tree.get("size", case.config.get("size", "dev"))
-        enabled = tree.get("proxy", {}).get("enabled", default)
-        if enabled or (enabled is None and size != "dev"):
+    """Whether a database of the case has proxies of this program."""
+    for tree in trees(case).values():
+        proxy = tree.get("proxy", {})
+        default = "operator" if tree.get("engine") == "percona" else "standalone"
+        enabled = proxy.get("enabled", tree.get("size", "dev") != "dev")
+        if enabled and proxy.get("mode", default) == "standalone":
             return True
     return False
 
@@ -233,6 +330,15 @@ def canaries(case: Case, recording: Recording) -> dict[str, str]:
         found[once.hexdigest()] = "SHA1"
         found["*" + hashlib.sha1(once.digest()).hexdigest().upper()] = "ProxySQL hash"
     return found
+
+
+def configured(recording: Recording) -> dict[str, Any]:
+    """The outputs, without what an operator observed: a preview cannot know it."""
+    outputs = deepcopy(recording.outputs)
+    for contract in (outputs, *outputs.get("databases", {}).values()):
+        if "status" in contract:
+            contract["status"] = "[observed]"
+    return outputs
 
 
 def shown(resource: Resource) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.program.cases import file_cases, recorded, shown
+from tests.program.cases import configured, file_cases, recorded, shown
 from tests.program.recorder import Recording, Resource, without_secrets
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -49,7 +49,7 @@ def _text(recording: Recording) -> str:
     assert len(resources) == len(recording.resources), "two resources have the same URN"
     document = {
         "resources": resources,
-        "outputs": without_secrets(recording.outputs),
+        "outputs": without_secrets(configured(recording)),
     }
     return yaml.safe_dump(document, width=100, allow_unicode=True)
 

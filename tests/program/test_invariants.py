@@ -21,15 +21,20 @@ from tests.program.cases import (
     canaries,
     canary,
     case,
+    configured,
+    engines,
     is_proxied,
     recorded,
     shown,
+    trees,
     with_existing,
 )
 from tests.program.recorder import Recording, Resource, Secret, Unknown, plain
 
 CASES = [case.id for case in all_cases()]
 PROXIED = [case.id for case in all_cases() if is_proxied(case)]
+SERVERS = ("MariaDB", "PerconaXtraDBCluster")
+"""The kinds of the engines' own objects."""
 ALL_CASES = pytest.mark.parametrize("name", CASES)
 ALL_PROXIED = pytest.mark.parametrize("name", PROXIED)
 
@@ -108,7 +113,7 @@ def test_there_are_proxies_where_the_config_asks_for_them(name: str) -> None:
 def test_a_preview_shows_what_up_does(name: str) -> None:
     preview, up = recorded(name, preview=True), recorded(name)
     assert as_shown(preview) == as_shown(up)
-    assert preview.outputs == up.outputs
+    assert configured(preview) == configured(up)
 
 
 @ALL_CASES
@@ -117,7 +122,7 @@ def test_a_preview_knows_everything_outside_secrets(name: str) -> None:
     for resource in recording.resources:
         unknown = {p for p, leaf, _ in leaves(resource.inputs) if isinstance(leaf, Unknown)}
         assert unknown <= ({".stringData"} if resource.kind == "Secret" else set()), resource.urn
-    assert not any(isinstance(leaf, Unknown) for _, leaf, _ in leaves(recording.outputs))
+    assert not any(isinstance(leaf, Unknown) for _, leaf, _ in leaves(configured(recording)))
 
 
 @ALL_CASES
@@ -318,7 +323,11 @@ def test_references_of_the_stateful_set_exist(name: str) -> None:
             for r in recording.of_kind("Secret")
             if not r.read and metadata(r)["namespace"] == home
         }
-        secrets.add(names.mariadb_ca_bundle(database))  # the operator's
+        # The operators' own.
+        secrets |= {names.mariadb_ca_bundle(database), names.pxc_ssl_internal(database)}
+        # cert-manager's, and the one that the stack names.
+        secrets |= {r.inputs["spec"]["secretName"] for r in recording.of_kind("Certificate")}
+        secrets.add(trees(by_id()[name])[database].get("proxy", {}).get("tls", {}).get("secret"))
         used = {
             v["secret"]["secretName"] for v in pod_spec(stateful_set)["volumes"] if "secret" in v
         }
@@ -380,11 +389,11 @@ def test_protection_follows_the_size(name: str) -> None:
     recording = recorded(name)
     sizes = _sizes(by_id()[name])
     for resource in recording.resources:
-        if resource.kind in ("MariaDB", "RandomPassword", "Secret") and not resource.read:
+        if resource.kind in (*SERVERS, "RandomPassword", "Secret") and not resource.read:
             size = next(s for n, s in sizes.items() if resource.name.startswith(n))
             # What the servers learn once; the other passwords can be made anew.
-            precious = resource.kind == "MariaDB" or resource.name.endswith(
-                ("-root", "-replication")
+            precious = resource.kind in SERVERS or resource.name.endswith(
+                ("-root", "-replication", "-secrets")
             )
             assert resource.protect == (precious and size != "dev"), resource.urn
         if resource.kind == "RandomPassword":
@@ -395,11 +404,7 @@ def test_protection_follows_the_size(name: str) -> None:
 
 def _sizes(case: Case) -> dict[str, str]:
     """Database name to size."""
-    entries = cast(dict[str, Any], case.config.get("databases"))
-    default = case.config.get("size", "dev")
-    if not entries:
-        return {case.config.get("name", "mysql"): default}
-    return {name: tree.get("size", default) for name, tree in entries.items()}
+    return {name: tree.get("size", "dev") for name, tree in trees(case).items()}
 
 
 @ALL_CASES
@@ -407,7 +412,8 @@ def test_disruption_budgets_follow_the_size(name: str) -> None:
     recording, sizes = recorded(name), _sizes(by_id()[name])
     proxied = {metadata(r)["name"] for r in recording.of_kind("StatefulSet")}
     budgets = {metadata(r)["name"]: r for r in recording.of_kind("PodDisruptionBudget")}
-    expected = {names.proxysql(n) for n, size in sizes.items() if size != "dev"} & proxied
+    engine = engines(by_id()[name])
+    expected = {names.proxysql(n, engine[n]) for n, s in sizes.items() if s != "dev"} & proxied
     assert budgets.keys() == expected
     for budget in budgets.values():
         assert budget.inputs["spec"]["maxUnavailable"] == 1
@@ -468,7 +474,9 @@ def test_it_starts_from_the_file_alone(name: str) -> None:
         spec = pod_spec(stateful_set)
         (container,) = spec["containers"]
         arguments = container["args"]
-        assert container["command"] == ["proxysql"]
+        # With a certificate a shell makes links first; test_proxy_tls.py runs it.
+        assert container["command"][:-1] == [] or container["command"][:2] == ["sh", "-c"]
+        assert container["command"][-1] == "proxysql"
         assert {"-f", "--initial"} <= set(arguments)
         assert "--reload" not in arguments
         assert arguments[arguments.index("-c") + 1] == "/etc/proxysql/proxysql.cnf"
@@ -687,6 +695,11 @@ EDITS: list[dict[str, Any]] = [
     {"images": {"proxy": {"tag": "3.0.12"}}},
     {"security": {"tls": {"enabled": False}, "proxy": {"run_as_user": 1000}}},
     {"credentials": {"monitor": {"rotation": 1}}},
+    {"proxy": {"routing": "monitor"}},
+    {"proxy": {"read_write_split": True, "query_rules": [{"rule_id": 1, "timeout": 1000}]}},
+    {"proxy": {"tls": {"secret": "certificate", "required": True}}},
+    {"proxy": {"tls": {"issuer": {"name": "company"}}}},
+    {"security": {"network_policy": {"enabled": False}}},
     {"database": {"storage": {"size": "20Gi"}}},
 ]
 PERSISTENT = edited({"proxy": {"storage": {"persistent": True, "size": "2Gi"}}})
@@ -730,9 +743,13 @@ def test_no_edit_changes_a_urn_or_a_pinned_name(edit: dict[str, Any]) -> None:
     assert changed <= {
         "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
         "kubernetes:policy/v1:PodDisruptionBudget::mysql-proxysql",
+        "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
+        "kubernetes:networking.k8s.io/v1:NetworkPolicy::mysql-proxysql",
+        "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
+        "kubernetes:cert-manager.io/v1:Certificate::mysql-proxysql-tls",
         "kubernetes:core/v1:Secret::mysql-proxy.users[0]",
         "pulumi:providers:kubernetes::reader",
-    }, "a budget, or the read of the user's Secret"
+    }, "a budget, a policy, a certificate, or the read of the user's Secret"
     assert all(before[urn] == after[urn] for urn in kept if not urn.endswith("-proxysql-cnf"))
 
 
@@ -742,6 +759,12 @@ def test_no_edit_changes_a_urn_or_a_pinned_name(edit: dict[str, Any]) -> None:
         {"proxy": {"mysql_variables": {"wait_timeout": 1000}}},
         {"proxy": {"max_connections": 4096}},
         {"database": {"max_connections": 600}},
+        {"proxy": {"routing": "monitor"}},
+        {"proxy": {"read_write_split": True}},
+        {"proxy": {"query_rules": [{"rule_id": 1, "timeout": 1000}]}},
+        {"proxy": {"tls": {"required": True}}},
+        {"proxy": {"tls": {"secret": "certificate"}}},
+        {"proxy": {"tls": {"issuer": {"name": "company"}}}},
         {"credentials": {"monitor": {"rotation": 1}}},
         {"credentials": {"proxy_admin": {"rotation": 1}}},
         {"credentials": {"proxy_stats": {"rotation": 1}}},
@@ -807,6 +830,7 @@ CONTRACT: dict[str, Any] = {
     "ca_secret": {"name": str, "key": str},
     "apps": {},
     "proxysql": {"replicas": int, "admin_host": str, "admin_port": int},
+    "status": {"state": str, "ready": int, "size": int, "details": list},
 }
 
 
@@ -818,7 +842,10 @@ def types(value: Any) -> Any:
 
 @ALL_CASES
 def test_the_contract_of_the_outputs(name: str) -> None:
-    """`ca_secret` is absent without TLS and `proxysql` without a proxy."""
+    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy.
+
+    `status` is Percona's.
+    """
     outputs = dict(recorded(name).outputs)
     assert isinstance(outputs.pop("identity"), dict)
     contracts = [outputs]
@@ -827,7 +854,8 @@ def test_the_contract_of_the_outputs(name: str) -> None:
         contracts = list(outputs["databases"].values())
     for contract in contracts:
         absent = CONTRACT.keys() - contract.keys()
-        assert absent <= {"ca_secret", "proxysql"}
+        assert absent <= {"ca_secret", "proxysql", "status"}
+        assert ("status" in absent) == (contract["engine"] != "percona")
         assert types(contract) == {key: CONTRACT[key] for key in CONTRACT if key not in absent}
         assert contract["schema_version"] == 1
         assert contract["MYSQL_HOST"] == contract["host"]
@@ -836,9 +864,24 @@ def test_the_contract_of_the_outputs(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dev", "small", "dev-proxy"])
 def test_the_contract_says_what_there_is(name: str) -> None:
-    outputs = recorded(name).outputs
-    assert ("ca_secret" in outputs) == (name == "small")
-    assert ("proxysql" in outputs) == (name != "dev")
+    assert ("proxysql" in recorded(name).outputs) == (name != "dev")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("dev", None),
+        # Each proxy makes its own certificate: no CA can tell it from another's.
+        ("small", None),
+        ("servers-issuer", None),
+        ("tls-issuer", {"name": "mysql-proxysql-tls", "key": "ca.crt"}),
+        ("tls-secret", {"name": "shown-to-clients", "key": "root.pem"}),
+        # Without proxies `host` is the servers', whoever signed their certificate.
+        ("servers-secret", {"name": "mysql-ca-bundle", "key": "ca.crt"}),
+    ],
+)
+def test_the_ca_is_that_of_the_host(name: str, expected: dict[str, str] | None) -> None:
+    assert recorded(name).outputs.get("ca_secret") == expected
 
 
 @pytest.mark.parametrize(
@@ -858,6 +901,7 @@ def test_endpoints(name: str, host: str, port: int, reader: str) -> None:
 
 def test_endpoints_without_a_proxy_are_the_operators_services() -> None:
     outputs = case("bare", {"size": "small", "proxy": {"enabled": False}}).run().outputs
+    assert outputs["ca_secret"] == {"name": "mysql-ca-bundle", "key": "ca.crt"}
     assert outputs["host"] == "mysql-primary.default.svc.cluster.local"
     assert outputs["reader_host"] == "mysql-secondary.default.svc.cluster.local"
     assert "proxysql" not in outputs

@@ -41,6 +41,15 @@ def users(*entries: Any) -> dict[str, Any]:
     return proxy(users=list(entries))
 
 
+def rules(**fields: Any) -> dict[str, Any]:
+    """One query rule, good but for these fields."""
+    return proxy(enabled=True, query_rules=[{"rule_id": 1, "timeout": 100, **fields}])
+
+
+def security(**fields: Any) -> dict[str, Any]:
+    return {"size": "small", "security": fields}
+
+
 def credential(role: str, **fields: Any) -> dict[str, Any]:
     return {"size": "small", "credentials": {role: fields}}
 
@@ -77,6 +86,28 @@ def stored(**fields: Any) -> dict[str, Any]:
 MEAN = "did you mean"
 NODE_PORT = proxy(service={"type": "NodePort", "node_port": 30001})
 
+MARIADBS: dict[str, dict[str, Any]] = {
+    "images.data_plane": {"images": {"data_plane": {"tag": "1"}}},
+    "credentials.replication": {"credentials": {"replication": {"rotation": 0}}},
+}
+"""Config that means nothing to Percona's operator, by path."""
+OWN_PROXIES: dict[str, dict[str, Any]] = {
+    "users": {"users": [APP]},
+    "threads": {"threads": 2},
+    "query_rules": {"query_rules": []},
+    "tls": {"tls": {"secret": "shown"}},
+    "service.port": {"service": {"port": 3306}},
+    "storage.persistent": {"storage": {"persistent": True}},
+}
+"""Config below `proxy` that Percona's operator would not follow, by path."""
+OWN_TIER: dict[str, dict[str, Any]] = {
+    "credentials.monitor": {"credentials": {"monitor": {"rotation": 1}}},
+    "credentials.proxy_admin": {"credentials": {"proxy_admin": {"rotation": 1}}},
+    "security.proxy": {"security": {"proxy": {"run_as_user": 5}}},
+    "security.network_policy": {"security": {"network_policy": {"enabled": True}}},
+}
+"""The same, elsewhere in the config."""
+
 PLAIN = [
     # --- keys that do not exist ---
     Bad("key-top", {"sise": "dev"}, "sise", f"{MEAN} 'size'"),
@@ -84,7 +115,7 @@ PLAIN = [
     Bad("key-database", database(replica=3), "database.replica", f"{MEAN} 'replicas'"),
     Bad("key-storage", database(storage={"sizes": "1Gi"}), "database.storage.sizes", "'size'"),
     Bad("key-proxy", proxy(thread=1), "proxy.thread", f"{MEAN} 'threads'"),
-    Bad("key-proxy-far", proxy(quux=1), "proxy.quux", "known keys: enabled, replicas"),
+    Bad("key-proxy-far", proxy(quux=1), "proxy.quux", "known keys: enabled, mode, routing"),
     Bad("key-service", proxy(service={"prot": 1}), "proxy.service.prot", f"{MEAN} 'port'"),
     Bad("key-hostgroups", proxy(hostgroups={"write": 1}), "proxy.hostgroups.write", "'writer'"),
     Bad("key-monitor", proxy(monitor={"user": "x"}), "proxy.monitor.user", f"{MEAN} 'username'"),
@@ -176,7 +207,10 @@ PLAIN = [
     # --- quantities, durations and other texts ---
     Bad("text-size", {"size": "medium"}, "size", "one of dev, small, large"),
     Bad("text-size-list", {"databases": {"a": {"size": []}}}, "databases.a.size", "one of dev"),
-    Bad("text-engine", {"engine": "percona"}, "engine", "must be 'mariadb'"),
+    Bad("text-engine", {"engine": "mysql"}, "engine", "one of mariadb, percona"),
+    Bad("text-engine-list", {"engine": ["mariadb"]}, "engine", "one of mariadb, percona"),
+    Bad("text-mode", proxy(mode="external"), "proxy.mode", "one of standalone, operator"),
+    Bad("text-routing", proxy(routing="service"), "proxy.routing", "'primary_service'"),
     Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "quantity"),
     Bad("text-storage-0", database(storage={"size": "0"}), "database.storage.size", "than zero"),
     Bad(
@@ -305,7 +339,22 @@ PLAIN = [
     ),
     Bad("name-user", users({**APP, "username": "a'b"}), "proxy.users[0].username", "letters"),
     Bad("name-user-empty", users({**APP, "username": ""}), "proxy.users[0].username", "letters"),
-    Bad("name-monitor", proxy(monitor={"username": "root"}), "proxy.monitor", "keeps for itself"),
+    Bad(
+        "tls-off-with-a-certificate",
+        {"size": "small", "security": {"tls": {"enabled": False, "secret": "own"}}},
+        "security.tls",
+        "is off",
+    ),
+    Bad("tls-ca-of-nothing", proxy(tls={"ca_key": "ca.crt"}), "proxy.tls", "no Secret"),
+    Bad(
+        "tls-ca-is-the-key",
+        proxy(tls={"secret": "own", "ca_key": "tls.key"}),
+        "proxy.tls",
+        "private key",
+    ),
+    Bad(
+        "name-monitor", proxy(monitor={"username": "root"}), "proxy.monitor", "keep for themselves"
+    ),
     # --- images ---
     Bad(
         "image-vulnerable",
@@ -391,12 +440,31 @@ PLAIN = [
         "proxy.monitor",
         "monitor.ping_timeout is longer than its interval",
     ),
-    Bad("connections", proxy(backend_max_connections=200), "proxy.backend_max_connections", "80 %"),
+    Bad(
+        "connections",
+        proxy(backend_max_connections=200),
+        "proxy.backend_max_connections",
+        "may open 600 connections to one server, and 400 of its database.max_connections (500)",
+    ),
+    Bad(
+        # The writer's server is in both hostgroups.
+        "connections-split",
+        proxy(backend_max_connections=67, read_write_split=True),
+        "proxy.backend_max_connections",
+        "may open 402 connections to one server, and 400 of its database.max_connections (500)",
+    ),
+    Bad(
+        # The proxies' monitors and a reserve leave less than 80 %.
+        "connections-monitors",
+        database(max_connections=60) | proxy(replicas=6, backend_max_connections=3),
+        "proxy.backend_max_connections",
+        "may open 18 connections to one server, and 15 of its database.max_connections (60)",
+    ),
     Bad(
         "connections-none",
         database(max_connections=20) | {"proxy": {"replicas": 20}},
         "proxy.backend_max_connections",
-        "80 %",
+        "20 proxies may open 20 connections to one server",
     ),
     Bad(
         "connections-my-cnf",
@@ -408,7 +476,292 @@ PLAIN = [
         "lag",
         {"proxy": {"max_replication_lag": 5}},
         "proxy.max_replication_lag",
-        "replication only",
+        "replication with proxy.routing monitor only",
+    ),
+    Bad(
+        "lag-service",
+        proxy(routing="primary_service", read_write_split=True, max_replication_lag=5),
+        "proxy.max_replication_lag",
+        "proxy.routing monitor only",
+    ),
+    Bad(
+        "lag-no-reader",
+        proxy(routing="monitor", max_replication_lag=5),
+        "proxy.max_replication_lag",
+        "no reader to leave out",
+    ),
+    # --- routing, split, engines ---
+    *(
+        Bad(
+            f"routing-{topology}",
+            {"size": size, "database": {"topology": topology}}
+            | {"proxy": {"enabled": True, "routing": "primary_service"}},
+            "proxy.routing",
+            "is for database.topology replication only",
+        )
+        for size, topology in (("dev", "standalone"), ("small", "galera"))
+    ),
+    *(
+        Bad(
+            f"{key}-{engine}",
+            {"engine": engine, "size": "small", "database": {"topology": "galera", key: value}},
+            f"database.{key}",
+            "is for database.topology replication only",
+        )
+        for key, value in (("semi_sync", True), ("semi_sync_timeout", "1s"))
+        for engine in ("mariadb", "percona")
+    ),
+    Bad(
+        "semi-sync-timeout",
+        database(semi_sync_timeout="2"),
+        "database.semi_sync_timeout",
+        "must be a duration",
+    ),
+    Bad(
+        "split-standalone",
+        {"proxy": {"enabled": True, "read_write_split": True}},
+        "proxy.read_write_split",
+        "needs replicas",
+    ),
+    Bad("split-type", proxy(read_write_split=1), "proxy.read_write_split", "boolean"),
+    Bad("mode-mariadb", proxy(mode="operator"), "proxy.mode", "runs no ProxySQL"),
+    Bad(
+        "foreign-percona",
+        {"percona": {"log_collector": True}},
+        "percona",
+        "is not for engine mariadb",
+    ),
+    Bad(
+        "foreign-collector",
+        {"images": {"log_collector": {"tag": "1"}}},
+        "images.log_collector",
+        "is not for engine mariadb",
+    ),
+    *(
+        Bad(f"foreign-{path}", {"engine": "percona", **tree}, path, "is not for engine percona")
+        for path, tree in MARIADBS.items()
+    ),
+    Bad("percona-name", {"engine": "percona", "name": "x" * 23}, "name", "longer than 22"),
+    Bad(
+        "percona-topology",
+        {"engine": "percona", "database": {"topology": "standalone"}},
+        "database.topology",
+        "is a Galera cluster",
+    ),
+    Bad(
+        "percona-replicas",
+        {"engine": "percona", "size": "small", "database": {"replicas": 7}},
+        "database.replicas",
+        "1 (unsafe: development only), 3 or 5",
+    ),
+    Bad(
+        "percona-cr-version",
+        {"engine": "percona", "percona": {"cr_version": "1.17.9"}},
+        "percona.cr_version",
+        "older than 1.18.0",
+    ),
+    Bad(
+        "percona-cr-version-text",
+        {"engine": "percona", "percona": {"cr_version": "1.18"}},
+        "percona.cr_version",
+        "must match",
+    ),
+    Bad(
+        "percona-old",
+        {"engine": "percona", "database": {"version": "5.7.44"}},
+        "database.version",
+        "older than 8.0",
+    ),
+    *(
+        Bad(
+            f"percona-operator-{path}",
+            {"engine": "percona", "size": "small", "proxy": tree},
+            f"proxy.{path}",
+            "is not for proxy.mode operator",
+        )
+        for path, tree in OWN_PROXIES.items()
+    ),
+    *(
+        Bad(
+            f"percona-operator-{path}",
+            {"engine": "percona", "size": "small", **tree},
+            path,
+            "is not for proxy.mode operator",
+        )
+        for path, tree in OWN_TIER.items()
+    ),
+    Bad(
+        "percona-null",
+        {"databases": {"a": {"engine": "percona", "percona": None}}},
+        "databases.a.percona",
+        "required by engine percona",
+    ),
+    Bad(
+        "percona-namespace",
+        {"engine": "percona", "size": "small", "create_namespace": True},
+        "create_namespace",
+        "Pod Security `restricted`",
+    ),
+    # --- query rules ---
+    Bad("rule-port", rules(proxy_port=6034), "proxy.query_rules[0].proxy_port", "use one of 6033"),
+    Bad(
+        "rule-user",
+        rules(username="nobody"),
+        "proxy.query_rules[0].username",
+        "'nobody' is no user of the proxies",
+    ),
+    Bad("rule-key", rules(flag_out_=1), "proxy.query_rules[0].flag_out_", f"{MEAN} 'flag_out'"),
+    Bad("rule-list", proxy(query_rules={}), "proxy.query_rules", "must be a list"),
+    Bad("rule-text", proxy(query_rules=["a"]), "proxy.query_rules[0]", "must be a mapping"),
+    Bad(
+        "rule-no-id",
+        proxy(query_rules=[{"timeout": 100}]),
+        "proxy.query_rules[0].rule_id",
+        "required",
+    ),
+    Bad("rule-nothing", rules(timeout=None), "proxy.query_rules[0]", "does nothing"),
+    Bad(
+        "rule-nothing-to-replace",
+        rules(replace_pattern="x"),
+        "proxy.query_rules[0]",
+        "replaces a pattern and has none",
+    ),
+    Bad(
+        "rule-flag-and-apply",
+        rules(flag_out=1),
+        "proxy.query_rules[0]",
+        "ends the search for rules",
+    ),
+    Bad(
+        "rule-twice",
+        proxy(query_rules=[{"rule_id": 5, "timeout": 100}, {"rule_id": 5, "timeout": 100}]),
+        "proxy.query_rules[1].rule_id",
+        "5 is used twice",
+    ),
+    Bad(
+        "rule-hostgroup",
+        rules(destination_hostgroup=99),
+        "proxy.query_rules[0].destination_hostgroup",
+        "takes statements. Fix: use one of 10, 20.",
+    ),
+    Bad(
+        "rule-hostgroup-of-galera",
+        database(topology="galera") | rules(destination_hostgroup=30),
+        "proxy.query_rules[0].destination_hostgroup",
+        "takes statements. Fix: use one of 10, 20.",
+    ),
+    Bad(
+        "rule-hostgroup-of-standalone",
+        rules(destination_hostgroup=20) | {"size": "dev"},
+        "proxy.query_rules[0].destination_hostgroup",
+        "takes statements. Fix: use one of 10.",
+    ),
+    *(
+        Bad(
+            f"rule-retries-{group}",
+            rules(retries=1, destination_hostgroup=group),
+            "proxy.query_rules[0].retries",
+            "run a write twice",
+        )
+        for group in (10, None)
+    ),
+    Bad(
+        "rule-flag-in",
+        rules(flag_in=3),
+        "proxy.query_rules[0].flag_in",
+        "3 is the flag_out of no rule",
+    ),
+    *(
+        Bad(f"rule-{key}-{name}", rules(**{key: value}), f"proxy.query_rules[0].{key}", says)
+        for key, name, value, says in (
+            ("rule_id", "zero", 0, "at least 1"),
+            # The numbers above are those of read_write_split.
+            ("rule_id", "big", 1_000_000_001, "at most 999999999"),
+            ("rule_id", "text", "1", "integer"),
+            ("match_digest", "open", "(SELECT", "is no regular expression"),
+            ("match_pattern", "open", "[a", "is no regular expression"),
+            ("match_digest", "quote", 'a"b', "a double quote"),
+            ("match_pattern", "newline", "a\nb", "control character"),
+            ("match_pattern", "empty", "", "1 to 2000 characters"),
+            ("match_pattern", "long", "x" * 2001, "1 to 2000 characters"),
+            ("replace_pattern", "quote", '"', "a double quote"),
+            ("error_msg", "quote", 'say "no"', "a double quote"),
+            ("error_msg", "empty", "", "1 to 2000 characters"),
+            ("client_addr", "host", "web.example", "must be an address"),
+            ("client_addr", "mask", "10.0.0.0/8", "must be an address"),
+            ("digest", "short", "0x12", "must match"),
+            ("schemaname", "quote", "a'b", "must match"),
+            ("comment", "quote", "it's", "must match"),
+            ("username", "quote", "a'b", "letters"),
+            ("re_modifiers", "other", "MULTILINE", "'CASELESS'"),
+            ("multiplex", "other", 3, "0, 1 or 2"),
+            ("proxy_port", "zero", 0, "at least 1"),
+            ("timeout", "short", 5, "at least 100"),
+            ("delay", "short", 5, "at least 100"),
+            ("cache_ttl", "zero", 0, "at least 1"),
+            ("retries", "many", 101, "at most 100"),
+            ("active", "number", 1, "boolean"),
+            ("apply", "text", "yes", "boolean"),
+            ("log", "number", 1, "boolean"),
+        )
+    ),
+    # --- certificates and who may connect ---
+    Bad(
+        "tls-two",
+        proxy(tls={"secret": "a", "issuer": {"name": "b"}}),
+        "proxy.tls",
+        "has two certificates",
+    ),
+    Bad("tls-key", proxy(tls={"certificate": "a"}), "proxy.tls.certificate", "known keys: secret"),
+    Bad("tls-secret", proxy(tls={"secret": "A B"}), "proxy.tls.secret", "name of"),
+    Bad("tls-ca-key", proxy(tls={"ca_key": "a/b"}), "proxy.tls.ca_key", "key of"),
+    Bad("tls-required", proxy(tls={"required": "yes"}), "proxy.tls.required", "boolean"),
+    Bad("tls-issuer-text", proxy(tls={"issuer": "a"}), "proxy.tls.issuer", "must be a mapping"),
+    Bad("tls-issuer-nameless", proxy(tls={"issuer": {}}), "proxy.tls.issuer.name", "required"),
+    Bad(
+        "tls-issuer-kind",
+        proxy(tls={"issuer": {"name": "a", "kind": "clusterissuer"}}),
+        "proxy.tls.issuer.kind",
+        "'ClusterIssuer'",
+    ),
+    Bad(
+        "user-require-tls",
+        users({**APP, "require_tls": "yes"}),
+        "proxy.users[0].require_tls",
+        "boolean",
+    ),
+    Bad(
+        "servers-tls-two",
+        security(tls={"secret": "a", "issuer": {"name": "b"}}),
+        "security.tls",
+        "has two certificates",
+    ),
+    Bad("servers-tls-secret", security(tls={"secret": "A"}), "security.tls.secret", "name of"),
+    Bad(
+        "policy-key",
+        security(network_policy={"client_from": []}),
+        "security.network_policy.client_from",
+        f"{MEAN} 'clients_from'",
+    ),
+    Bad(
+        "policy-type",
+        security(network_policy={"enabled": "yes"}),
+        "security.network_policy.enabled",
+        "boolean",
+    ),
+    *(
+        Bad(
+            f"policy-{key}-{name}",
+            security(network_policy={key: value}),
+            f"security.network_policy.{key}{at}",
+            says,
+        )
+        for key in ("clients_from", "metrics_from")
+        for name, value, at, says in (
+            ("text", "web", "", "must be a list"),
+            ("name", ["web", "My_Shop"], "[1]", "namespace name"),
+            ("selector", [{"app": "web"}], "[0]", "string"),
+        )
     ),
     # --- users ---
     Bad(
@@ -658,6 +1011,7 @@ PLAIN = [
             "shop-root",
             "shop-proxysql",
             "shop-proxysql-cluster",
+            "shop-proxysql-tls",
         )
         for first, second in (("shop", other), (other, "shop"))
     ),
@@ -750,6 +1104,13 @@ IDENTITY = [
         "images.pull_secrets",
         "cannot change",
         previous=identity(),
+    ),
+    Bad(
+        "identity-mode",
+        stored(),
+        "proxy.mode",
+        "has proxies of mode operator",
+        previous=identity(proxy_mode="operator"),
     ),
     Bad(
         "identity-retire-other",
@@ -948,6 +1309,18 @@ def test_a_refused_password_keeps_the_old_identity() -> None:
         proxy(pod_labels={"example.com/app.kubernetes.io": "x"}),
         users({**APP, "default_hostgroup": 20}),
         database(topology="galera") | users({**APP, "default_hostgroup": 20}),
+        proxy(backend_max_connections=133),
+        proxy(backend_max_connections=66, read_write_split=True),
+        proxy(routing="monitor", max_replication_lag=5, read_write_split=True),
+        proxy(routing="primary_service", read_write_split=True),
+        rules(retries=1, destination_hostgroup=20),
+        rules(flag_out=1, apply=False),
+        rules(match_digest="^SELECT a FROM `t` WHERE b = 'it''s' AND c LIKE 'x\\\\_%'"),
+        rules(match_pattern="x", replace_pattern=""),
+        rules(rule_id=999_999_999, client_addr="10.0.%"),
+        proxy(tls={"required": True}),
+        security(network_policy={"clients_from": ["0-shop"]}),
+        {"engine": "percona", "name": "x" * 22},
     ],
     ids=str,
 )

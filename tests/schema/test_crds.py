@@ -1,5 +1,6 @@
 """Every custom resource of every stack, against the operators' own schemas."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -9,19 +10,32 @@ import pytest
 import yaml
 
 from local import LocalError, toolchain
-from tests.program.cases import all_cases, recorded
-from tests.program.recorder import ROOT, Resource, plain
+from tests.program.cases import Case, all_cases, recorded
+from tests.program.recorder import ROOT, Resource, plain, run
 from tests.schema import openapi
 
 NEWEST = ROOT.parent / "shared" / "crds"
 """CRDs of later operator releases, beside the checkout."""
 CASES = [case.id for case in all_cases()]
+
+
+def engines(case: Case) -> set[str]:
+    """The engines of a case's databases."""
+    default = case.config.get("engine", "mariadb")
+    trees = case.config.get("databases", {"": {}}).values()
+    return {tree.get("engine", default) for tree in trees}
+
+
+ON_MARIADB = [case.id for case in all_cases() if "mariadb" in engines(case)]
+ON_PERCONA = [case.id for case in all_cases() if "percona" in engines(case)]
 Schemas = Mapping[tuple[str, str], Mapping[str, Any]]
+PERCONA = ("v1.18.0", "v1.19.0", "v1.20.0")
+OURS = re.compile(r"kubernetes:(k8s\.mariadb\.com|pxc\.percona\.com|cert-manager\.io)/")
 
 
 @pytest.fixture(scope="session")
 def pinned() -> Schemas:
-    """The CRDs of the operator that the local mode runs."""
+    """The CRDs that the local mode installs."""
     try:
         return openapi.schemas(toolchain.crds())
     except LocalError as error:
@@ -34,21 +48,18 @@ def folders() -> list[Path]:
 
 
 @cache
-def folder_schemas(folder: Path) -> Schemas:
-    if not folder.is_dir():
-        pytest.skip("no ../shared/crds beside the checkout")
-    files = folder.glob("*.yaml")
+def schemas_in(path: Path) -> Schemas:
+    """The CRDs of a file, or of all files of a folder."""
+    if not path.exists():
+        pytest.skip(f"no ../shared/crds/{path.name} beside the checkout")
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
     return openapi.schemas(
         crd for file in files for crd in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader)
     )
 
 
 def custom_resources(name: str) -> list[Resource]:
-    found = [
-        r
-        for r in recorded(name).resources
-        if r.type.startswith("kubernetes:k8s.mariadb.com/") and not r.read
-    ]
+    found = [r for r in recorded(name).resources if OURS.match(r.type) and not r.read]
     assert found, "every stack has a database"
     return found
 
@@ -59,6 +70,13 @@ def check(resource: Resource, schemas: Schemas) -> None:
     assert openapi.faults(schema, inputs) == [], resource.urn
 
 
+def of_group(name: str, group: str) -> list[Resource]:
+    """The stack's objects of one operator."""
+    found = [r for r in custom_resources(name) if r.type.startswith(f"kubernetes:{group}/")]
+    assert found
+    return found
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_pinned_operator_knows_every_field(name: str, pinned: Schemas) -> None:
     for resource in custom_resources(name):
@@ -66,10 +84,86 @@ def test_the_pinned_operator_knows_every_field(name: str, pinned: Schemas) -> No
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ON_MARIADB)
 def test_other_releases_know_every_field(name: str, folder: Path) -> None:
-    for resource in custom_resources(name):
-        check(resource, folder_schemas(folder))
+    for resource in of_group(name, "k8s.mariadb.com"):
+        check(resource, schemas_in(folder))
+
+
+# --- Percona's operator: every stack of it, and every size in every mode ---
+
+PROXIES: dict[str, dict[str, Any]] = {
+    "none": {"enabled": False},
+    "operator": {
+        "enabled": True,
+        "service": {"type": "LoadBalancer", "annotations": {"example.com/a": "b"}},
+        "storage": {"storage_class": "fast"},
+        "pod_labels": {"example.com/a": "b"},
+        "pod_annotations": {"example.com/a": "b"},
+    },
+    "standalone": {"enabled": True, "mode": "standalone"},
+}
+PLACEMENT: dict[str, Any] = {
+    "spread": "required",
+    "disruption_budget": True,
+    "node_selector": {"disk": "ssd"},
+    "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+    "priority_class": "important",
+    "affinity": {"nodeAffinity": {}, "podAffinity": {}},
+}
+EVERYTHING: dict[str, Any] = {
+    "database": {
+        "replicas": 5,
+        "storage": {"storage_class": "fast"},
+        "pod_labels": {"example.com/a": "b"},
+        "pod_annotations": {"example.com/a": "b"},
+        "resources": {"limits": {"cpu": "9", "memory": "9Gi"}},
+        "my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit * 3 / 4}}",
+    },
+    "scheduling": {"database": PLACEMENT, "proxy": PLACEMENT},
+    "security": {"tls": {"enabled": True, "issuer": {"name": "i", "kind": "ClusterIssuer"}}},
+    "images": {"pull_secrets": ["registry"]},
+    "percona": {"log_collector": True},
+}
+"""Every field that a stack can bring into the object."""
+
+
+@cache
+def percona_cluster(size: str, mode: str, full: bool) -> Resource:
+    overrides = EVERYTHING if full else {}
+    recording = run({"engine": "percona", "size": size, "proxy": PROXIES[mode], **overrides})
+    assert recording.error is None, recording.error
+    return recording.one("PerconaXtraDBCluster")
+
+
+@pytest.mark.parametrize("version", PERCONA)
+@pytest.mark.parametrize("name", ON_PERCONA)
+def test_percona_releases_know_every_field(name: str, version: str) -> None:
+    for resource in of_group(name, "pxc.percona.com"):
+        check(resource, schemas_in(NEWEST / f"percona-xtradb-cluster-operator-{version}.yaml"))
+
+
+@pytest.mark.parametrize("version", ["pinned", *PERCONA])
+@pytest.mark.parametrize("full", [False, True], ids=["defaults", "everything"])
+@pytest.mark.parametrize("mode", PROXIES)
+@pytest.mark.parametrize("size", ["dev", "small", "large"])
+def test_every_size_and_mode(
+    size: str, mode: str, full: bool, version: str, request: pytest.FixtureRequest
+) -> None:
+    known: Schemas = (
+        request.getfixturevalue("pinned")
+        if version == "pinned"
+        else schemas_in(NEWEST / f"percona-xtradb-cluster-operator-{version}.yaml")
+    )
+    check(percona_cluster(size, mode, full), known)
+
+
+@pytest.mark.parametrize("version", PERCONA)
+def test_a_tls_secret_is_a_known_field(version: str) -> None:
+    recording = run({"engine": "percona", "size": "small", "security": {"tls": {"secret": "own"}}})
+    resource = recording.one("PerconaXtraDBCluster")
+    assert resource.inputs["spec"]["sslSecretName"] == "own"
+    check(resource, schemas_in(NEWEST / f"percona-xtradb-cluster-operator-{version}.yaml"))
 
 
 def test_the_manifest_of_the_examples(pinned: Schemas) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from components import mariadb, names, proxysql_cnf
+from components import mariadb, names, proxysql_cnf, tls
 from components.config import resolve
 from components.schema import StackConfig
 
@@ -30,6 +30,8 @@ def cnf_model(config: StackConfig) -> proxysql_cnf.CnfModel:
         topology=mariadb.topology(config),
         peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
         backend_max_connections=config.backend_max_connections,
+        postgresql=not config.images.proxy.tag.startswith("2."),
+        certificate=tls.secret(config) is not None,
     )
 
 
@@ -49,9 +51,34 @@ user_names = st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True).filter(
 )
 
 
+query_rules = st.fixed_dictionaries(
+    {"destination_hostgroup": st.none()},
+    optional={
+        "active": st.booleans(),
+        "schemaname": st.just("shop"),
+        "client_addr": st.sampled_from(["10.0.0.7", "10.0.%", "%", "fe80::1"]),
+        "proxy_port": st.just(6033),
+        "digest": st.just("0x0123456789abcDEF"),
+        "match_digest": st.sampled_from(["^SELECT a FROM t$", r"\bt\b", "it's", "a\\\\b", "é|{}"]),
+        "match_pattern": st.sampled_from(["x", "^SELECT .* FROM `t`"]),
+        "negate_match_pattern": st.booleans(),
+        "re_modifiers": st.sampled_from(["CASELESS", "GLOBAL", "CASELESS,GLOBAL"]),
+        "cache_ttl": st.integers(1, 2**31 - 1),
+        "timeout": st.integers(100, 10_000),
+        "delay": st.integers(100, 10_000),
+        "error_msg": st.just("not here, it's closed"),
+        "multiplex": st.sampled_from([0, 1, 2]),
+        "log": st.booleans(),
+        "apply": st.booleans(),
+        "comment": st.sampled_from(["", "a rule"]),
+    },
+)
+"""Rules without what must agree with other parts of the config."""
+
+
 @st.composite
 def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
-    """Overrides of a proxied database: every topology, clustering mode and many values."""
+    """Overrides of a proxied database: every topology, routing, clustering and many values."""
     topology = draw(st.sampled_from(["standalone", "replication", "galera"]))
     replicas = {"standalone": [1], "replication": [2, 3, 5], "galera": [3, 5]}[topology]
     groups = draw(
@@ -69,8 +96,27 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
             "active": draw(st.booleans()),
             "max_connections": draw(st.integers(1, 1000)),
             "rotation": draw(st.integers(0, 5)),
+            "require_tls": draw(st.sampled_from([None, False, True])),
         }
         for name in usernames
+    ]
+    readers = topology != "standalone"
+    rule_ids = draw(st.lists(st.integers(1, 999_999_999), unique=True, max_size=3))
+    targets = [groups["writer"], *([groups["reader"]] if readers else [])]
+    rules = [
+        {
+            **draw(query_rules),
+            "rule_id": number,
+            "destination_hostgroup": draw(st.sampled_from(targets)),
+            "username": draw(st.sampled_from([None, *usernames])),
+        }
+        for number in rule_ids
+    ]
+    routing = {"routing": draw(st.sampled_from(["monitor", "primary_service"]))}
+    certificates: list[dict[str, Any]] = [
+        {},
+        {"secret": "shown"},
+        {"issuer": {"name": "ca", "kind": "ClusterIssuer"}},
     ]
     return {
         "size": "small",
@@ -80,6 +126,10 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
         "proxy": {
             "replicas": draw(st.integers(2, 5)),
             "clustering": draw(st.sampled_from(["membership", "runtime", "off"])),
+            **(routing if topology == "replication" else {}),
+            "read_write_split": readers and draw(st.booleans()),
+            "query_rules": rules,
+            "tls": {**draw(st.sampled_from(certificates)), "required": draw(st.booleans())},
             "threads": draw(st.integers(1, 255)),
             "max_connections": draw(st.integers(1000, 1_000_000)),
             "hostgroups": {**groups, "comment": draw(st.sampled_from(["", "a b", "# = {x}", "é"]))},

@@ -176,6 +176,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "replication": "config",
             "replicas": 3,
             "tls": "required",
+            "proxy_mode": "standalone",
             "monitor": "proxysql_monitor",
             "proxy_volumes": "none",
         }

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 
-from components import mariadb
+from components import mariadb, schema
 from components.credentials import Credentials, ResolvedCredential
 from components.schema import StackConfig
 from tests.unit.models import config, proxied_configs
@@ -14,7 +14,9 @@ from tests.unit.models import config, proxied_configs
 CREDENTIALS = cast(
     Credentials,
     {
-        role: ResolvedCredential(secret=f"secret-{role}", key="pw", password=None, resource=None)
+        role: ResolvedCredential(
+            secret=f"secret-{role}", key="pw", password=cast(Any, None), resource=None
+        )
         for role in ("root", "replication", "monitor")
     },
 )
@@ -56,10 +58,44 @@ def test_tls_is_required_or_off(config: StackConfig) -> None:
     assert spec(config)["tls"] == (tls if config.security.tls.enabled else {"enabled": False})
 
 
+def test_the_servers_certificate_of_an_issuer() -> None:
+    """mariadb-operator docs/tls.md, "Issue certificates with cert-manager"."""
+    issuer = {"name": "own-ca", "kind": "ClusterIssuer"}
+    reference = {**issuer, "group": "cert-manager.io"}
+    assert spec(config(security={"tls": {"issuer": issuer}}))["tls"] == {
+        "enabled": True,
+        "required": True,
+        "serverCertIssuerRef": reference,
+        "clientCertIssuerRef": reference,
+    }
+
+
+def test_the_servers_certificate_of_a_secret() -> None:
+    """mariadb-operator docs/tls.md, "Provide your own certificates"."""
+    assert spec(config(security={"tls": {"secret": "own"}}))["tls"] == {
+        "enabled": True,
+        "required": True,
+        "serverCertSecretRef": {"name": "own"},
+        "serverCASecretRef": {"name": "own"},
+    }
+
+
+@pytest.mark.parametrize("tls", [{"issuer": {"name": "own-ca"}}, {"secret": "own"}], ids=str)
+def test_the_proxies_verify_servers_with_the_operators_bundle(tls: dict[str, Any]) -> None:
+    """It has the CA of every certificate, whoever signed it."""
+    chosen = config(security={"tls": tls})
+    assert mariadb.topology(chosen).ca_secret == "mysql-ca-bundle"
+
+
 def test_semi_sync() -> None:
-    assert spec(config())["replication"]["semiSyncEnabled"] is True
-    off = spec(config(database={"semi_sync": False}))
-    assert off["replication"]["semiSyncEnabled"] is False
+    """What was answered is on a replica, and nobody has read what is not."""
+    found = spec(config(database={"semi_sync_timeout": "5s"}))["replication"]
+    assert found["semiSyncEnabled"] is True
+    assert found["semiSyncAckTimeout"] == "5s"
+    assert found["semiSyncWaitPoint"] == "AfterSync"
+    off = spec(config(database={"semi_sync": False}))["replication"]
+    assert off["semiSyncEnabled"] is False
+    assert not {"semiSyncAckTimeout", "semiSyncWaitPoint"} & off.keys()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +193,7 @@ def test_the_monitor_has_the_least_privilege(
 
 @pytest.mark.parametrize("proxies", [1, 3, 20])
 def test_the_monitor_has_connections_for_every_proxy(proxies: int) -> None:
-    assert mariadb.monitor_max_user_connections(proxies) >= 4 * proxies
+    assert schema.monitor_connections(proxies) >= 4 * proxies
 
 
 # --- what the proxies are told ---

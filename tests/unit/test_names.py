@@ -7,7 +7,7 @@ import pytest
 
 from components import names
 
-LONGEST = "x" * names.MAX_NAME
+LONGEST = "x" * names.MAX_NAME["mariadb"]
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 DIGEST = "0123456789ab"
@@ -56,6 +56,21 @@ def test_object_names_are_distinct() -> None:
     secrets += [names.proxysql_config("db", DIGEST), names.mariadb_ca_bundle("db")]
     assert len(set(secrets)) == len(secrets)
     assert len(set(services("db"))) == len(services("db"))
+
+
+def test_every_name_is_owned() -> None:
+    """Otherwise a second database could take it."""
+    owned = names.owned("db", "mariadb")
+    assert {*services("db"), names.mariadb_ca_bundle("db"), names.proxysql_tls("db")} <= owned
+    assert {names.proxysql_monitor("db")} <= owned
+    assert {names.credential_secret("db", role) for role in ROLES} <= owned
+
+
+def test_an_engine_owns_no_name_of_the_other() -> None:
+    common = names.owned("db", "mariadb") & names.owned("db", "percona")
+    assert names.mariadb_primary("db") not in common
+    assert names.pxc("db") not in common
+    assert {"db", names.proxysql("db"), names.proxysql_tls("db")} <= common
 
 
 @pytest.mark.parametrize(

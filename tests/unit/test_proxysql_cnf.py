@@ -34,6 +34,12 @@ ROW_KEYS = {
     "offline_hostgroup max_writers writer_is_also_reader max_transactions_behind comment",
     "mysql_hostgroup_attributes": "hostgroup_id max_num_online_servers",
     "proxysql_servers": "hostname port weight comment",
+    "mysql_query_rules": "rule_id active username schemaname flagIN client_addr proxy_addr "
+    "proxy_port digest match_digest match_pattern negate_match_pattern re_modifiers flagOUT "
+    "replace_pattern destination_hostgroup next_query_flagIN mirror_flagOUT mirror_hostgroup "
+    "cache_ttl cache_empty_result cache_timeout reconnect timeout retries delay error_msg OK_msg "
+    "sticky_conn multiplex gtid_from_hostgroup log apply attributes comment",
+    "scheduler": "id active interval_ms filename arg1 arg2 arg3 arg4 arg5 comment",
 }
 TOPOLOGY_TABLES = {
     "standalone": set[str](),
@@ -102,12 +108,14 @@ def test_the_file_parses_and_every_key_is_one_that_proxysql_reads(config: StackC
 
 @given(proxied_configs())
 def test_one_topology_table(config: StackConfig) -> None:
-    """R 18, 20."""
+    """R 18, 20; none where the operator's Service leads to the primary."""
     parsed = cnf(config)
     every = set[str]().union(*TOPOLOGY_TABLES.values())
-    assert parsed.keys() & every == TOPOLOGY_TABLES[config.database.topology]
+    topology = config.database.topology
+    through_service = topology == "replication" and config.proxy.routing == "primary_service"
+    assert parsed.keys() & every == (set() if through_service else TOPOLOGY_TABLES[topology])
     hostgroups = config.proxy.hostgroups
-    if config.database.topology == "replication":
+    if topology == "replication" and not through_service:
         (row,) = parsed["mysql_replication_hostgroups"]
         assert row["check_type"] == "read_only"
         assert (row["writer_hostgroup"], row["reader_hostgroup"]) == (
@@ -128,8 +136,9 @@ def test_one_topology_table(config: StackConfig) -> None:
 @given(proxied_configs())
 def test_servers(config: StackConfig) -> None:
     """R 19, 22, 23, 31, 32."""
-    servers = cnf(config)["mysql_servers"]
     topology = config.database.topology
+    assume(topology != "replication" or config.proxy.routing == "monitor")
+    servers = cnf(config)["mysql_servers"]
     home = f".{config.name}-internal.{config.namespace}.svc.cluster.local"
     assert [s["address"] for s in servers] == [
         f"{config.name}-{ordinal}{home}" for ordinal in range(config.database.replicas)
@@ -140,8 +149,7 @@ def test_servers(config: StackConfig) -> None:
     assert {s["port"] for s in servers} == {3306}
     assert {s["max_replication_lag"] for s in servers} == {0}
     assert {s["use_ssl"] for s in servers} == {int(config.security.tls.enabled)}
-    connections = servers[0]["max_connections"] * config.proxy.replicas
-    assert connections <= 0.8 * config.database.max_connections
+    assert {s["max_connections"] for s in servers} == {config.backend_max_connections}
     if topology == "galera":
         weights = [s["weight"] for s in servers]
         assert weights == sorted(set(weights), reverse=True)
@@ -157,6 +165,8 @@ def test_users(config: StackConfig) -> None:
         assert row["transaction_persistent"] == 1
         assert row["fast_forward"] == 0
         assert row["active"] == int(user.active)
+        required = config.proxy.tls.required if user.require_tls is None else user.require_tls
+        assert row["use_ssl"] == int(required)
         assert row["max_connections"] == user.max_connections
         assert re.fullmatch(r"\*[0-9A-F]{40}", row["password"])
 
@@ -205,6 +215,8 @@ def test_mysql_variables(config: StackConfig) -> None:
     assert variables["default_authentication_plugin"] == "mysql_native_password"
     assert variables["query_retries_on_failure"] == 0
     assert variables["connect_timeout_server_max"] == 20_000
+    retries = variables["connect_retries_on_failure"] * variables["connect_retries_delay"]
+    assert retries >= variables["connect_timeout_server_max"]
     assert variables["monitor_writer_is_also_reader"] is True
     assert variables["monitor_password"] == secrets(config).monitor
     assert ("ssl_p2s_ca" in variables) == config.security.tls.enabled
@@ -212,13 +224,24 @@ def test_mysql_variables(config: StackConfig) -> None:
     assert config.proxy.mysql_variables.items() <= variables.items()
 
 
-@pytest.mark.parametrize("kind", ["admin_variables", "mysql_variables"])
-def test_a_variable_that_the_program_decides_cannot_be_overridden(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "proxy"),
+    [
+        ("admin_variables", {}),
+        ("mysql_variables", {"routing": "monitor"}),
+        ("mysql_variables", {"routing": "primary_service"}),
+        ("mysql_variables", {"routing": "monitor", "read_write_split": True}),
+    ],
+)
+def test_a_variable_that_the_program_decides_cannot_be_overridden(
+    kind: str, proxy: dict[str, Any]
+) -> None:
     """Otherwise an override would undo a safety rule. Tunable ones are free."""
     tunable = re.compile(
-        r"monitor_(?!username|password)|connect_|shun_|free_|tcp_|use_tcp|set_query"
+        r"monitor_(?!username|password)|connect_|connection_max_age|shun_|free_|tcp_|use_tcp"
+        "|set_query"
     )
-    rendered = cnf(config("small"))[kind]
+    rendered = cnf(config("small", proxy=proxy))[kind]
     decided = {key for key in rendered if not tunable.match(key)}
     assert decided <= RESERVED_VARIABLES[kind]
 
@@ -262,10 +285,13 @@ REFERENCE_DIFFERENCES = {
     "server_version",
     "monitor_password",
     "ssl_p2s_ca",
+    # 10 of them end before `connect_timeout_server_max` where a server refuses connections.
+    "connect_retries_on_failure",
 }
 ROW_DIFFERENCES = {
     "mysql_servers": {"address", "comment", "max_connections", "max_replication_lag"},
-    "mysql_users": {"comment", "password", "max_connections", "default_schema"},
+    # use_ssl: 0 is the default.
+    "mysql_users": {"comment", "password", "max_connections", "default_schema", "use_ssl"},
     "mysql_replication_hostgroups": {"comment"},
     "mysql_galera_hostgroups": {"comment"},
 }
@@ -286,6 +312,7 @@ def test_it_is_the_reference_file_but_for_listed_differences(file: str, topology
             namespace="db",
             database={"topology": topology, "replicas": 1 if topology == "standalone" else 3},
             proxy={
+                **({"routing": "monitor"} if topology == "replication" else {}),
                 "hostgroups": {"writer": 10, "reader": 11, "backup_writer": 12, "offline": 13},
                 "users": [{"username": "app", "password": "(secret)"}],
             },
@@ -328,9 +355,10 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
     db = sqlite3.connect(":memory:")
     db.executescript(
         """
-        CREATE TABLE runtime_mysql_users (username, frontend INT, backend INT);
+        CREATE TABLE runtime_mysql_users (username, frontend INT, backend INT, use_ssl INT);
         CREATE TABLE runtime_mysql_servers (hostgroup_id INT, hostname, port INT);
         CREATE TABLE runtime_mysql_query_rules (rule_id INT);
+        CREATE TABLE runtime_scheduler (id INT);
         CREATE TABLE runtime_mysql_replication_hostgroups (writer_hostgroup INT);
         CREATE TABLE runtime_mysql_galera_hostgroups (writer_hostgroup INT);
         CREATE TABLE runtime_mysql_hostgroup_attributes (hostgroup_id INT, max_num_online_servers);
@@ -340,15 +368,21 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
     for user in parsed["mysql_users"]:
         if user["active"]:  # each appears once as frontend and once as backend
             for frontend in (0, 1):
-                row = (user["username"], frontend, 1 - frontend)
-                db.execute("INSERT INTO runtime_mysql_users VALUES (?, ?, ?)", row)
+                row = (user["username"], frontend, 1 - frontend, user["use_ssl"])
+                db.execute("INSERT INTO runtime_mysql_users VALUES (?, ?, ?, ?)", row)
     for server in parsed["mysql_servers"]:
         for hostgroup in {server["hostgroup"], 77}:  # the monitor copies the writer
             row = (hostgroup, server["address"], server["port"])
             db.execute("INSERT INTO runtime_mysql_servers VALUES (?, ?, ?)", row)
-    for table in ("mysql_replication_hostgroups", "mysql_galera_hostgroups"):
+    for table, key in (
+        ("mysql_replication_hostgroups", "writer_hostgroup"),
+        ("mysql_galera_hostgroups", "writer_hostgroup"),
+        ("mysql_query_rules", "rule_id"),
+        ("scheduler", "id"),
+    ):
         for row in parsed.get(table, []):
-            db.execute(f"INSERT INTO runtime_{table} VALUES (?)", (row["writer_hostgroup"],))
+            if row.get("active", 1):  # only these are loaded
+                db.execute(f"INSERT INTO runtime_{table} VALUES (?)", (row[key],))
     for attributes in parsed.get("mysql_hostgroup_attributes", []):
         db.execute(
             "INSERT INTO runtime_mysql_hostgroup_attributes VALUES (?, ?)",
@@ -373,14 +407,23 @@ def test_the_self_check_accepts_a_complete_load(config: StackConfig) -> None:
 
 
 def checked_config(topology: str) -> StackConfig:
-    """A config with at least one row for every check."""
+    """A config with at least one row for every check; `topology` may also be a routing."""
+    routing = {"replication": "monitor", "primary_service": "primary_service"}.get(topology)
+    kind = "replication" if routing else topology
     return config(
-        database={"topology": topology, "replicas": 1 if topology == "standalone" else 3},
+        database={"topology": kind, "replicas": 1 if topology == "standalone" else 3},
         proxy={
+            **({"routing": routing} if routing else {}),
             "users": [
                 {"username": "app", "password": "(secret)"},
-                {"username": "old", "password": "(secret)", "active": False},
+                {"username": "safe", "password": "(secret)", "require_tls": True},
+                {"username": "old", "password": "(secret)", "active": False, "require_tls": True},
             ],
+            "query_rules": [
+                {"rule_id": 1, "match_digest": "^SELECT ?$", "cache_ttl": 1000},
+                {"rule_id": 2, "match_digest": "^DROP", "error_msg": "no", "active": False},
+            ],
+            "tls": {"secret": "shown"},
             "mysql_variables": {"wait_timeout": 1000},
         },
     )
@@ -395,6 +438,14 @@ LOSSES = {
         "DELETE FROM runtime_mysql_hostgroup_attributes",
         "UPDATE runtime_mysql_hostgroup_attributes SET max_num_online_servers = 1000000",
         "UPDATE runtime_mysql_hostgroup_attributes SET hostgroup_id = 20",
+    ],
+    "primary_service": [
+        "DELETE FROM runtime_mysql_servers WHERE hostname LIKE 'mysql-primary.%'",
+        "DELETE FROM runtime_mysql_servers WHERE hostname LIKE 'mysql-secondary.%'",
+        "INSERT INTO runtime_mysql_servers VALUES (10, 'mysql-0', 3306)",
+        "INSERT INTO runtime_mysql_replication_hostgroups VALUES (10)",
+        "INSERT INTO runtime_mysql_galera_hostgroups VALUES (10)",
+        "INSERT INTO runtime_mysql_hostgroup_attributes VALUES (10, 1)",
     ],
     "galera": [
         "DELETE FROM runtime_mysql_servers WHERE hostname LIKE 'mysql-1.%'",
@@ -417,8 +468,13 @@ LOSSES = {
     "loss",
     [
         "DELETE FROM runtime_mysql_users WHERE username = 'app'",
-        "INSERT INTO runtime_mysql_users VALUES ('stranger', 1, 0)",
-        "INSERT INTO runtime_mysql_query_rules VALUES (1)",
+        "INSERT INTO runtime_mysql_users VALUES ('stranger', 1, 0, 0)",
+        "UPDATE runtime_mysql_users SET use_ssl = 0 WHERE username = 'safe'",
+        "UPDATE runtime_mysql_users SET use_ssl = 1 WHERE username = 'app'",
+        "DELETE FROM runtime_mysql_query_rules",
+        "INSERT INTO runtime_mysql_query_rules VALUES (2)",
+        "DELETE FROM runtime_scheduler",
+        "INSERT INTO runtime_scheduler VALUES (2)",
         "UPDATE runtime_global_variables SET variable_value = 'monitor' "
         "WHERE variable_name = 'mysql-monitor_username'",
         "DELETE FROM runtime_global_variables WHERE variable_name = 'mysql-wait_timeout'",
@@ -479,13 +535,17 @@ def test_the_digest_changes_iff_the_file_does(a: dict[str, Any], b: dict[str, An
         {"database": {"replicas": 2}},
         {"database": {"max_connections": 600}},
         {"security": {"tls": {"enabled": False}}},
+        {"proxy": {"routing": "primary_service"}},
+        {"proxy": {"read_write_split": True}},
+        {"proxy": {"query_rules": [{"rule_id": 1, "timeout": 100}]}},
+        {"proxy": {"tls": {"secret": "shown"}}},
     ],
     ids=str,
 )
 def test_an_edit_of_the_file_changes_the_digest(edit: dict[str, Any]) -> None:
-    assert digest(cnf_model(resolve(merge({"size": "small"}, edit))), {}) != digest(
-        cnf_model(config("small")), {}
-    )
+    base = {"size": "small", "proxy": {"routing": "monitor"}}
+    before, after = resolve(base), resolve(merge(base, edit))
+    assert digest(cnf_model(before), {}) != digest(cnf_model(after), {})
 
 
 sources = st.dictionaries(st.text(max_size=3), st.text(max_size=3))
@@ -525,7 +585,7 @@ def test_a_password_is_never_in_the_file_in_clear_where_a_hash_does() -> None:
 
 @pytest.mark.parametrize("password", ["x" * 24, "A-_9" * 6, "0123456789abcdefghijklmnop"])
 def test_safe_passwords(password: str) -> None:
-    assert proxysql_cnf.is_safe_password(password)
+    assert proxysql_cnf.PASSWORD_RULE.fullmatch(password)
 
 
 def unsafe() -> Iterator[str]:
@@ -538,4 +598,4 @@ def unsafe() -> Iterator[str]:
 
 @pytest.mark.parametrize("password", list(unsafe()))
 def test_unsafe_passwords(password: str) -> None:
-    assert not proxysql_cnf.is_safe_password(password)
+    assert not proxysql_cnf.PASSWORD_RULE.fullmatch(password)

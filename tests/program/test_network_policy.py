@@ -1,0 +1,194 @@
+"""Who may reach the proxies: the NetworkPolicy of every stack."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components import names
+from tests.program.cases import all_cases, by_id, case, is_proxied, recorded, trees
+from tests.program.recorder import Recording, Resource, plain
+from tests.unit import libconfig
+
+PROXIED = [case.id for case in all_cases() if is_proxied(case)]
+ALL_PROXIED = pytest.mark.parametrize("name", PROXIED)
+ADMIN, METRICS = 6032, 6070
+
+
+def policies(recording: Recording) -> dict[tuple[str, str], Resource]:
+    """By namespace and name."""
+    return {
+        (r.inputs["metadata"]["namespace"], r.inputs["metadata"]["name"]): r
+        for r in recording.of_kind("NetworkPolicy")
+    }
+
+
+def protected(name: str) -> list[tuple[Resource, dict[str, Any], Mapping[str, Any]]]:
+    """(StatefulSet, spec of its policy, config of its database) of every protected tier."""
+    recording = recorded(name)
+    found = policies(recording)
+    result: list[tuple[Resource, dict[str, Any], Mapping[str, Any]]] = []
+    for stateful_set in recording.of_kind("StatefulSet"):
+        metadata = stateful_set.inputs["metadata"]
+        policy = found.get((metadata["namespace"], metadata["name"]))
+        if policy:
+            database = metadata["labels"]["app.kubernetes.io/instance"]
+            result.append((stateful_set, policy.inputs["spec"], trees(by_id()[name])[database]))
+    return result
+
+
+def sources(spec: Mapping[str, Any]) -> dict[int, list[dict[str, Any]] | None]:
+    """Port to who may reach it; None is everyone."""
+    found: dict[int, list[dict[str, Any]] | None] = {}
+    for rule in spec["ingress"]:
+        assert rule["ports"], "a rule without ports would open all of them"
+        # An empty list is the same as none: everyone.
+        assert rule.get("from") != []
+        assert {} not in rule.get("from", [])
+        for port in rule["ports"]:
+            assert port["protocol"] == "TCP"
+            assert port["port"] not in found
+            found[port["port"]] = rule.get("from")
+    return found
+
+
+def namespaces(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+        for name in names
+    ]
+
+
+def listened(recording: Recording, stateful_set: Resource) -> set[int]:
+    """The ports of the interfaces in the file that the Pods run."""
+    volumes = stateful_set.inputs["spec"]["template"]["spec"]["volumes"]
+    (secret,) = [v["secret"]["secretName"] for v in volumes if v["name"] == "config"]
+    files = plain(recording.one("Secret", secret).inputs)["stringData"]
+    interfaces = libconfig.parse(files["proxysql.cnf"])["mysql_variables"]["interfaces"]
+    return {int(interface.rpartition(":")[2]) for interface in interfaces.split(";")}
+
+
+@ALL_PROXIED
+def test_a_policy_follows_the_config(name: str) -> None:
+    expected = {
+        (tree.get("namespace", "default"), names.proxysql(database, tree.get("engine", "mariadb")))
+        for database, tree in trees(by_id()[name]).items()
+        if tree.get("proxy", {}).get("enabled", tree.get("size", "dev") != "dev")
+        and tree.get("security", {})
+        .get("network_policy", {})
+        .get("enabled", tree.get("size", "dev") != "dev")
+    }
+    assert policies(recorded(name)).keys() == expected
+
+
+@pytest.mark.parametrize("name", ["dev", "servers-secret"])
+def test_without_proxies_there_is_nothing_to_protect(name: str) -> None:
+    assert not recorded(name).of_kind("NetworkPolicy")
+
+
+@ALL_PROXIED
+def test_it_selects_the_proxies_and_no_other_pod(name: str) -> None:
+    recording = recorded(name)
+    for stateful_set, spec, _ in protected(name):
+        assert spec["podSelector"] == stateful_set.inputs["spec"]["selector"]
+        labels = stateful_set.inputs["spec"]["template"]["metadata"]["labels"]
+        assert spec["podSelector"]["matchLabels"].items() <= labels.items()
+        others = [r for r in recording.of_kind("StatefulSet") if r is not stateful_set]
+        for other in others:
+            elsewhere = other.inputs["spec"]["template"]["metadata"]["labels"]
+            assert not spec["podSelector"]["matchLabels"].items() <= elsewhere.items()
+
+
+@ALL_PROXIED
+def test_it_restricts_what_comes_in_only(name: str) -> None:
+    """A proxy reaches its servers, DNS and its peers."""
+    for _, spec, _ in protected(name):
+        assert spec["policyTypes"] == ["Ingress"]
+        assert spec.keys() == {"podSelector", "policyTypes", "ingress"}
+
+
+@ALL_PROXIED
+def test_every_interface_is_open_to_clients(name: str) -> None:
+    """R 17."""
+    for stateful_set, spec, tree in protected(name):
+        allowed = tree.get("security", {}).get("network_policy", {}).get("clients_from", [])
+        found = sources(spec)
+        clients = listened(recorded(name), stateful_set)
+        assert found.keys() == clients | {ADMIN, METRICS}
+        for port in clients:
+            assert found[port] == (namespaces(*allowed) or None)
+
+
+@ALL_PROXIED
+def test_the_admin_port_is_for_the_proxies_alone(name: str) -> None:
+    """R 17: it is full control. Of the same database and namespace, whatever lists say."""
+    for stateful_set, spec, tree in protected(name):
+        exposed = tree.get("proxy", {}).get("service", {}).get("expose_admin", False)
+        peers = {"podSelector": stateful_set.inputs["spec"]["selector"]}
+        assert sources(spec)[ADMIN] == (None if exposed else [peers])
+
+
+@ALL_PROXIED
+def test_the_metrics_are_for_the_namespace_and_those_listed(name: str) -> None:
+    for _, spec, tree in protected(name):
+        allowed = tree.get("security", {}).get("network_policy", {}).get("metrics_from", [])
+        assert sources(spec)[METRICS] == [{"podSelector": {}}, *namespaces(*allowed)]
+
+
+@ALL_PROXIED
+def test_every_port_of_a_service_is_let_through(name: str) -> None:
+    recording = recorded(name)
+    for stateful_set, spec, _ in protected(name):
+        (container,) = stateful_set.inputs["spec"]["template"]["spec"]["containers"]
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        labels = stateful_set.inputs["spec"]["template"]["metadata"]["labels"]
+        open_ports = sources(spec)
+        for service in recording.of_kind("Service"):
+            if service.inputs["spec"]["selector"].items() <= labels.items():
+                for port in service.inputs["spec"]["ports"]:
+                    assert ports[port["targetPort"]] in open_ports
+
+
+def test_the_variants_say_something() -> None:
+    """So that the laws above are about lists, several ports and an open admin port."""
+    ((_, lists, _),) = protected("network-policy")
+    ((_, admin, _),) = protected("network-policy-admin")
+    assert sources(lists) == {
+        6033: namespaces("shop", "web"),
+        6034: namespaces("shop", "web"),
+        6032: [
+            {
+                "podSelector": {
+                    "matchLabels": {
+                        "app.kubernetes.io/name": "proxysql",
+                        "app.kubernetes.io/instance": "mysql",
+                    }
+                }
+            }
+        ],
+        6070: [{"podSelector": {}}, *namespaces("monitoring")],
+    }
+    assert sources(admin)[6032] is None
+    ((_, plain_one, _),) = protected("small")
+    assert sources(plain_one)[6033] is None
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [{"enabled": False}, {"clients_from": ["a"], "metrics_from": ["b"]}, {"enabled": True}],
+    ids=str,
+)
+def test_pods_and_their_probes_do_not_depend_on_it(policy: dict[str, Any]) -> None:
+    """Probes come from the node, which a policy never keeps out; nor does an edit roll the Pods."""
+    before = case("policy", {"size": "small"}).run()
+    after = case("policy", {"size": "small", "security": {"network_policy": policy}}).run()
+    assert after.error is None, after.error
+    assert before.one("StatefulSet").inputs == after.one("StatefulSet").inputs
+    assert bool(after.of_kind("NetworkPolicy")) == policy.get("enabled", True)
+
+
+def test_a_policy_comes_before_no_proxy_and_blocks_nothing() -> None:
+    """It may come at any time: nothing waits for it."""
+    recording = recorded("small")
+    (policy,) = recording.of_kind("NetworkPolicy")
+    assert not any(policy.urn in r.depends_on for r in recording.resources)

@@ -1,0 +1,168 @@
+"""The proxies together never use up a server's connections."""
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from components.config import merge, resolve
+from components.errors import ConfigError
+from components.proxysql_cnf import render
+from components.schema import StackConfig, monitor_connections
+from tests.unit import libconfig
+from tests.unit.models import cnf_model, config, secrets
+
+RESERVE = 10
+"""Connections for root, the operator and the replicas."""
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> dict[str, Any]:
+    """Every mixture of what the arithmetic depends on, feasible or not."""
+    topology = draw(st.sampled_from(["standalone", "replication", "galera"]))
+    replicas = {"standalone": [1], "replication": [2, 3, 9], "galera": [3, 5, 7]}[topology]
+    elsewhere = topology != "standalone"
+    user = {"username": "app", "password": "(secret)"}
+    groups = st.sampled_from([None, 10, *([20] if elsewhere else [])])
+    proxy: dict[str, Any] = {
+        "enabled": True,
+        "replicas": draw(st.integers(1, 20)),
+        "read_write_split": elsewhere and draw(st.booleans()),
+        "users": [{**user, "default_hostgroup": draw(groups)}],
+        "query_rules": [{"rule_id": 1, "timeout": 100, "destination_hostgroup": draw(groups)}],
+    }
+    if topology == "replication":
+        proxy["routing"] = draw(st.sampled_from(["monitor", "primary_service"]))
+    if draw(st.booleans()):
+        proxy["backend_max_connections"] = draw(st.integers(1, 1000))
+    return {
+        "size": draw(st.sampled_from(["dev", "small", "large"])),
+        "database": {
+            "topology": topology,
+            "replicas": draw(st.sampled_from(replicas)),
+            "max_connections": draw(st.integers(20, 2000) | st.integers(20, 100_000)),
+        },
+        "proxy": proxy,
+    }
+
+
+def worst(tree: dict[str, Any]) -> int:
+    """Connections that the proxies may hold to one server, by the rendered file."""
+    config = resolve(tree)
+    rows = libconfig.parse(render(cnf_model(config), secrets(config)))["mysql_servers"]
+    (limit,) = {row["max_connections"] for row in rows}
+    assert limit >= 1
+    return limit * config.rows_in_use * config.proxy.replicas
+
+
+@given(trees())
+def test_what_resolves_fits(tree: dict[str, Any]) -> None:
+    """R 32, and the proxies' monitors and a reserve fit beside their clients."""
+    try:
+        total = worst(tree)
+    except ConfigError as error:
+        assert str(error).startswith("mysql-ha:proxy.backend_max_connections: ")
+        return
+    limit = tree["database"]["max_connections"]
+    assert total <= 0.8 * limit
+    assert total + monitor_connections(tree["proxy"]["replicas"]) + RESERVE <= limit
+
+
+@given(trees())
+def test_only_what_cannot_fit_is_refused(tree: dict[str, Any]) -> None:
+    """One connection per proxy and hostgroup is the least; a stack's own number counts as it is."""
+    proxies, limit = tree["proxy"]["replicas"], tree["database"]["max_connections"]
+    least = tree["proxy"].get("backend_max_connections", 1)
+    budget = min(limit * 8 // 10, limit - RESERVE - monitor_connections(proxies))
+    fits = proxies * rows(tree) * least <= budget
+    try:
+        resolve(tree)
+    except ConfigError as error:
+        assert not fits
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert fits
+
+
+def rows(tree: dict[str, Any]) -> int:
+    """Hostgroups in which one server may be used at a time."""
+    proxy = tree["proxy"]
+    groups = {
+        proxy["users"][0]["default_hostgroup"],
+        proxy["query_rules"][0]["destination_hostgroup"],
+    }
+    return 2 if proxy["read_write_split"] or 20 in groups else 1
+
+
+@given(trees(), st.integers(1, 100))
+def test_more_connections_of_the_server_are_never_fewer_per_proxy(
+    tree: dict[str, Any], more: int
+) -> None:
+    assume("backend_max_connections" not in tree["proxy"])
+    limit = tree["database"]["max_connections"]
+    assume(limit + more <= 100_000)
+    larger = merge(tree, {"database": {"max_connections": limit + more}})
+    try:
+        before = resolve(tree).backend_max_connections
+    except ConfigError:
+        return
+    assert resolve(larger).backend_max_connections >= before
+
+
+SPLIT: dict[str, Any] = {"read_write_split": True}
+REPORT: dict[str, Any] = {
+    "users": [{"username": "a", "password": "(secret)", "default_hostgroup": 20}]
+}
+RULE: dict[str, Any] = {"query_rules": [{"rule_id": 1, "destination_hostgroup": 20}]}
+
+
+@pytest.mark.parametrize(
+    ("proxy", "expected"),
+    [
+        ({}, 1),
+        (SPLIT, 2),
+        (REPORT, 2),
+        (RULE, 2),
+        ({**SPLIT, **REPORT, **RULE}, 2),
+        ({"users": [{"username": "a", "password": "(secret)", "default_hostgroup": 10}]}, 1),
+        ({"query_rules": [{"rule_id": 1, "destination_hostgroup": 10}]}, 1),
+        ({"query_rules": [{"rule_id": 1, "timeout": 100}]}, 1),
+    ],
+    ids=str,
+)
+def test_a_writer_that_reads_too_counts_twice(proxy: dict[str, Any], expected: int) -> None:
+    """ProxySQL limits connections per hostgroup and server (lib/MySQL_HostGroups_Manager.cpp)."""
+    for topology in ("replication", "galera"):
+        assert config(database={"topology": topology}, proxy=proxy).rows_in_use == expected
+
+
+def test_a_single_server_has_one_row() -> None:
+    assert config("dev", proxy={"enabled": True}).rows_in_use == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "split", "expected"),
+    [("small", False, 133), ("small", True, 66), ("large", False, 266), ("large", True, 133)],
+)
+def test_the_share_of_a_proxy(size: str, split: bool, expected: int) -> None:
+    chosen = config(size, proxy={"read_write_split": split})
+    assert chosen.backend_max_connections == expected
+
+
+@pytest.mark.parametrize(
+    ("proxies", "limit"), [(1, 151), (3, 500), (3, 1000), (20, 1000), (20, 150), (9, 60), (1, 20)]
+)
+def test_the_budget(proxies: int, limit: int) -> None:
+    """Of a small server the monitors and the reserve leave less than 80 %."""
+    tree: StackConfig | None = None
+    budget = min(limit * 8 // 10, limit - RESERVE - 5 * (proxies + 1))
+    overrides: dict[str, Any] = {"database": {"max_connections": limit}}
+    overrides["proxy"] = {"replicas": proxies}
+    try:
+        tree = config(**overrides)
+    except ConfigError as error:
+        assert budget < proxies, str(error)
+    else:
+        assert tree.connection_budget == budget >= proxies
+        assert tree.backend_max_connections == budget // proxies

@@ -1,0 +1,243 @@
+"""`proxy.query_rules`: from the stack's own rows to ProxySQL's `mysql_query_rules`."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from components.config import resolve
+from components.errors import ConfigError
+from components.proxysql_cnf import render, self_check
+from components.schema import QueryRule, StackConfig
+from tests.unit import libconfig
+from tests.unit.models import cnf_model, config, proxied_configs, secrets
+
+SPELLED = {"flag_in": "flagIN", "flag_out": "flagOUT"}
+"""Fields whose ProxySQL key is another; all others have its name."""
+EVERY: dict[str, Any] = {
+    "rule_id": 7,
+    "active": True,
+    "username": "app",
+    "schemaname": "shop",
+    "flag_in": 3,
+    "client_addr": "10.0.%",
+    "proxy_port": 6033,
+    "digest": "0x0123456789ABCDEF",
+    "match_digest": r"^SELECT \d+ FROM `t`\.\w+ WHERE a = 'it''s' -- \\ $",
+    "match_pattern": "é|{x}|#|%s",
+    "negate_match_pattern": True,
+    "re_modifiers": "CASELESS,GLOBAL",
+    "flag_out": 4,
+    "replace_pattern": r"\1 'x'",
+    "destination_hostgroup": 20,
+    "cache_ttl": 5,
+    "timeout": 100,
+    "retries": 2,
+    "delay": 200,
+    "error_msg": "it's closed",
+    "multiplex": 0,
+    "log": False,
+    "apply": False,
+    "comment": "a comment",
+}
+
+
+USERS = [{"username": "app", "password": "(secret)"}]
+
+
+def rules(*entries: dict[str, Any]) -> StackConfig:
+    return config(proxy={"query_rules": list(entries), "users": USERS})
+
+
+def rendered(config: StackConfig) -> list[dict[str, Any]]:
+    return libconfig.parse(render(cnf_model(config), secrets(config))).get("mysql_query_rules", [])
+
+
+def test_every_field_is_tested() -> None:
+    assert EVERY.keys() == QueryRule.model_fields.keys()
+
+
+def test_every_field_arrives_under_the_name_that_proxysql_reads() -> None:
+    """It ignores a key that it does not know (lib/ProxySQL_Config.cpp)."""
+    opener = {"rule_id": 1, "flag_out": 3, "apply": False}
+    row = rendered(rules(opener, EVERY))[1]
+    assert row == {SPELLED.get(key, key): value for key, value in EVERY.items()}
+    flags = {"active": 1, "negate_match_pattern": 1, "log": 0, "apply": 0}
+    assert {key: repr(row[key]) for key in flags} == {k: str(v) for k, v in flags.items()}
+
+
+def test_what_is_not_set_is_not_written() -> None:
+    """-1 or an empty text would be a condition of its own."""
+    (row,) = rendered(rules({"rule_id": 1, "timeout": 1000}))
+    assert row == {
+        "rule_id": 1,
+        "active": 1,
+        "flagIN": 0,
+        "negate_match_pattern": 0,
+        "re_modifiers": "CASELESS",
+        "timeout": 1000,
+        "apply": 1,
+        "comment": "",
+    }
+
+
+def test_an_empty_replacement_deletes_the_match() -> None:
+    entry = {"rule_id": 1, "match_pattern": "/[*].*?[*]/", "replace_pattern": ""}
+    assert rendered(rules(entry))[0]["replace_pattern"] == ""
+
+
+@given(proxied_configs())
+def test_rules_come_in_the_stacks_order_with_its_numbers(config: StackConfig) -> None:
+    """ProxySQL sorts by rule_id; those of the split have the highest."""
+    own = [rule.rule_id for rule in config.proxy.query_rules]
+    found = [row["rule_id"] for row in rendered(config)]
+    assert found[: len(own)] == own
+    split = found[len(own) :]
+    assert len(split) == (4 if config.proxy.read_write_split else 0)
+    assert not own or not split or max(own) < min(split)
+    assert split == sorted(split)
+
+
+@given(proxied_configs())
+def test_rules_survive_the_file(config: StackConfig) -> None:
+    own = rendered(config)[: len(config.proxy.query_rules)]
+    for row, rule in zip(own, config.proxy.query_rules, strict=True):
+        given = rule.model_dump(exclude_none=True)
+        assert row == {SPELLED.get(key, key): value for key, value in given.items()}
+        assert row["active"] in (0, 1)
+        assert not any(isinstance(value, bool) for value in row.values())
+
+
+@given(proxied_configs())
+def test_the_self_check_counts_active_rules(config: StackConfig) -> None:
+    """ProxySQL loads no other into its runtime table."""
+    active = sum(row["active"] for row in rendered(config))
+    counted = f"(SELECT COUNT(*) FROM runtime_mysql_query_rules)={active}\n"
+    assert counted in self_check(cnf_model(config))
+
+
+def test_without_rules_there_is_no_table() -> None:
+    assert "mysql_query_rules" not in libconfig.parse(
+        render(cnf_model(config()), secrets(config()))
+    )
+
+
+# --- texts that would break ProxySQL's SQL ---
+
+TEXTS = ("match_digest", "match_pattern", "replace_pattern", "error_msg", "comment")
+ONE_LINE = st.text(
+    st.characters(codec="utf-8", exclude_characters='"', exclude_categories=["Cc"]),
+    min_size=1,
+    max_size=50,
+)
+
+
+def rule(**fields: Any) -> QueryRule:
+    return QueryRule.model_validate({"rule_id": 1, "timeout": 100, "match_pattern": "x", **fields})
+
+
+@pytest.mark.parametrize("field", TEXTS)
+@pytest.mark.parametrize("unsafe", ['"', "\n", "\t", "\r", "\0", "\x1f"], ids=repr)
+def test_a_text_that_would_break_the_sql_is_refused(field: str, unsafe: str) -> None:
+    for text in (unsafe, f"a{unsafe}", f"{unsafe}a", f"a{unsafe}b"):
+        with pytest.raises(ValidationError):
+            rule(**{field: text})
+
+
+@pytest.mark.parametrize("unsafe", ["'", "\\", '"'])
+def test_a_comment_takes_no_quote_at_all(unsafe: str) -> None:
+    """ProxySQL puts it between single quotes, the other texts between double ones."""
+    with pytest.raises(ValidationError):
+        rule(comment=f"a{unsafe}")
+
+
+@pytest.mark.parametrize("field", ["username", "schemaname", "client_addr", "digest"])
+@pytest.mark.parametrize("unsafe", ['"', "'", "\n", " ", ";"], ids=repr)
+def test_names_and_addresses_take_no_quote(field: str, unsafe: str) -> None:
+    with pytest.raises(ValidationError):
+        rule(**{field: f"a{unsafe}"})
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("username", "app\n"),
+        ("schemaname", "shop\n"),
+        ("client_addr", "10.0.0.7\n"),
+        ("digest", "0x0123456789ABCDEF\n"),
+        ("comment", "a\n"),
+    ],
+)
+def test_a_newline_at_the_end_is_refused(field: str, text: str) -> None:
+    with pytest.raises(ValidationError):
+        rule(**{field: text})
+
+
+@given(ONE_LINE, st.sampled_from(["error_msg", "replace_pattern"]))
+def test_any_other_text_survives(text: str, field: str) -> None:
+    own = rules({"rule_id": 1, "match_pattern": "x", field: text})
+    assert rendered(own)[0][field] == text
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "10.0.%", "%", "fe80::1", "::ffff:10.0.0.7"])
+def test_client_addresses(address: str) -> None:
+    assert rule(client_addr=address).client_addr == address
+
+
+@pytest.mark.parametrize("address", ["", "10.0.*", "%.1", "host", "10.0.0.0/8", "10.0.%%"])
+def test_what_is_no_client_address(address: str) -> None:
+    with pytest.raises(ValidationError):
+        rule(client_addr=address)
+
+
+@pytest.mark.parametrize("pattern", ["(", "a)", "[", "*a", "a{2,1}", "(?P<a"])
+def test_a_pattern_that_does_not_compile_is_refused(pattern: str) -> None:
+    """ProxySQL would log an error, and the rule would match nothing."""
+    for field in ("match_digest", "match_pattern"):
+        with pytest.raises(ValidationError):
+            rule(**{field: pattern})
+
+
+# --- what rules may say together ---
+
+
+def refusal(tree: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        resolve(tree)
+    return str(caught.value)
+
+
+def chained(flag_in: int) -> dict[str, Any]:
+    first = {"rule_id": 1, "username": "app", "flag_out": 5, "apply": False}
+    second = {"rule_id": 2, "flag_in": flag_in, "timeout": 1000}
+    return {"size": "small", "proxy": {"query_rules": [first, second], "users": USERS}}
+
+
+def test_rules_in_a_chain() -> None:
+    assert [row["flagIN"] for row in rendered(resolve(chained(5)))] == [0, 5]
+    assert "query_rules[1].flag_in: 6 is the flag_out of no rule" in refusal(chained(6))
+
+
+@pytest.mark.parametrize(
+    ("entry", "path"), [({"username": "ap"}, "username"), ({"proxy_port": 6034}, "proxy_port")]
+)
+def test_a_rule_that_would_never_run_is_refused(entry: dict[str, Any], path: str) -> None:
+    rule = {"rule_id": 1, "timeout": 100, **entry}
+    tree = {"size": "small", "proxy": {"query_rules": [rule], "users": USERS}}
+    assert f"query_rules[0].{path}: " in refusal(tree)
+
+
+@pytest.mark.parametrize("topology", ["replication", "galera"])
+def test_reads_may_run_again(topology: str) -> None:
+    entry: dict[str, Any] = {"rule_id": 1, "destination_hostgroup": 20, "retries": 1}
+    tree = {"size": "small", "database": {"topology": topology}, "proxy": {"query_rules": [entry]}}
+    assert rendered(resolve(tree))[0]["retries"] == 1
+    for elsewhere in (10, None):
+        entry["destination_hostgroup"] = elsewhere
+        assert "query_rules[0].retries" in refusal(tree)
+
+
+def test_no_retry_is_no_risk() -> None:
+    assert rendered(rules({"rule_id": 1, "retries": 0}))[0]["retries"] == 0
