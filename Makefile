@@ -24,7 +24,7 @@ test: lint ## Lint and every test
 	$(PY) -m pytest -n 2 --dist loadfile
 
 test-fast: venv/.stamp ## The tests that need no engine and no server
-	$(PY) -m pytest -m "not engine and not database"
+	$(PY) -m pytest -m "not engine and not database and not dataplane"
 
 lint: venv/.stamp ## ruff and pyright
 	venv/bin/ruff check .
