@@ -35,6 +35,8 @@ BASE_SETTINGS: Settings = {
     "skip_name_resolve": None,
     "innodb_log_file_size": "8M",
     "innodb_buffer_pool_size": "32M",
+    # The kernel's contexts for it (fs.aio-max-nr) do not last for a dozen servers at once.
+    "innodb_use_native_aio": "OFF",
 }
 
 
@@ -218,6 +220,7 @@ class Server:
             "--skip-test-db",
             "--skip-name-resolve",
             "--innodb-log-file-size=8M",
+            "--innodb-use-native-aio=0",
         )
 
     def start(self, *arguments: str, settings: Settings | None = None) -> None:
