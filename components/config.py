@@ -60,11 +60,14 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def resolve(tree: Mapping[str, Any], where: str = "") -> StackConfig:
+def resolve(
+    tree: Mapping[str, Any], where: str = "", own: Mapping[str, Any] | None = None
+) -> StackConfig:
     """Validate one database's overrides on top of its size.
 
     `tree` has the shape of StackConfig without passwords; `where` prefixes config paths in
-    errors. Raises ConfigError.
+    errors; `own` is the part of `tree` that no other database shares (None: all of it), in which
+    a value is refused that nothing follows. Raises ConfigError.
     """
     size = _choice("size", tree.get("size", "dev"), SIZES, where)
     engine = _choice("engine", tree.get("engine", DEFAULTS["engine"]), ENGINES, where)
@@ -75,13 +78,13 @@ def resolve(tree: Mapping[str, Any], where: str = "") -> StackConfig:
         mode = cast(Mapping[str, Any], proxy).get("mode", mode)
     preset = merge(preset, PROXY_MODES[_choice("proxy.mode", mode, PROXY_MODES, where)])
     # An empty mapping is what a declared config key holds when a stack does not set it.
-    own = {k: v for k, v in tree.items() if v != {} or k not in StackConfig.model_fields}
+    said = {k: v for k, v in tree.items() if v != {} or k not in StackConfig.model_fields}
     try:
-        config = StackConfig.model_validate(merge(preset, {**own, "size": size}))
+        config = StackConfig.model_validate(merge(preset, {**said, "size": size}))
     except ValidationError as error:
         faults = dict.fromkeys(_explain(detail, where) for detail in error.errors())
         raise ConfigError("\n".join(faults)) from None
-    for path, rule, fix in cross_checks(config, given=tree):
+    for path, rule, fix in cross_checks(config, given=tree if own is None else own):
         raise ConfigError(fault(f"{where}{path}", rule, fix))
     return config
 
@@ -205,7 +208,7 @@ def load() -> Stack:
         own = _mapping(where.rstrip("."), overrides)
         if several and "name" in own:
             refuse(f"{where}name", "is given by the mapping key", "remove it")
-        config = resolve(merge(tree, {**own, "name": name}), where)
+        config = resolve(merge(tree, {**own, "name": name}), where, own if several else None)
         secrets = {
             path.removeprefix(where): pulumi.Output.secret(value)
             for path, value in passwords.items()

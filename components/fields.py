@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import warnings
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
@@ -129,13 +130,26 @@ def _interfaces(value: str) -> str:
 
 
 def _regex(value: str) -> str:
-    """ProxySQL compiles it with PCRE (or RE2); Python's syntax is close enough to find slips."""
+    """ProxySQL compiles it with PCRE (or RE2): what Python reads alike is taken."""
     _sql_text(value)
     try:
-        re.compile(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of POSIX classes, which PCRE has
+            re.compile(value)
     except re.error:
-        raise broken("is no regular expression", "correct it; mind the parentheses") from None
+        value = ""
+    if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
+        raise broken(
+            "is no regular expression in the syntax that PCRE and Python share",
+            "correct it; write it without what only one of them knows",
+        )
     return value
+
+
+def seconds(duration: str) -> int:
+    """The seconds of a Duration such as `90s` or `1h30m`."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
 
 
 def _sql_text(value: str) -> str:

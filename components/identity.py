@@ -13,7 +13,7 @@ import pulumi
 from components import passwords, percona, quantity
 from components.config import Loaded, Stack
 from components.errors import refuse
-from components.schema import KNOWN_TO_SERVERS
+from components.schema import KNOWN_TO_SERVERS, StackConfig
 
 OUTPUT = "identity"
 
@@ -38,10 +38,13 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         facts["replicas"] = config.database.replicas
     tls = config.security.tls
     facts["tls"] = ("required" if tls.required else "optional") if tls.enabled else "off"
-    if config.images.pull_secrets:
+    if tls.enabled:
+        facts["tls_source"] = _tls_source(config)
+    if config.engine == "mariadb" and config.images.pull_secrets:
         facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
     if config.engine == "percona":
         facts["accounts"] = percona.auth_plugin(config)
+        facts["nodes"] = config.database.replicas
     if config.proxy.enabled:
         facts["proxy_mode"] = config.proxy.mode
     if config.own_proxies:
@@ -54,6 +57,14 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
             else "none"
         )
     return facts
+
+
+def _tls_source(config: StackConfig) -> str:
+    """Who signs the servers' certificates."""
+    tls = config.security.tls
+    if tls.secret:
+        return f"Secret {tls.secret}"
+    return f"{tls.issuer.kind} {tls.issuer.name}" if tls.issuer else "the operator"
 
 
 def guarded(stack: Stack) -> pulumi.Output[dict[str, Any]]:
@@ -143,6 +154,30 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             "a kind that one cannot use; servers refuse to start with it",
             "set proxy.mode to standalone, or proxy.enabled to false",
         )
+    if (before.get("accounts"), now.get("accounts")) == (
+        "mysql_native_password",
+        "caching_sha2_password",
+    ):
+        pulumi.log.warn(
+            f"database '{name}' loses the operator's ProxySQL and cannot get it again: its "
+            "accounts will be of another kind (docs/percona.md)"
+        )
+    if before.get("nodes", 1) > 1 and now.get("nodes") == 1:
+        refuse(
+            "database.replicas",
+            f"database '{name}' has {before['nodes']:g} nodes; one alone has no quorum to lose and "
+            "nobody to recover from",
+            "keep at least 3",
+        )
+    if before.get("tls_source", now.get("tls_source")) != now.get(
+        "tls_source", before.get("tls_source")
+    ):
+        refuse(
+            "security.tls",
+            f"the certificates of database '{name}' come from {before['tls_source']}; a server "
+            "with one of another authority would not be let into the cluster by the rest",
+            "undo the edit (docs/migration.md has the procedure)",
+        )
     if before.get("proxy_mode", now.get("proxy_mode")) != now.get(
         "proxy_mode", before.get("proxy_mode")
     ):
@@ -170,8 +205,10 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             "proxy.storage",
             f"the persistent volumes of the proxies of database '{name}' are: {volumes}; a "
             "StatefulSet's volume claims cannot change",
-            "undo the edit; or remove the proxies first (proxy.enabled: false), which drops their "
-            "connections but no data",
+            "undo the edit"
+            if before.get("proxy_mode") == "operator"
+            else "undo the edit; or remove the proxies first (proxy.enabled: false), which drops "
+            "their connections but no data",
         )
 
 

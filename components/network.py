@@ -18,8 +18,8 @@ def proxy_ingress(
     """The traffic that the proxies accept; everything else is refused.
 
     The admin port is full control of the tier and the metrics have no login: the first is open to
-    the proxies themselves, and to all only where `service.expose_admin` says so; the second to the
-    database's namespace and `metrics_from`. Probes come from the node and always pass
+    the proxies themselves, and to clients only where `service.expose_admin` says so; the second to
+    the database's namespace and `metrics_from`. Probes come from the node and always pass
     (kubernetes.io/docs, "Network Policies").
     """
     policy = config.security.network_policy
@@ -30,9 +30,10 @@ def proxy_ingress(
     )
     inside = k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs())
     clients = [_namespace(name) for name in policy.clients_from]
+    admins = [peers, *clients] if clients else None
     return [
         _allow(client_ports, clients or None),
-        _allow([admin_port], None if config.proxy.service.expose_admin else [peers]),
+        _allow([admin_port], admins if config.proxy.service.expose_admin else [peers]),
         _allow([metrics_port], [inside, *(_namespace(name) for name in policy.metrics_from)]),
     ]
 

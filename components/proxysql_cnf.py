@@ -237,16 +237,22 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
     }
     if topology.ca_secret:
         variables["ssl_p2s_ca"] = f"{CA_DIR}/ca.crt"
-    if topology.kind == "replication" and not model.monitored:
+    return {**variables, **_routing_variables(model), **proxy.mysql_variables}
+
+
+def _routing_variables(model: CnfModel) -> dict[str, Scalar]:
+    """Variables that the way of routing rests on."""
+    variables: dict[str, Scalar] = {}
+    if model.topology.kind == "replication" and not model.monitored:
         # A connection that was open when the Service moved still leads to the old primary. Its age
         # is looked at when it is returned, and only if it is not reset instead, which would make
         # it young again (lib/MySQL_Thread.cpp, lib/MySQL_HostGroups_Manager.cpp).
         variables["connection_max_age_ms"] = SERVICE_CONNECTION_AGE
         variables |= {"reset_connection_algorithm": 1, "connpoll_reset_queue_length": 0}
-    if proxy.read_write_split:
+    if model.proxy.read_write_split:
         # With autocommit=0 what follows a write belongs to its transaction, without a BEGIN.
         variables["autocommit_false_is_transaction"] = True
-    return {**variables, **proxy.mysql_variables}
+    return variables
 
 
 def _routing(model: CnfModel) -> dict[str, Sequence[Group]]:
@@ -295,11 +301,20 @@ def _servers(model: CnfModel) -> Sequence[Group]:
     # With a topology table every server starts as a reader: a server in the writer hostgroup
     # would get writes before the first check has told the primary from the replicas.
     first = groups.reader if _routing(model) else groups.writer
-    backends = [(host, first) for host in topology.hosts]
-    if topology.kind == "replication" and not model.monitored:
-        backends = [(topology.service, groups.writer), (topology.reader_service, groups.reader)]
+    backends = [(host, first, 1) for host in topology.hosts]
+    if topology.kind == "galera":
+        # Distinct descending weights: every proxy elects the same writer, and not the highest
+        # ordinal, which a rolling restart stops first (lib/MySQL_HostGroups_Manager.cpp).
+        backends = [(host, first, 1000 - n) for n, host in enumerate(topology.hosts)]
+    elif topology.kind == "replication" and not model.monitored:
+        backends = [
+            (topology.service, groups.writer, 1),
+            (topology.reader_service, groups.reader, 1000),
+            # Who reads while no replica is there; one read in a thousand otherwise.
+            (topology.service, groups.reader, 1),
+        ]
     servers: list[Group] = []
-    for ordinal, (host, hostgroup) in enumerate(backends):
+    for host, hostgroup, weight in backends:
         server: dict[str, Scalar] = {
             "address": host,
             "port": topology.port,
@@ -309,10 +324,8 @@ def _servers(model: CnfModel) -> Sequence[Group]:
             "use_ssl": int(topology.ca_secret is not None),
             "comment": host.split(".")[0],
         }
-        if topology.kind == "galera":
-            # Distinct descending weights: every proxy elects the same writer, and not the highest
-            # ordinal, which a rolling restart stops first (lib/MySQL_HostGroups_Manager.cpp).
-            server["weight"] = 1000 - ordinal
+        if weight != 1:
+            server["weight"] = weight
         servers.append(server)
     return servers
 
@@ -352,7 +365,7 @@ LOCKING = r"\bFOR\b[\s\S]{1,200}?\b(UPDATE|SHARE)\b|\bLOCK\b[\s\S]{1,200}?\bSHAR
 STATEFUL = (
     r"\bINTO\b|@|\bSQL_CALC_FOUND_ROWS\b|\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|IS_FREE_LOCK"
     r"|IS_USED_LOCK|LAST_INSERT_ID|FOUND_ROWS|ROW_COUNT|CONNECTION_ID)\s*\("
-    r"|\b(NEXTVAL|LASTVAL|SETVAL|CURRVAL)\b|\b(NEXT|PREVIOUS)\b[\s\S]{1,200}?\bVALUE\b"
+    r"|\bWSREP_\w+\s*\(|\b(NEXTVAL|LASTVAL|SETVAL|CURRVAL)\b|\b(NEXT|PREVIOUS)\b[\s\S]{1,200}?\bVALUE\b"
 )
 """Reads that depend on the session or change something."""
 HIDDEN = r"/\*M?!|;\s*\S"
@@ -413,19 +426,24 @@ def self_check(model: CnfModel) -> str:
     fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
+    # Peers may have added rows by hand, which a fresh Pod takes over within seconds.
+    exactly = ">=" if model.proxy.clustering == "runtime" else "="
     checks = [
-        f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1)={active}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1 AND use_ssl=1)={encrypted}",
-        "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)="
-        f"{len({server['address'] for server in _servers(model)})}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_query_rules)={rules}",
+        f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1){exactly}{active}",
+        "(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1 AND use_ssl=1)"
+        f"{exactly}{encrypted}",
+        "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)"
+        f"{exactly}{len({server['address'] for server in _servers(model)})}",
+        f"(SELECT COUNT(*) FROM runtime_mysql_query_rules){exactly}{rules}",
         f"(SELECT COUNT(*) FROM runtime_scheduler)={int(model.certificate)}",
         f"(SELECT COUNT(*) FROM runtime_mysql_replication_hostgroups)={fence}",
         f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
         "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
         f"WHERE hostgroup_id={writer} AND max_num_online_servers=1)={fence}",
     ]
+    relied_on = _routing_variables(model)
     expected: dict[str, Scalar] = {
+        **{f"mysql-{name}": value for name, value in relied_on.items()},
         **{f"admin-{name}": value for name, value in model.proxy.admin_variables.items()},
         **{f"mysql-{name}": value for name, value in model.proxy.mysql_variables.items()},
         "mysql-monitor_username": model.proxy.monitor.username,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
 from components import names
-from components.fields import MAX_INT, Variable
+from components.fields import MAX_INT, Variable, seconds
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.schema import KNOWN_TO_SERVERS, StackConfig, version_in
 
@@ -51,6 +51,11 @@ def proxysql_is_patched(tag: str) -> bool:
     version = (int(match[1]), int(match[2]), int(match[3]))
     return version >= PATCHED_PROXYSQL[1] or PATCHED_PROXYSQL[0] <= version < (2, 8, 0)
 
+
+CONNECT_TIMEOUT = 20_000
+"""Milliseconds for which a statement waits for a server, unless the stack says otherwise."""
+MAX_SERVICE_AGE = 60_000
+"""Milliseconds for which a connection to the primary's Service may live at most."""
 
 OPERATOR_PROXY_KEYS = frozenset(
     {"enabled", "mode", "replicas", "resources", "pod_annotations", "pod_labels"}
@@ -196,6 +201,13 @@ def _percona_checks(config: StackConfig) -> Iterator[Fault]:
         yield "percona", "is required by engine percona", "remove the null"
     elif tuple(map(int, config.percona.cr_version.split("."))) < (1, 18, 0):
         yield "percona.cr_version", "is older than 1.18.0", "use 1.18.0 or later"
+    if config.own_proxies and config.server_version >= (9,):
+        # lib/MySQL_Monitor.cpp asks a server of 5.7 or 8 for the state of its node, no other.
+        yield (
+            "database.version" if database.version else "images.database.tag",
+            "is newer than the 8.x whose state ProxySQL can read",
+            "use 8.0 or 8.4, or proxy.mode operator",
+        )
     if "{{" in database.my_cnf and not database.resources.limits.memory:
         # pkg/apis/pxc/v1/pxc_types.go, executeConfigurationTemplate.
         yield (
@@ -223,7 +235,7 @@ def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
-    proxy, groups = config.proxy, config.proxy.hostgroups
+    proxy = config.proxy
     if proxy.mode == "operator":
         for key in sorted(set(_keys(given.get("proxy", {}))) - OPERATOR_PROXY_KEYS):
             yield (
@@ -236,9 +248,33 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         for path in ("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"):
             if _is_given(given, path):
                 yield path, "is for database.topology replication only", "remove it"
-    known = {groups.writer}
-    if config.has_readers:
-        known.add(groups.reader)
+    waits = proxy.mysql_variables.get("connect_timeout_server_max", CONNECT_TIMEOUT)
+    pause = seconds(config.database.semi_sync_timeout)
+    if config.database.topology == "replication" and config.own_proxies:
+        if _is_given(given, "database.semi_sync_timeout") and not config.database.semi_sync:
+            yield "database.semi_sync_timeout", "is of no use without semi_sync", "remove it"
+        if config.database.semi_sync and (pause + 5) * 1000 > int(waits):
+            yield (
+                "database.semi_sync_timeout",
+                "is as long as a promotion takes at least, and statements wait for one no longer "
+                f"than {waits} ms (connect_timeout_server_max), less 5 s for the operator",
+                "shorten it, or raise proxy.mysql_variables.connect_timeout_server_max",
+            )
+        age = proxy.mysql_variables.get("connection_max_age_ms", 1)
+        if proxy.routing == "primary_service" and not 0 < int(age) <= MAX_SERVICE_AGE:
+            yield (
+                "proxy.mysql_variables.connection_max_age_ms",
+                "is how long connections lead to an old primary (proxy.routing primary_service)",
+                f"use 1 to {MAX_SERVICE_AGE}, or remove it",
+            )
+        if proxy.routing == "primary_service" and not proxy.mysql_variables.get("multiplexing", 1):
+            yield (
+                "proxy.mysql_variables.multiplexing",
+                "off would keep a client's connection to an old primary for as long as it stays "
+                "(proxy.routing primary_service)",
+                "remove it",
+            )
+    known = config.hostgroups_in_use
     seen: set[str] = set()
     for index, user in enumerate(proxy.users):
         path = f"proxy.users[{index}]"
@@ -328,8 +364,7 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
             "needs replicas, and the database has a single server",
             "remove it, or raise database.replicas",
         )
-    known = {groups.writer} | ({groups.reader} if config.has_readers else set[int]())
-    entered = {0} | {rule.flag_out for rule in proxy.query_rules}
+    known = config.hostgroups_in_use
     ports = {int(address.rpartition(":")[2]) for address in proxy.interfaces.split(";")}
     logins = {user.username for user in proxy.users}
     seen: set[int] = set()
@@ -344,12 +379,22 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
                 "is no hostgroup of this topology that takes statements",
                 f"use one of {', '.join(map(str, sorted(known)))}",
             )
-        if rule.retries and rule.destination_hostgroup != groups.reader:
+        text = (rule.match_digest or rule.match_pattern or "").upper()
+        reads = rule.destination_hostgroup == groups.reader and text.startswith("^SELECT")
+        if rule.retries and not (reads and rule.apply and not rule.negate_match_pattern):
+            # Also of a rule that does not end the search (lib/Query_Processor.cpp), and on a node
+            # of Galera, which takes writes as a reader too.
             yield (
                 f"{path}.retries",
-                "would run a write twice whose result was lost",
-                "set it only where destination_hostgroup is the reader hostgroup",
+                "could run a write twice whose result was lost",
+                "set it only in a rule that matches '^SELECT…', goes to the reader hostgroup and "
+                "has apply",
             )
+        entered = {0} | {
+            other.flag_out
+            for other in proxy.query_rules
+            if other.active and other.rule_id < rule.rule_id
+        }
         if rule.proxy_port is not None and rule.proxy_port not in ports:
             yield (
                 f"{path}.proxy_port",
@@ -365,7 +410,8 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
         if rule.flag_in not in entered:
             yield (
                 f"{path}.flag_in",
-                f"{rule.flag_in} is the flag_out of no rule, so that this one never runs",
+                f"{rule.flag_in} is the flag_out of no active rule before, so that this one never "
+                "runs",
                 "correct it",
             )
 

@@ -91,6 +91,10 @@ OWN_OPTIONS = {
     "port": "the program",
     "bind_address": "the program",
     "require_secure_transport": "security.tls",
+    "read_only": "the operator",
+    "rpl_semi_sync_master_enabled": "database.semi_sync",
+    "rpl_semi_sync_master_timeout": "database.semi_sync_timeout",
+    "rpl_semi_sync_master_wait_point": "the program",
 }
 """Server options that another config key decides, or that the proxies rely on."""
 
@@ -305,8 +309,11 @@ class QueryRule(Model):
         )  # fmt: skip
         if all(getattr(self, action) is None for action in actions):
             raise broken("does nothing", f"set one of {', '.join(actions)}")
-        if self.replace_pattern is not None and not (self.match_pattern or self.match_digest):
-            raise broken("replaces a pattern and has none", "set match_pattern")
+        if not (self.match_pattern or self.match_digest):
+            if self.replace_pattern is not None:
+                raise broken("replaces a pattern and has none", "set match_pattern")
+            if self.negate_match_pattern:
+                raise broken("negates a pattern and has none", "set match_pattern")
         if self.flag_out is not None and self.apply:
             raise broken(
                 "has flag_out and apply, which ends the search for rules",
@@ -486,9 +493,10 @@ class Tls(Model):
 
 
 class NetworkPolicy(Model):
-    """Who may reach the proxies: the admin port only they themselves, whatever is listed here.
+    """Who may reach the proxies; lists hold names of namespaces.
 
-    Lists hold names of namespaces.
+    The admin port is for the proxies themselves, and for clients too where
+    `proxy.service.expose_admin` says so.
     """
 
     enabled: Bool
@@ -602,6 +610,12 @@ class StackConfig(Model):
     def has_readers(self) -> bool:
         """Whether the proxies keep a hostgroup of readers."""
         return self.database.topology != "standalone" and self.database.replicas > 1
+
+    @property
+    def hostgroups_in_use(self) -> frozenset[int]:
+        """The hostgroups that may be the destination of statements."""
+        groups = self.proxy.hostgroups
+        return frozenset({groups.writer, groups.reader} if self.has_readers else {groups.writer})
 
     @property
     def rows_in_use(self) -> int:

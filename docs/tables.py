@@ -146,7 +146,7 @@ NOTES = {
     "proxy.query_rules[].log": "Writes the statement to ProxySQL's query log, if there is one.",
     "proxy.query_rules[].apply": "No later rule is looked at. ProxySQL's own default is false.",
     "proxy.query_rules[].comment": "Text in ProxySQL's table, without quotes.",
-    "proxy.read_write_split": "Adds three rules that send plain reads to the reader hostgroup "
+    "proxy.read_write_split": "Adds rules that send plain reads to the reader hostgroup "
     "([pitfalls](proxysql.md#readwrite-split-and-query-rules)).",
     "proxy.tls.secret": "Existing Secret with the certificate that clients see: `tls.crt`, "
     "`tls.key` and `ca_key`. Not with `issuer`. Unset, too: each Pod makes its own.",

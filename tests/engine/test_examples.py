@@ -214,7 +214,8 @@ def test_the_proxies_follow_the_operators_services(
     addresses = [server["address"] for server in cnf["mysql_servers"]]
     services = cluster.list("services")
     assert addresses == [
-        f"mysql-primary-svc-{role}.default.svc.cluster.local" for role in ("primary", "secondary")
+        f"mysql-primary-svc-{role}.default.svc.cluster.local"
+        for role in ("primary", "secondary", "primary")
     ]
     assert all(address.split(".")[0] in services for address in addresses)
 

@@ -86,9 +86,8 @@ class TestSmall:
     def test_hosts_in_the_file_are_services_of_the_operator(self, cluster: Cluster) -> None:
         """Hosts that are Pods: test_examples.py."""
         services = cluster.list("services")
-        for server, role in zip(
-            cluster.proxysql_cnf(self.NAME)["mysql_servers"], ("primary", "secondary"), strict=True
-        ):
+        servers = cluster.proxysql_cnf(self.NAME)["mysql_servers"]
+        for server, role in zip(servers, ("primary", "secondary", "primary"), strict=True):
             service, namespace, *rest = server["address"].split(".")
             assert service == f"{self.NAME}-{role}"
             assert service in services

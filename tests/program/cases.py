@@ -204,7 +204,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "max_replication_lag": 30,
             "interfaces": "0.0.0.0:3307;0.0.0.0:3308",
             "query_rules": [
-                {"rule_id": 10, "proxy_port": 3308, "destination_hostgroup": 20, "retries": 1},
+                {
+                    "rule_id": 10,
+                    "proxy_port": 3308,
+                    "match_digest": "^SELECT ",
+                    "destination_hostgroup": 20,
+                    "retries": 1,
+                },
                 {"rule_id": 20, "match_digest": "^DROP ", "error_msg": "not here"},
                 {"rule_id": 30, "username": "app", "flag_out": 7, "apply": False},
                 {"rule_id": 40, "flag_in": 7, "match_pattern": "'x'", "log": True, "active": False},

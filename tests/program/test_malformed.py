@@ -345,6 +345,59 @@ PLAIN = [
         "security.tls",
         "is off",
     ),
+    Bad(
+        "semi-sync-too-long",
+        {"size": "small", "database": {"semi_sync_timeout": "16s"}},
+        "database.semi_sync_timeout",
+        "20000 ms",
+    ),
+    Bad(
+        "semi-sync-timeout-without",
+        {"size": "small", "database": {"semi_sync": False, "semi_sync_timeout": "3s"}},
+        "database.semi_sync_timeout",
+        "of no use",
+    ),
+    *(
+        Bad(
+            f"my-cnf-{option}",
+            {"size": "small", "database": {"my_cnf": f"{option} = 1"}},
+            "database",
+            f"must not set {option}",
+        )
+        for option in ("read_only", "rpl_semi_sync_master_timeout")
+    ),
+    *(
+        Bad(
+            f"rule-regex-{n}",
+            rules(match_pattern=text),
+            "proxy.query_rules[0].match_pattern",
+            "PCRE and Python",
+        )
+        for n, text in enumerate((r"\u0041", "(?a)x", "(?P<n>a)(?P<n>b)"))
+    ),
+    Bad(
+        "rule-negates-nothing",
+        rules(negate_match_pattern=True, timeout=100),
+        "proxy.query_rules[0]",
+        "has none",
+    ),
+    Bad(
+        "rule-retries-of-a-rule-that-goes-on",
+        rules(retries=1, destination_hostgroup=20, match_digest="^SELECT", apply=False),
+        "proxy.query_rules[0].retries",
+        "run a write twice",
+    ),
+    Bad(
+        "percona-9",
+        {
+            "engine": "percona",
+            "size": "small",
+            "proxy": {"mode": "standalone"},
+            "images": {"database": {"tag": "9.1.0"}},
+        },
+        "images.database.tag",
+        "newer than the 8.x",
+    ),
     Bad("tls-ca-of-nothing", proxy(tls={"ca_key": "ca.crt"}), "proxy.tls", "no Secret"),
     Bad(
         "tls-ca-is-the-key",
@@ -669,7 +722,7 @@ PLAIN = [
         "rule-flag-in",
         rules(flag_in=3),
         "proxy.query_rules[0].flag_in",
-        "3 is the flag_out of no rule",
+        "3 is the flag_out of no active rule",
     ),
     *(
         Bad(f"rule-{key}-{name}", rules(**{key: value}), f"proxy.query_rules[0].{key}", says)
@@ -1313,7 +1366,7 @@ def test_a_refused_password_keeps_the_old_identity() -> None:
         proxy(backend_max_connections=66, read_write_split=True),
         proxy(routing="monitor", max_replication_lag=5, read_write_split=True),
         proxy(routing="primary_service", read_write_split=True),
-        rules(retries=1, destination_hostgroup=20),
+        rules(retries=1, destination_hostgroup=20, match_digest="^select a"),
         rules(flag_out=1, apply=False),
         rules(match_digest="^SELECT a FROM `t` WHERE b = 'it''s' AND c LIKE 'x\\\\_%'"),
         rules(match_pattern="x", replace_pattern=""),

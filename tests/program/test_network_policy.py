@@ -121,11 +121,14 @@ def test_every_interface_is_open_to_clients(name: str) -> None:
 
 @ALL_PROXIED
 def test_the_admin_port_is_for_the_proxies_alone(name: str) -> None:
-    """R 17: it is full control. Of the same database and namespace, whatever lists say."""
+    """R 17: it is full control. With `expose_admin`, for those who may be clients too."""
     for stateful_set, spec, tree in protected(name):
         exposed = tree.get("proxy", {}).get("service", {}).get("expose_admin", False)
-        peers = {"podSelector": stateful_set.inputs["spec"]["selector"]}
-        assert sources(spec)[ADMIN] == (None if exposed else [peers])
+        allowed = tree.get("security", {}).get("network_policy", {}).get("clients_from", [])
+        expected = [{"podSelector": stateful_set.inputs["spec"]["selector"]}]
+        if exposed:
+            expected = [*expected, *namespaces(*allowed)] if allowed else None
+        assert sources(spec)[ADMIN] == expected
 
 
 @ALL_PROXIED
@@ -168,7 +171,9 @@ def test_the_variants_say_something() -> None:
         ],
         6070: [{"podSelector": {}}, *namespaces("monitoring")],
     }
-    assert sources(admin)[6032] is None
+    admins = sources(admin)[6032]
+    assert admins
+    assert admins[1:] == namespaces("web")
     ((_, plain_one, _),) = protected("small")
     assert sources(plain_one)[6033] is None
 

@@ -293,7 +293,6 @@ SMALL: dict[str, Any] = {"size": "small"}
     [
         (SMALL, {"size": "small", "database": {"storage": {"size": "20Gi"}}}),
         (SMALL, {"size": "small", "database": {"replicas": 5}}),
-        (SMALL, {"size": "small", "database": {"replicas": 1}}),
         (SMALL, {"size": "large"}),
         ({"size": "dev"}, {"size": "dev", "database": {"replicas": 3}}),
         (SMALL, {"size": "small", "proxy": {"enabled": False}}),

@@ -57,7 +57,9 @@ def backends(database: Resource, namespace: str, routing: str) -> list[str]:
     if database.kind == "PerconaXtraDBCluster":
         return list(names.pxc_pod_hosts(name, namespace, spec["pxc"]["size"]))
     if "replication" in spec and routing == "primary_service":
-        services = (names.mariadb_primary(name), names.mariadb_secondary(name))
+        primary, secondary = names.mariadb_primary(name), names.mariadb_secondary(name)
+        # The primary reads too, when no replica is there.
+        services = (primary, secondary, primary)
         return [names.service_host(service, namespace) for service in services]
     return list(names.mariadb_pod_hosts(name, namespace, spec["replicas"]))
 

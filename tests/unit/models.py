@@ -112,6 +112,9 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
         }
         for number in rule_ids
     ]
+    for rule in rules:
+        if not rule.keys() & {"match_digest", "match_pattern"}:
+            rule.pop("negate_match_pattern", None)
     routing = {"routing": draw(st.sampled_from(["monitor", "primary_service"]))}
     certificates: list[dict[str, Any]] = [
         {},
@@ -139,7 +142,7 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
                     {},
                     optional={
                         "wait_timeout": st.integers(0, 2**31 - 1),
-                        "multiplexing": st.booleans(),
+                        "verbose_query_error": st.booleans(),
                         "init_connect": st.just("SET NAMES utf8mb4"),
                     },
                 )

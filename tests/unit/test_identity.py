@@ -133,6 +133,44 @@ def test_the_size_limit_of_an_empty_dir_may_change() -> None:
     identity.check(edited({}), edited({"proxy": {"storage": {"size": "3Gi"}}}))
 
 
+def test_the_servers_authority_stays() -> None:
+    issuer = {"security": {"tls": {"issuer": {"name": "company"}}}}
+    secret = {"security": {"tls": {"secret": "own"}}}
+    for before, after in (({}, issuer), (issuer, secret), (secret, {})):
+        with pytest.raises(ConfigError, match=r"mysql-ha:security\.tls: "):
+            identity.check(edited(before), edited(after))
+    identity.check(edited({"security": {"tls": {"enabled": False}}}), edited(OPTIONAL))
+
+
+OPTIONAL = {"security": {"tls": {"required": False}}}
+PERCONA = {"engine": "percona"}
+WITHOUT_PROXIES = {"engine": "percona", "proxy": {"enabled": False}}
+
+
+def test_a_cluster_does_not_shrink_to_one_node() -> None:
+    one = edited({**PERCONA, "database": {"replicas": 1}})
+    with pytest.raises(ConfigError, match=r"mysql-ha:database\.replicas: "):
+        identity.check(edited(PERCONA), one)
+    identity.check(edited({**PERCONA, "database": {"replicas": 5}}), edited(PERCONA))
+
+
+def test_to_give_up_the_operators_proxies_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", said.append)
+    identity.check(edited(PERCONA), edited(WITHOUT_PROXIES))
+    assert len(said) == 1
+    assert "cannot get it again" in said[0]
+    with pytest.raises(ConfigError, match=r"mysql-ha:proxy\.mode: "):
+        identity.check(edited(WITHOUT_PROXIES), edited(PERCONA))
+
+
+def test_the_operators_proxies_keep_their_volumes() -> None:
+    """Without the advice to remove them, which would be final."""
+    larger = edited({**PERCONA, "proxy": {"storage": {"size": "9Gi"}}})
+    with pytest.raises(ConfigError, match=r"proxy\.storage: .* Fix: undo the edit\.$"):
+        identity.check(edited(PERCONA), larger)
+
+
 # --- what an identity is ---
 
 
@@ -176,6 +214,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "replication": "config",
             "replicas": 3,
             "tls": "required",
+            "tls_source": "the operator",
             "proxy_mode": "standalone",
             "monitor": "proxysql_monitor",
             "proxy_volumes": "none",

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.config import merge, resolve
+from components.errors import ConfigError
 from components.proxysql_cnf import render
 from components.schema import StackConfig
 from tests.unit import libconfig
@@ -45,12 +46,14 @@ def test_the_two_services_are_the_backends(config: StackConfig) -> None:
     assert [(s["address"], s["hostgroup"]) for s in servers] == [
         (f"{config.name}-primary.{home}", groups.writer),
         (f"{config.name}-secondary.{home}", groups.reader),
+        # Who answers when no replica is there.
+        (f"{config.name}-primary.{home}", groups.reader),
     ]
+    assert [s.get("weight", 1) for s in servers] == [1, 1000, 1]
     assert {s["port"] for s in servers} == {3306}
     assert {s["use_ssl"] for s in servers} == {int(config.security.tls.enabled)}
     assert {s["max_connections"] for s in servers} == {config.backend_max_connections}
     assert {s["max_replication_lag"] for s in servers} == {0}
-    assert not any("weight" in s for s in servers)
 
 
 @given(routed())
@@ -71,6 +74,16 @@ def test_a_connection_does_not_outlive_a_switchover_by_much() -> None:
 def test_the_age_of_connections_can_be_tuned() -> None:
     own = through_service(mysql_variables={"connection_max_age_ms": 1_000})
     assert cnf(own)["mysql_variables"]["connection_max_age_ms"] == 1_000
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"connection_max_age_ms": 0}, {"connection_max_age_ms": 3_600_000}, {"multiplexing": False}],
+)
+def test_connections_that_outlive_a_switchover_are_refused(variables: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=rf"mysql_variables\.{next(iter(variables))}: "):
+        through_service(mysql_variables=variables)
+    through_service(routing="monitor", mysql_variables=variables)
 
 
 @pytest.mark.parametrize("topology", ["standalone", "replication", "galera"])

@@ -1,0 +1,1 @@
+"""Tier 6: the rendered ProxySQL configuration in front of real MariaDB servers, on loopback."""

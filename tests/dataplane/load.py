@@ -1,0 +1,179 @@
+"""Clients of the database: writers that remember what was acknowledged, and readers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.database.servers import Account, Session, SqlError
+
+from .loopback import CLIENT_PORT, RemoteSession
+from .nodes import APP
+
+PACE = 0.01
+"""Seconds between two statements of a client."""
+CLIENT_TIMEOUT = 40.0
+"""Seconds that a client waits for an answer: longer than the proxy makes it wait for a writer."""
+LIFETIMES: tuple[float | None, ...] = (0.0, 0.2, 3.0, None)
+"""Of the writers' connections, in seconds: one statement, a short session, a pool with a bounded
+lifetime, a pool without."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One request of a client."""
+
+    began: float
+    ended: float
+    client: int
+    id: int | None
+    """Of the row that it inserted; None for a read."""
+    error: int | None
+    message: str = ""
+
+
+@dataclass
+class Journal:
+    """What all clients lived through; times as `time.time()`."""
+
+    events: list[Event] = field(default_factory=list[Event])
+
+    @property
+    def acknowledged(self) -> set[int]:
+        return {event.id for event in self.events if event.id is not None and event.error is None}
+
+    def failures(self) -> Counter[int]:
+        """Failed requests, by error code; reads and writes."""
+        return Counter(event.error for event in self.events if event.error is not None)
+
+    def messages(self) -> dict[int, str]:
+        """An example of each error."""
+        return {event.error: event.message for event in self.events if event.error is not None}
+
+    def outage(self, client: int | None = None) -> float:
+        """The longest time without an acknowledged write, of one writer or of all together."""
+        moments = sorted(
+            event.ended
+            for event in self.events
+            if event.id is not None
+            and (event.error is None)
+            and (client is None or event.client == client)
+        )
+        last = max((event.ended for event in self.events), default=0.0)
+        gaps = [
+            later - earlier for earlier, later in zip(moments, [*moments[1:], last], strict=True)
+        ]
+        return max(gaps, default=0.0)
+
+    def worst_outage(self) -> float:
+        """The longest time that one writer had no acknowledged write."""
+        writers = {event.client for event in self.events if event.id is not None}
+        return max((self.outage(writer) for writer in writers), default=0.0)
+
+    def acknowledged_since(self, moment: float) -> int:
+        """How many writes were acknowledged that began after a moment."""
+        return sum(
+            1
+            for event in self.events
+            if event.id is not None and event.error is None and event.began >= moment
+        )
+
+
+class _Client(threading.Thread):
+    def __init__(
+        self,
+        number: int,
+        lifetime: float | None,
+        connect: Callable[[], Session],
+        journal: Journal,
+        ending: threading.Event,
+        *,
+        writes: bool,
+    ) -> None:
+        super().__init__(name=f"client-{number}", daemon=True)
+        self._number = number
+        self._lifetime = lifetime
+        self._connect = connect
+        self._journal = journal
+        self._ending = ending
+        self._writes = writes
+
+    def run(self) -> None:
+        session: Session | None = None
+        opened = 0.0
+        count = 0
+        while not self._ending.is_set():
+            count += 1
+            # Never the same id twice: a request that failed may have been carried out.
+            row = self._number * 10_000_000 + count if self._writes else None
+            sql = (
+                f"INSERT INTO shop.writes (id) VALUES ({row})"
+                if row
+                else "SELECT 1 FROM shop.writes LIMIT 1"
+            )
+            began = time.time()
+            code, message = None, ""
+            try:
+                if session is None:
+                    session, opened = self._connect(), began
+                session.query(sql)
+            except SqlError as error:
+                code, message = error.code, str(error)
+            except OSError as error:
+                code, message = 2013, str(error)
+            ended = time.time()
+            self._journal.events.append(Event(began, ended, self._number, row, code, message))
+            lost = code is not None and code in (0, 2003, 2006, 2013, 2055)
+            if session and code is not None and not lost:
+                # As connection pools do. Without it a proxy that does not know whether an error
+                # ended a transaction keeps the session on its server (IsActiveTransaction).
+                with suppress(SqlError):
+                    session.query("ROLLBACK")
+            if session and (lost or self._old(ended - opened)):
+                with suppress(Exception):
+                    session.close()
+                session = None
+            self._ending.wait(PACE)
+        if session:
+            with suppress(Exception):
+                session.close()
+
+    def _old(self, age: float) -> bool:
+        return self._lifetime is not None and age >= self._lifetime
+
+
+@contextmanager
+def load(
+    pick: Callable[[], str],
+    *,
+    account: Account = APP,
+    lifetimes: Sequence[float | None] = LIFETIMES,
+    readers: int = 1,
+) -> Generator[Journal]:
+    """One writer for each lifetime, and readers, until the block ends.
+
+    `pick`: the address that a new connection gets.
+    """
+    journal, ending = Journal(), threading.Event()
+
+    def connect() -> Session:
+        return RemoteSession(
+            pick(), CLIENT_PORT, account, connect_timeout=5, read_timeout=CLIENT_TIMEOUT
+        )
+
+    clients = [
+        _Client(number, lifetime, connect, journal, ending, writes=number <= len(lifetimes))
+        for number, lifetime in enumerate((*lifetimes, *[0.2] * readers), start=1)
+    ]
+    for client in clients:
+        client.start()
+    try:
+        yield journal
+    finally:
+        ending.set()
+        for client in clients:
+            client.join(CLIENT_TIMEOUT + 10)

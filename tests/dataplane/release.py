@@ -1,0 +1,232 @@
+"""What a proxy Pod runs: taken from the program itself, or from the original chart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from components import names, proxysql_cnf, tls
+from components.proxysql_cnf import CONFIG_DIR
+from tests.database.servers import Account
+from tests.program import recorder
+
+from .loopback import ADMIN_PORT, CLIENT_PORT, SERVER_PORT, Network
+from .nodes import APP, MONITOR, SECOND
+
+NAME, NAMESPACE = "db", "default"
+ADMIN = Account("admin", "adminADMINadminADMINadmin_")
+PROXIES = 3
+DATABASES = 3
+SECRET = "passwords"
+CNF = "config/proxysql.cnf"
+USERS = (APP, SECOND)
+DRAIN = {"endpoint_removal": 2, "timeout": 10}
+"""Shorter than the defaults, so that a roll is."""
+
+
+Routing = Literal["fenced", "primary_service", "galera", "every_writable"]
+"""Who gets writes: the one server with read_only=0, with the fence; whom the Service leads to; the
+node that ProxySQL elects; or every server with read_only=0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One version of the proxy Pods, with the names and addresses of the cluster still in it."""
+
+    files: Mapping[str, str]
+    """What is mounted: texts by folder and name, as in `config/proxysql.cnf`."""
+    command: tuple[str, ...]
+    """Of the container, with its arguments; `proxysql` is the binary."""
+    startup: str | None
+    """The startup probe's script; without one a Pod counts as ready when its process runs."""
+    drain: str | None
+    """The preStop script."""
+    persistent: bool
+    """Whether the data directory outlives the Pod."""
+    min_ready: float
+    """Seconds between a Pod's readiness and the next Pod of a roll."""
+    routing: Routing
+    writer: int = 10
+    """The writer hostgroup."""
+
+    def edited(self, old: str, new: str) -> Release:
+        """A release with one text of `proxysql.cnf` replaced."""
+        assert old in self.files[CNF], old
+        return replace(self, files={**self.files, CNF: self.files[CNF].replace(old, new)})
+
+
+def program(
+    version: str,
+    server_version: str,
+    topology: Literal["replication", "galera"],
+    *,
+    users: tuple[Account, ...] = USERS,
+    certificates: Mapping[str, str] | None = None,
+    **proxy: Any,
+) -> Release:
+    """What `__main__` makes of a stack: its Secret's files, its Pod's command and scripts.
+
+    `version`: of the ProxySQL at hand; `certificates`: turns TLS on, and the files of the other
+    Secrets that the Pod mounts; `proxy`: config below `proxy`.
+    """
+    if certificates is not None:
+        proxy = {"tls": {"secret": "proxy-certificate", "required": True}, **proxy}
+    config: dict[str, Any] = {
+        "size": "small",
+        "name": NAME,
+        "namespace": NAMESPACE,
+        "database": {
+            "topology": topology,
+            "replicas": DATABASES,
+            "version": server_version.split("-")[0],
+            "max_connections": 300,
+        },
+        "security": {"tls": {"enabled": certificates is not None}},
+        # 2.x has no PostgreSQL variables; which release it is follows from the tag alone.
+        "images": {"proxy": {"tag": "2.7.4"}} if version.startswith("2.") else {},
+        "credentials": {
+            role: {"existing_secret": {"name": SECRET, "key": role}}
+            for role in ("monitor", "proxy_admin")
+        },
+        "proxy": {
+            "replicas": PROXIES,
+            "threads": 2,
+            "drain": DRAIN,
+            "users": [
+                {
+                    "username": user.user,
+                    "password_secret": {"name": SECRET, "key": user.user},
+                    "default_schema": "shop",
+                }
+                for user in users
+            ],
+            **proxy,
+        },
+    }
+    passwords = {user.user: user.password for user in USERS}
+    passwords |= {"monitor": MONITOR.password, "proxy_admin": ADMIN.password}
+    recording = recorder.run(config, existing={f"{NAMESPACE}/{SECRET}": passwords})
+    assert recording.error is None, recording.error
+    secret = next(
+        recorder.plain(resource.inputs)
+        for resource in recording.of_kind("Secret")
+        if "proxysql.cnf" in recorder.plain(resource.inputs).get("stringData", {})
+    )
+    (container,) = recording.one("StatefulSet").inputs["spec"]["template"]["spec"]["containers"]
+    files = {f"config/{name}": text for name, text in secret["stringData"].items()}
+    routing: Routing = "primary_service"
+    if "mysql_replication_hostgroups" in files[CNF]:
+        routing = "fenced"
+    elif "mysql_galera_hostgroups" in files[CNF]:
+        routing = "galera"
+    return Release(
+        files={**files, **(certificates or {})},
+        command=(*container["command"], *container["args"]),
+        startup=container["startupProbe"]["exec"]["command"][-1],
+        drain=container["lifecycle"]["preStop"]["exec"]["command"][-1],
+        persistent=False,
+        min_ready=1.0,
+        routing=routing,
+    )
+
+
+def substitutions(network: Network, ordinal: int) -> dict[str, str]:
+    """What the cluster's DNS and network do: names and addresses to those of this machine."""
+    primary, secondary = names.mariadb_primary(NAME), names.mariadb_secondary(NAME)
+    hosts = {
+        names.service_host(primary, NAMESPACE): network.primary_service,
+        names.service_host(secondary, NAMESPACE): network.secondary_service,
+    }
+    for index, host in enumerate(names.mariadb_pod_hosts(NAME, NAMESPACE, DATABASES)):
+        hosts[host] = network.server(index)
+    for index, host in enumerate(names.proxysql_pod_hosts(NAME, NAMESPACE, PROXIES)):
+        hosts[host] = network.proxy(index)
+    own = network.proxy(ordinal)
+    return {**hosts, "0.0.0.0": own, "127.0.0.1": own}
+
+
+def directories(directory: str) -> dict[str, str]:
+    """The Pod's mounts, as folders of this machine."""
+    return {
+        proxysql_cnf.CA_DIR: f"{directory}/ca",
+        tls.DIR: f"{directory}/tls",
+        CONFIG_DIR: f"{directory}/config",
+        proxysql_cnf.DATA_DIR: f"{directory}/data",
+    }
+
+
+def chart_a(*, users: tuple[Account, ...] = USERS) -> Release:
+    """The original chart A: its template with its default values.
+
+    Its StatefulSet has a volume, no probe and no preStop hook. Two things are not its own: the
+    users (it proxies root), and `cluster_sync_interfaces` is off, because each proxy of this
+    machine has one address where a Pod has all of them.
+    """
+    servers = ",\n".join(
+        f'{{ address="{host}", port={SERVER_PORT}, hostgroup=10, max_connections=100 }}'
+        for host in names.mariadb_pod_hosts(NAME, NAMESPACE, DATABASES)
+    )
+    peers = ",\n".join(
+        f'{{ hostname="{host}", port={ADMIN_PORT}, weight=1 }}'
+        for host in names.proxysql_pod_hosts(NAME, NAMESPACE, PROXIES)
+    )
+    logins = ",\n".join(
+        f'{{ username="{user.user}", password="{user.password}", default_hostgroup=10, '
+        "max_connections=200, active=1 }"
+        for user in users
+    )
+    cnf = f"""\
+datadir="{proxysql_cnf.DATA_DIR}"
+admin_variables=
+{{
+    admin_credentials="{ADMIN.user}:{ADMIN.password};cluster:clusterCLUSTERclusterCLUST"
+    mysql_ifaces="0.0.0.0:{ADMIN_PORT}"
+    refresh_interval=2000
+    cluster_username="cluster"
+    cluster_password="clusterCLUSTERclusterCLUST"
+    cluster_sync_interfaces=false
+}}
+mysql_variables=
+{{
+    threads=4
+    max_connections=2048
+    interfaces="0.0.0.0:{CLIENT_PORT}"
+    server_version="8.0.23"
+    monitor_username="{MONITOR.user}"
+    monitor_password="{MONITOR.password}"
+    monitor_connect_interval=60000
+    monitor_ping_interval=10000
+    monitor_read_only_interval=1500
+    monitor_read_only_timeout=500
+}}
+mysql_replication_hostgroups =
+(
+    {{ writer_hostgroup=10, reader_hostgroup=20, comment="MariaDB Cluster" }}
+)
+mysql_servers =
+(
+{servers}
+)
+mysql_users =
+(
+{logins}
+)
+proxysql_servers =
+(
+{peers}
+)
+"""
+    return Release(
+        files={CNF: cnf},
+        # The image's own command, with the file where the chart mounts it.
+        command=(
+            *("proxysql", "-f", "--idle-threads", "--no-version-check"),
+            *("-c", f"{CONFIG_DIR}/proxysql.cnf", "-D", proxysql_cnf.DATA_DIR),
+        ),
+        startup=None,
+        drain=None,
+        persistent=True,
+        min_ready=0.0,
+        routing="every_writable",
+    )

@@ -1,0 +1,152 @@
+"""What ProxySQL makes of the rendered file; numbers are rows of docs/acceptance.md.
+
+The proxies of these tests have started, so the startup probe's self-check has passed (12).
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.database.servers import eventually
+from tests.unit import libconfig
+
+from .conftest import release_of
+from .deployment import Deployment, Lab
+from .nodes import APP
+from .proxies import Proxy
+
+pytestmark = pytest.mark.dataplane
+
+KINDS = ("monitor", "primary_service", "galera")
+
+TABLES = {
+    "mysql_servers": ("hostgroup_id", "hostname", "port", "max_connections", "weight", "comment"),
+    "mysql_replication_hostgroups": ("writer_hostgroup", "reader_hostgroup", "check_type"),
+    "mysql_galera_hostgroups": ("writer_hostgroup", "max_writers", "writer_is_also_reader"),
+    "mysql_hostgroup_attributes": ("hostgroup_id", "max_num_online_servers"),
+    "mysql_users": ("username", "default_hostgroup", "transaction_persistent", "default_schema"),
+    "mysql_query_rules": ("rule_id", "match_digest", "destination_hostgroup", "apply"),
+    "proxysql_servers": ("hostname", "port", "weight", "comment"),
+}
+"""Sections of the file, and columns of the table that each becomes."""
+SPELLED = {"hostgroup_id": "hostgroup", "hostname": "address"}
+"""How the file's `mysql_servers` call two columns."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def site(request: pytest.FixtureRequest, lab: Lab) -> Generator[Deployment]:
+    """A deployment of each kind that nothing happens to."""
+    servers = request.getfixturevalue("galera" if request.param == "galera" else "replication")
+    with lab.deploy(servers, release_of(lab, servers, request.param)) as site:
+        yield site
+
+
+def test_every_row_of_the_file_is_there(site: Deployment) -> None:
+    """12, 20: what `main` holds, the place where ProxySQL puts the file, is what the file says."""
+    proxy = site.tier.proxies[0]
+    for section, columns in TABLES.items():
+        said = proxy.admin(f"SELECT {', '.join(columns)} FROM {section} ORDER BY 1, 2")
+        rows = [dict(zip(columns, map(_text, row), strict=True)) for row in said.rows]
+        asked = [_asked(row, columns, section) for row in _file(proxy).get(section, ())]
+        assert [_common(row, asked) for row in rows] == sorted(
+            asked, key=lambda row: tuple(row.values())[:2]
+        ), section
+
+
+def test_every_variable_of_the_file_runs(site: Deployment) -> None:
+    """12, 13: a bad value would leave the variable at its default."""
+    proxy = site.tier.proxies[0]
+    variables = proxy.admin("SELECT variable_name, variable_value FROM runtime_global_variables")
+    running = {name: value for name, value in variables.rows}
+    for module in ("admin", "mysql"):
+        for name, value in _file(proxy)[f"{module}_variables"].items():
+            assert running[f"{module}-{name}"] == _text(value), name
+
+
+def test_the_log_has_no_complaint(site: Deployment) -> None:
+    """13: rows and values that ProxySQL drops leave only a line there."""
+    for proxy in site.tier.proxies:
+        lines = [
+            line
+            for line in proxy.log().splitlines()
+            if ("SQLITE error" in line or "Impossible to set" in line)
+            and "stats_system_memory" not in line
+        ]
+        assert lines == []
+
+
+def test_the_fence_stands(site: Deployment) -> None:
+    """20"""
+    for proxy in site.tier.proxies:
+        rows = proxy.admin(
+            "SELECT hostgroup_id, max_num_online_servers FROM runtime_mysql_hostgroup_attributes"
+        ).rows
+        assert rows == ((("10", "1"),) if site.release.routing == "fenced" else ())
+
+
+def test_the_monitor_reads_every_server(site: Deployment) -> None:
+    """26: right password, enough privileges."""
+    checks = {"connect": "connect_error", "ping": "ping_error"}
+    match site.release.routing:
+        case "fenced":
+            checks["read_only"] = "error"
+        case "galera":
+            checks["galera"] = "error"
+        case _:
+            pass
+    for proxy in site.tier.proxies:
+        servers = set(proxy.admin("SELECT DISTINCT hostname FROM runtime_mysql_servers").rows)
+        for check, error in checks.items():
+            log = f"monitor.mysql_server_{check}_log"
+            seen = f"SELECT DISTINCT hostname FROM {log}"
+            assert eventually(lambda: set(proxy.admin(seen).rows) == servers, timeout=15)  # noqa: B023
+            errors = proxy.admin(f"SELECT hostname, {error} FROM {log} WHERE {error} IS NOT NULL")
+            assert errors.rows == (), check
+
+
+def test_writes_are_possible_through_every_proxy(site: Deployment) -> None:
+    for number, proxy in enumerate(site.tier.proxies):
+        with proxy.session(APP) as session:
+            session.query(f"INSERT INTO writes (id) VALUES ({number})")
+
+
+def test_metrics_are_served(site: Deployment) -> None:
+    """40"""
+    proxy = site.tier.proxies[0]
+    address = f"http://127.0.0.1:{proxy.metrics_port}/metrics"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        text = answer.read().decode()
+    assert "proxysql_mysql_listener_paused 0" in text
+
+
+def _file(proxy: Proxy) -> Mapping[str, Any]:
+    return libconfig.parse((proxy.directory / "config" / "proxysql.cnf").read_text())
+
+
+def _asked(row: Mapping[str, Any], columns: tuple[str, ...], section: str) -> dict[str, str]:
+    spelled = SPELLED if section == "mysql_servers" else {}
+    return {
+        column: _text(row[spelled.get(column, column)])
+        for column in columns
+        if spelled.get(column, column) in row
+    }
+
+
+def _common(row: Mapping[str, str], asked: list[dict[str, str]]) -> dict[str, str]:
+    """The columns of a row that the file sets."""
+    keys = asked[0].keys() if asked else row.keys()
+    return {key: value for key, value in row.items() if key in keys}
+
+
+def _text(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return ""
+        case _:
+            return str(value)
