@@ -250,7 +250,11 @@ def test_an_edit_reaches_its_fields_and_no_other(
 @pytest.mark.parametrize(
     ("overrides", "path"),
     [
-        ({"database": {"version": "8.0", "storage": {"size": "1Gi"}}}, "database.storage.size"),
+        (
+            {"database": {"version": "8.0", "replicas": 3, "storage": {"size": "1Gi"}}},
+            "database.storage.size",
+        ),
+        ({"database": {"version": "8.0", "storage": {"size": "2Gi"}}}, "database.replicas"),
         ({"name": "wandb-other"}, "name"),
         ({"namespace": "default"}, "namespace"),
         ({"engine": "mariadb"}, "engine|percona|database"),
