@@ -147,7 +147,8 @@ def _fields_at(keys: Sequence[str]) -> list[str]:
 
 # --- reading the stack -------------------------------------------------------------------------
 
-_TOP_LEVEL = (*StackConfig.model_fields, "databases", "retire")
+KEYS = (*StackConfig.model_fields, "databases", "retire")
+"""The config keys of a stack, below the project's name."""
 _PASSWORD_PATH = re.compile(
     r"(databases\.[^.]+\.)?(credentials\.\w+|proxy\.users\[\d+\])\.password"
 )
@@ -179,7 +180,7 @@ def load() -> Stack:
     """
     tree: dict[str, Any] = {}
     passwords: dict[str, str] = {}
-    for key in _TOP_LEVEL:
+    for key in KEYS:
         full = f"{PROJECT}:{key}"
         raw = pulumi.runtime.get_config(full)
         if raw is None:
@@ -290,7 +291,7 @@ def _refuse_unknown_keys() -> None:
     every_key = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     for full in every_key:
         namespace, _, key = full.partition(":")
-        if namespace == PROJECT and key not in _TOP_LEVEL:
-            close = difflib.get_close_matches(key, _TOP_LEVEL, 1)
-            fix = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(_TOP_LEVEL)}"
+        if namespace == PROJECT and key not in KEYS:
+            close = difflib.get_close_matches(key, KEYS, 1)
+            fix = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(KEYS)}"
             refuse(key, "is no config key", fix)

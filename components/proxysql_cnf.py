@@ -23,6 +23,9 @@ Document: TypeAlias = Mapping[str, "Scalar | Group | Sequence[Group]"]
 
 ADMIN_PORT = 6032
 METRICS_PORT = 6070
+CONNECT_TIMEOUT = 20_000
+"""Milliseconds for which a statement waits for a server of its hostgroup, instead of failing."""
+
 TLS_CHECK_INTERVAL = 30_000
 """Milliseconds between two looks at the certificate; the kubelet takes a minute to renew it."""
 
@@ -221,8 +224,7 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "monitor_local_dns_cache_ttl": 30_000,
         "monitor_local_dns_cache_refresh_interval": 5_000,
         "connect_timeout_server": 1_000,
-        # How long (ms) a query waits for a writer during failover, instead of failing.
-        "connect_timeout_server_max": 20_000,
+        "connect_timeout_server_max": CONNECT_TIMEOUT,
         # Together as long: with fewer a server that refuses connections is an error at once.
         "connect_retries_on_failure": 200,
         "connect_retries_delay": 100,

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 
 from components import names
 from components.fields import MAX_INT, Variable, seconds
+from components.proxysql_cnf import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.schema import KNOWN_TO_SERVERS, StackConfig, version_in
 
@@ -52,8 +53,6 @@ def proxysql_is_patched(tag: str) -> bool:
     return version >= PATCHED_PROXYSQL[1] or PATCHED_PROXYSQL[0] <= version < (2, 8, 0)
 
 
-CONNECT_TIMEOUT = 20_000
-"""Milliseconds for which a statement waits for a server, unless the stack says otherwise."""
 MAX_SERVICE_AGE = 60_000
 """Milliseconds for which a connection to the primary's Service may live at most."""
 
@@ -248,32 +247,8 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         for path in ("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"):
             if _is_given(given, path):
                 yield path, "is for database.topology replication only", "remove it"
-    waits = proxy.mysql_variables.get("connect_timeout_server_max", CONNECT_TIMEOUT)
-    pause = seconds(config.database.semi_sync_timeout)
     if config.database.topology == "replication" and config.own_proxies:
-        if _is_given(given, "database.semi_sync_timeout") and not config.database.semi_sync:
-            yield "database.semi_sync_timeout", "is of no use without semi_sync", "remove it"
-        if config.database.semi_sync and (pause + 5) * 1000 > int(waits):
-            yield (
-                "database.semi_sync_timeout",
-                "is as long as a promotion takes at least, and statements wait for one no longer "
-                f"than {waits} ms (connect_timeout_server_max), less 5 s for the operator",
-                "shorten it, or raise proxy.mysql_variables.connect_timeout_server_max",
-            )
-        age = proxy.mysql_variables.get("connection_max_age_ms", 1)
-        if proxy.routing == "primary_service" and not 0 < int(age) <= MAX_SERVICE_AGE:
-            yield (
-                "proxy.mysql_variables.connection_max_age_ms",
-                "is how long connections lead to an old primary (proxy.routing primary_service)",
-                f"use 1 to {MAX_SERVICE_AGE}, or remove it",
-            )
-        if proxy.routing == "primary_service" and not proxy.mysql_variables.get("multiplexing", 1):
-            yield (
-                "proxy.mysql_variables.multiplexing",
-                "off would keep a client's connection to an old primary for as long as it stays "
-                "(proxy.routing primary_service)",
-                "remove it",
-            )
+        yield from _replication_checks(config, given)
     known = config.hostgroups_in_use
     seen: set[str] = set()
     for index, user in enumerate(proxy.users):
@@ -353,6 +328,46 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
             "has no reader to leave out: nothing is sent to the reader hostgroup",
             "remove it, or set read_write_split or a user's default_hostgroup",
         )
+
+
+def _replication_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """What proxies in front of a replicated database must wait for, and may not hold on to."""
+    database, proxy = config.database, config.proxy
+    waits = _number(proxy.mysql_variables, "connect_timeout_server_max", CONNECT_TIMEOUT)
+    if _is_given(given, "database.semi_sync_timeout") and not database.semi_sync:
+        yield "database.semi_sync_timeout", "is of no use without semi_sync", "remove it"
+    if database.semi_sync and (seconds(database.semi_sync_timeout) + 5) * 1000 > waits:
+        yield (
+            "database.semi_sync_timeout",
+            "is as long as a promotion takes at least, and statements wait for one no longer than "
+            f"{waits} ms (connect_timeout_server_max), less 5 s for the operator",
+            "shorten it, or raise proxy.mysql_variables.connect_timeout_server_max",
+        )
+    if proxy.routing != "primary_service":
+        return
+    age = _number(proxy.mysql_variables, "connection_max_age_ms", SERVICE_CONNECTION_AGE)
+    if not 0 < age <= MAX_SERVICE_AGE:
+        yield (
+            "proxy.mysql_variables.connection_max_age_ms",
+            "is how long connections lead to an old primary (proxy.routing primary_service)",
+            f"use 1 to {MAX_SERVICE_AGE}, or remove it",
+        )
+    if not _number(proxy.mysql_variables, "multiplexing", 1):
+        yield (
+            "proxy.mysql_variables.multiplexing",
+            "off would keep a client's connection to an old primary for as long as it stays "
+            "(proxy.routing primary_service)",
+            "remove it",
+        )
+
+
+def _number(variables: Mapping[str, Variable], name: str, default: int) -> int:
+    """A variable as ProxySQL takes it: text that is no number leaves the default."""
+    value = variables.get(name, default)
+    if isinstance(value, str):
+        words = {"true": 1, "false": 0}
+        return int(value) if value.isdecimal() else words.get(value.lower(), default)
+    return int(value)
 
 
 def _rule_checks(config: StackConfig) -> Iterator[Fault]:

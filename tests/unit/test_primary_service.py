@@ -78,7 +78,13 @@ def test_the_age_of_connections_can_be_tuned() -> None:
 
 @pytest.mark.parametrize(
     "variables",
-    [{"connection_max_age_ms": 0}, {"connection_max_age_ms": 3_600_000}, {"multiplexing": False}],
+    [
+        {"connection_max_age_ms": 0},
+        {"connection_max_age_ms": "0"},
+        {"connection_max_age_ms": 3_600_000},
+        {"multiplexing": False},
+        {"multiplexing": "false"},
+    ],
 )
 def test_connections_that_outlive_a_switchover_are_refused(variables: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=rf"mysql_variables\.{next(iter(variables))}: "):
