@@ -169,30 +169,31 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             "nobody to recover from",
             "keep at least 3",
         )
-    if before.get("tls_source", now.get("tls_source")) != now.get(
-        "tls_source", before.get("tls_source")
-    ):
-        refuse(
+    for field, path, rule, fix in (
+        (
+            "tls_source",
             "security.tls",
-            f"the certificates of database '{name}' come from {before['tls_source']}; a server "
-            "with one of another authority would not be let into the cluster by the rest",
+            "the certificates of database '{name}' come from {before}; a server with one of "
+            "another authority would not be let into the cluster by the rest",
             "undo the edit (docs/migration.md has the procedure)",
-        )
-    if before.get("proxy_mode", now.get("proxy_mode")) != now.get(
-        "proxy_mode", before.get("proxy_mode")
-    ):
-        refuse(
+        ),
+        (
+            "proxy_mode",
             "proxy.mode",
-            f"database '{name}' has proxies of mode {before['proxy_mode']}; the other kind has "
-            "another address and other accounts, and both would run for a while",
+            "database '{name}' has proxies of mode {before}; the other kind has another address "
+            "and other accounts, and both would run for a while",
             "remove the proxies first (proxy.enabled: false), and move the clients",
-        )
-    if before.get("monitor", now.get("monitor")) != now.get("monitor", before.get("monitor")):
-        refuse(
+        ),
+        (
+            "monitor",
             "proxy.monitor.username",
-            f"the operator cannot rename the account of database '{name}'",
+            "the operator cannot rename the account of database '{name}'",
             "undo the edit, or remove the proxies first (docs/migration.md)",
-        )
+        ),
+    ):
+        # What is missing on one side comes or goes as a whole, which is another matter.
+        if field in before and field in now and before[field] != now[field]:
+            refuse(path, rule.format(name=name, before=before[field]), fix)
     # The operator's webhook says no as well, but not which config key it was.
     if before.get("pull_secrets") != now.get("pull_secrets"):
         refuse("images.pull_secrets", f"cannot change once database '{name}' exists", migrate)
