@@ -85,7 +85,7 @@ def resolve(
         faults = dict.fromkeys(_explain(detail, where) for detail in error.errors())
         raise ConfigError("\n".join(faults)) from None
     for path, rule, fix in cross_checks(config, given=tree if own is None else own):
-        raise ConfigError(fault(f"{where}{path}", rule, fix))
+        refuse(f"{where}{path}", rule, fix)
     return config
 
 
@@ -93,7 +93,7 @@ def _choice(path: str, value: Any, choices: Mapping[str, Any], where: str) -> st
     """`value`, if it is one of the choices by which a preset is found. Raises ConfigError."""
     if not isinstance(value, str) or value not in choices:
         rule = f"must be one of {', '.join(choices)}"
-        raise ConfigError(fault(f"{where}{path}", rule, "choose one of them"))
+        refuse(f"{where}{path}", rule, "choose one of them")
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, scheduling
+from components import names, pod_security, scheduling
 from components.credentials import Credentials
 from components.fields import TopologyKind
 from components.schema import StackConfig, monitor_connections
@@ -18,13 +18,6 @@ from components.topology import Topology
 
 API_VERSION = "k8s.mariadb.com/v1alpha1"
 PORT = 3306
-
-RESTRICTED: dict[str, Any] = {
-    "allowPrivilegeEscalation": False,
-    "runAsNonRoot": True,
-    "capabilities": {"drop": ["ALL"]},
-}
-"""What Pod Security `restricted` asks of every container; seccomp is set for the whole Pod."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,14 +152,13 @@ def topology(config: StackConfig) -> Topology:
     name, namespace = config.name, config.namespace
     primary = names.mariadb_primary(name) if high_availability else name
     secondary = names.mariadb_secondary(name) if high_availability else name
-    version = ".".join(map(str, (*config.server_version, 0, 0)[:3]))
     return Topology(
         kind=database.topology,
         hosts=names.mariadb_pod_hosts(name, namespace, database.replicas),
         port=PORT,
         service=names.service_host(primary, namespace),
         reader_service=names.service_host(secondary, namespace),
-        server_version=f"{version}-MariaDB",
+        server_version=f"{config.full_version}-MariaDB",
         auth_plugin="mysql_native_password",
         ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,
     )
@@ -194,7 +186,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     In particular not `replication.primary.podIndex`: the operator moves it at a failover, and
     applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
     """
-    database, image, user = config.database, config.images.database, config.security.database
+    database, image = config.database, config.images.database
     placement = config.scheduling.database
     root = credentials["root"]
     result: dict[str, Any] = {
@@ -212,14 +204,8 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         },
         "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
-        "podSecurityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user.run_as_user,
-            "runAsGroup": user.run_as_group,
-            "fsGroup": user.fs_group,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "securityContext": RESTRICTED,
+        "podSecurityContext": pod_security.of_pod(config.security.database),
+        "securityContext": pod_security.CONTAINER,
         "podMetadata": {
             "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
             "annotations": dict(database.pod_annotations),
@@ -284,7 +270,7 @@ def _data_plane(config: StackConfig) -> dict[str, Any]:
     container = {
         "image": config.images.data_plane.reference,
         "imagePullPolicy": config.images.data_plane.pull_policy,
-        "securityContext": RESTRICTED,
+        "securityContext": pod_security.CONTAINER,
     }
     # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
     # in a namespace, which the garbage collector refuses, so that the object could not be deleted

@@ -13,10 +13,7 @@ import pulumi_kubernetes as k8s
 from components import proxysql_cnf
 from components.config import Loaded
 from components.errors import refuse
-from components.schema import Credential, ProxyUser, SecretRef, StackConfig
-
-PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-"""The credentials that `proxysql.cnf` holds in clear text."""
+from components.schema import PROXY_ROLES, Credential, ProxyUser, SecretRef, StackConfig
 
 
 def roles(config: StackConfig) -> tuple[str, ...]:

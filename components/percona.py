@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, rules, scheduling
+from components import names, pod_security, rules, scheduling
 from components.credentials import Credentials
 from components.schema import PodUser, StackConfig
 from components.topology import Topology
@@ -21,13 +21,8 @@ API_VERSION = "pxc.percona.com/v1"
 KIND = "PerconaXtraDBCluster"
 PORT = 3306
 
-RESTRICTED: dict[str, Any] = {
-    "allowPrivilegeEscalation": False,
-    "runAsNonRoot": True,
-    "capabilities": {"drop": ["ALL"]},
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
-"""What Pod Security `restricted` asks of every container."""
+RESTRICTED = {**pod_security.CONTAINER, "seccompProfile": pod_security.SECCOMP}
+"""Of every container, as the operator may give its Pods others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +57,7 @@ class Percona(pulumi.ComponentResource):
         super().__init__("mysql-ha:index:Percona", name, None, opts)
         config = args.config
         self.topology = topology(config)
-        if _operator_proxies(config) and not rules.proxysql_is_patched(config.images.proxy.tag):
+        if config.operator_proxies and not rules.proxysql_is_patched(config.images.proxy.tag):
             pulumi.log.warn(
                 f"mysql-ha:images.proxy.tag: {config.images.proxy.tag} is not known to have the "
                 "fix of CVE-2026-48773. Fix: set a fixed image of Percona's when there is one, or "
@@ -133,19 +128,15 @@ def observed(status: Any) -> dict[str, Any]:
     }
 
 
-def _operator_proxies(config: StackConfig) -> bool:
-    return config.proxy.enabled and config.proxy.mode == "operator"
-
-
 def pods(config: StackConfig) -> int:
     """How many Pods the operator counts in the cluster's `status.size`."""
-    return config.database.replicas + (config.proxy.replicas if _operator_proxies(config) else 0)
+    return config.database.replicas + (config.proxy.replicas if config.operator_proxies else 0)
 
 
 def topology(config: StackConfig) -> Topology:
     """The servers of `config` as the proxy tier sees them."""
     name, namespace = config.name, config.namespace
-    operator = _operator_proxies(config)
+    operator = config.operator_proxies
     service = names.service_host(
         names.pxc_proxysql(name) if operator else names.pxc(name), namespace
     )
@@ -156,7 +147,7 @@ def topology(config: StackConfig) -> Topology:
         port=PORT,
         service=service,
         reader_service=service,
-        server_version=".".join(map(str, (*config.server_version, 0, 0)[:3])),
+        server_version=config.full_version,
         auth_plugin=auth_plugin(config),
         ca_secret=(tls.secret or names.pxc_ssl_internal(name)) if tls.enabled else None,
     )
@@ -167,7 +158,7 @@ def auth_plugin(config: StackConfig) -> Literal["mysql_native_password", "cachin
 
     A cluster can go from the first to the second, and never back (build/pxc-entrypoint.sh).
     """
-    return "mysql_native_password" if _operator_proxies(config) else "caching_sha2_password"
+    return "mysql_native_password" if config.operator_proxies else "caching_sha2_password"
 
 
 def my_cnf(config: StackConfig) -> str:
@@ -178,7 +169,7 @@ def my_cnf(config: StackConfig) -> str:
         f"max_connections = {config.database.max_connections}",
     ]
     tls = config.security.tls
-    if tls.enabled and tls.required and not _operator_proxies(config):
+    if tls.enabled and tls.required and not config.operator_proxies:
         # ProxySQL's use_ssl alone would fall back to plain text silently. The operator's own
         # connections use TLS where it is offered (pkg/pxc/users/users.go); what its ProxySQL does
         # is not documented, so with that one the servers go on taking both.
@@ -189,7 +180,7 @@ def my_cnf(config: StackConfig) -> str:
 
 def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     """The `spec` of the PerconaXtraDBCluster. Holds only fields that the operator never writes."""
-    percona, proxies = config.percona, _operator_proxies(config)
+    percona, proxies = config.percona, config.operator_proxies
     assert percona is not None  # the preset of the engine has it
     tls, single = config.security.tls, config.database.replicas < 3
     result: dict[str, Any] = {
@@ -295,13 +286,7 @@ def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
     affinity = result.pop("affinity", None)
     # The operator's own default keeps every Pod on a node of its own, always.
     result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
-    result["podSecurityContext"] = {
-        "runAsNonRoot": True,
-        "runAsUser": user.run_as_user,
-        "runAsGroup": user.run_as_group,
-        "fsGroup": user.fs_group,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
+    result["podSecurityContext"] = pod_security.of_pod(user)
     result["containerSecurityContext"] = RESTRICTED
     if placement.disruption_budget:
         result["podDisruptionBudget"] = {"maxUnavailable": 1}

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 
 from components import names, network, passwords, proxysql_cnf, scheduling, tls
 from components.credentials import Credentials
-from components.schema import StackConfig
+from components.schema import PROXY_ROLES, StackConfig
 from components.topology import Topology
 
 MIN_READY = 15
@@ -102,7 +102,7 @@ class ProxySql(pulumi.ComponentResource):
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config = self._args, self._args.config
         digest = proxysql_cnf.digest(self._model, passwords.described(config))
-        roles = {role: args.credentials[role].password for role in passwords.PROXY_ROLES}
+        roles = {role: args.credentials[role].password for role in PROXY_ROLES}
         users = {
             user.username: args.given[f"proxy.users[{index}]"]
             for index, user in enumerate(config.proxy.users)
@@ -154,7 +154,7 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="mysql", port=self._client_ports[0], target_port="mysql"
+                        name="mysql", port=config.proxy.ports[0], target_port="mysql"
                     ),
                     k8s.core.v1.ServicePortArgs(
                         name="admin", port=proxysql_cnf.ADMIN_PORT, target_port="admin"
@@ -220,7 +220,7 @@ class ProxySql(pulumi.ComponentResource):
                 policy_types=["Ingress"],
                 ingress=network.proxy_ingress(
                     config,
-                    client_ports=self._client_ports,
+                    client_ports=config.proxy.ports,
                     admin_port=proxysql_cnf.ADMIN_PORT,
                     metrics_port=proxysql_cnf.METRICS_PORT,
                 ),
@@ -399,7 +399,7 @@ class ProxySql(pulumi.ComponentResource):
                 proxysql_cnf.DATA_DIR,
             ],
             ports=[
-                k8s.core.v1.ContainerPortArgs(name="mysql", container_port=self._client_ports[0]),
+                k8s.core.v1.ContainerPortArgs(name="mysql", container_port=config.proxy.ports[0]),
                 k8s.core.v1.ContainerPortArgs(name="admin", container_port=proxysql_cnf.ADMIN_PORT),
                 k8s.core.v1.ContainerPortArgs(
                     name="metrics", container_port=proxysql_cnf.METRICS_PORT
@@ -473,12 +473,6 @@ class ProxySql(pulumi.ComponentResource):
         """Seconds: the longest drain, and ProxySQL's own exit."""
         drain = self._args.config.proxy.drain
         return drain.endpoint_removal + drain.timeout + 22
-
-    @property
-    def _client_ports(self) -> list[int]:
-        """The ports of the listening addresses; the client Service leads to the first."""
-        interfaces = self._args.config.proxy.interfaces.split(";")
-        return [int(interface.rpartition(":")[2]) for interface in interfaces]
 
     def _metadata(
         self, name: str, annotations: Mapping[str, str] | None = None

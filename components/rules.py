@@ -9,7 +9,7 @@ from components import names
 from components.fields import MAX_INT, Variable, seconds
 from components.proxysql_cnf import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
-from components.schema import KNOWN_TO_SERVERS, StackConfig, version_in
+from components.schema import KNOWN_TO_SERVERS, PROXY_ROLES, StackConfig, version_in
 
 Fault: TypeAlias = tuple[str, str, str]
 """(config path, rule, fix)"""
@@ -28,7 +28,7 @@ RESERVED_VARIABLES = {
         | {"monitor_username", "monitor_password"}
         # Without the monitor no writer is found; without the other the last server has no readers.
         | {"monitor_enabled", "monitor_writer_is_also_reader"}
-        # What proxy.routing and proxy.read_write_split rely on.
+        # What proxy.routing, proxy.read_write_split and proxy.tls rely on.
         | {"reset_connection_algorithm", "connpoll_reset_queue_length"}
         | {"autocommit_false_is_transaction", "have_ssl"}
         | {"monitor_connect_interval", "monitor_connect_timeout", "monitor_ping_interval"}
@@ -147,7 +147,7 @@ FOREIGN_KEYS = {
 
 
 OWN_TIER_KEYS = (
-    *(f"credentials.{role}" for role in ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")),
+    *(f"credentials.{role}" for role in PROXY_ROLES),
     "security.proxy",
     "security.network_policy",
 )
@@ -214,7 +214,7 @@ def _percona_checks(config: StackConfig) -> Iterator[Fault]:
             "is a template for the operator, which needs a memory limit to fill it in",
             "set database.resources.limits.memory, or leave the braces out",
         )
-    if config.create_namespace and config.proxy.enabled and config.proxy.mode == "operator":
+    if config.create_namespace and config.operator_proxies:
         # pkg/pxc/app/statefulset: pxc-monit and proxysql-monit get no security context.
         yield (
             "create_namespace",
@@ -380,7 +380,6 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
             "remove it, or raise database.replicas",
         )
     known = config.hostgroups_in_use
-    ports = {int(address.rpartition(":")[2]) for address in proxy.interfaces.split(";")}
     logins = {user.username for user in proxy.users}
     seen: set[int] = set()
     for index, rule in enumerate(proxy.query_rules):
@@ -410,11 +409,12 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
             for other in proxy.query_rules
             if other.active and other.rule_id < rule.rule_id
         }
-        if rule.proxy_port is not None and rule.proxy_port not in ports:
+        if rule.proxy_port is not None and rule.proxy_port not in proxy.ports:
             yield (
                 f"{path}.proxy_port",
                 f"{rule.proxy_port} is not in proxy.interfaces, so that this rule never runs",
-                f"use one of {', '.join(map(str, sorted(ports)))}, or add it to proxy.interfaces",
+                f"use one of {', '.join(map(str, sorted(proxy.ports)))}, or add it to "
+                "proxy.interfaces",
             )
         if rule.username is not None and rule.username not in logins:
             yield (

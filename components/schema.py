@@ -401,6 +401,14 @@ class Proxy(Model):
     admin_variables: dict[str, Variable] = {}
     mysql_variables: dict[str, Variable] = {}
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of the listening addresses; the client Service leads to the first."""
+        return tuple(int(part.rpartition(":")[2]) for part in self.interfaces.split(";"))
+
+
+PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+"""Roles of this program's own proxies; `proxysql.cnf` holds their passwords in clear text."""
 
 KNOWN_TO_SERVERS = ("root", "replication")
 """Roles whose passwords the servers learn once: to lose one is to lose the access to the data."""
@@ -600,6 +608,16 @@ class StackConfig(Model):
         """The server's version as numbers, e.g. (11, 8, 5)."""
         text = self.database.version or version_in(self.images.database.tag)
         return tuple(int(part) for part in text.split("."))
+
+    @property
+    def full_version(self) -> str:
+        """The server's version in three parts, as drivers expect it."""
+        return ".".join(map(str, (*self.server_version, 0, 0)[:3]))
+
+    @property
+    def operator_proxies(self) -> bool:
+        """Whether Percona's operator runs the proxies."""
+        return self.proxy.enabled and self.proxy.mode == "operator"
 
     @property
     def own_proxies(self) -> bool:

@@ -90,7 +90,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     """
     namespace, proxy = config.namespace, config.proxy
     ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
-    if ca and proxy.enabled and proxy.mode == "operator":
+    if ca and config.operator_proxies:
         ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
     host, reader_host, port = topology.service, topology.reader_service, topology.port
     if config.own_proxies:

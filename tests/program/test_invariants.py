@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from components import names
-from components.passwords import PROXY_ROLES
+from components.schema import PROXY_ROLES
 from tests.program import pod_security
 from tests.program.cases import (
     Case,

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from components import passwords
 from components.config import resolve
-from components.schema import StackConfig
+from components.schema import PROXY_ROLES, StackConfig
 from tests.unit.models import config, proxied_configs
 
 REF = {"existing_secret": {"name": "given", "key": "pw"}}
@@ -18,10 +18,10 @@ USER = {"username": "app", "password_secret": {"name": "app", "key": "pw"}}
     ("tree", "roles"),
     [
         ({"size": "dev"}, ["root"]),
-        ({"size": "dev", "proxy": {"enabled": True}}, ["root", *passwords.PROXY_ROLES]),
+        ({"size": "dev", "proxy": {"enabled": True}}, ["root", *PROXY_ROLES]),
         ({"size": "small", "proxy": {"enabled": False}}, ["root", "replication"]),
-        ({"size": "small"}, ["root", "replication", *passwords.PROXY_ROLES]),
-        ({"size": "small", "database": {"topology": "galera"}}, ["root", *passwords.PROXY_ROLES]),
+        ({"size": "small"}, ["root", "replication", *PROXY_ROLES]),
+        ({"size": "small", "database": {"topology": "galera"}}, ["root", *PROXY_ROLES]),
     ],
     ids=str,
 )
