@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -90,18 +90,18 @@ class Result:
 class Session:
     """One client connection."""
 
-    def __init__(self, port: int, account: Account) -> None:
+    def __init__(self, port: int, account: Account, host: str = HOST, **options: Any) -> None:
+        """Log in; `options` are those of `pymysql.connect`."""
+        settings: dict[str, Any] = {"autocommit": True, "connect_timeout": 5, "read_timeout": 30}
         # conv={} keeps every value the text that the server sent.
         self._connection: Any = _translated(
             lambda: pymysql.connect(
-                host=HOST,
+                host=host,
                 port=port,
                 user=account.user,
                 password=account.password,
-                autocommit=True,
-                connect_timeout=5,
-                read_timeout=30,
                 conv={},
+                **{**settings, **options},
             )
         )
 
@@ -124,6 +124,22 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def terminate(process: subprocess.Popen[bytes], patience: float) -> None:
+    """SIGTERM; `patience` seconds later `kill`. Of a process that leads its own session."""
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """`kill -9`, of the process and what it started in its session."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _translated(call: Callable[[], _T]) -> _T:
@@ -259,12 +275,7 @@ class Server:
         """Stop the server; kill it, and what it started, when it does not obey."""
         if self._process is None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        terminate(self._process, STOP_TIMEOUT)
         self._process = None
 
     def restart(self, settings: Settings | None = None) -> None:

@@ -7,9 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
-import pymysql
-
-from tests.database.servers import Account, Session, SqlError
+from tests.database.servers import Account, Session
 
 SERVER_PORT = 3306
 CLIENT_PORT = 6033
@@ -57,31 +55,9 @@ class Network:
 class RemoteSession(Session):
     """A client connection to any address."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        account: Account,
-        *,
-        connect_timeout: float = 5,
-        read_timeout: float = 30,
-        **options: Any,
-    ) -> None:
-        try:
-            self._connection: Any = pymysql.connect(
-                host=host,
-                port=port,
-                user=account.user,
-                password=account.password,
-                autocommit=None,  # the server's default, which is on: nothing more is sent
-                connect_timeout=connect_timeout,
-                read_timeout=read_timeout,
-                conv={},
-                **options,
-            )
-        except pymysql.MySQLError as error:
-            code, *rest = error.args or (0,)
-            raise SqlError(int(code), " ".join(map(str, rest))) from error
+    def __init__(self, host: str, port: int, account: Account, **options: Any) -> None:
+        # None is the server's default, which is on: nothing more is sent.
+        super().__init__(port, account, host, autocommit=None, **options)
 
     def __enter__(self) -> Self:
         return self

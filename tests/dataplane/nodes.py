@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from tests.database.servers import (
     SqlError,
     Topology,
     eventually,
+    kill,
     stopping,
 )
 
@@ -71,9 +70,7 @@ class Node(Server):
     def kill(self) -> None:
         """`kill -9`, of the server and what it started."""
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            kill(self._process)
             self._process = None
 
     @property

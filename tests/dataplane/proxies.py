@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -14,7 +13,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local import ports
-from tests.database.servers import Account, Installation, Result, Session, SqlError, eventually
+from tests.database.servers import (
+    Account,
+    Installation,
+    Result,
+    Session,
+    SqlError,
+    eventually,
+    kill,
+    terminate,
+)
 
 from .loopback import ADMIN_PORT, CLIENT_PORT, Network, RemoteSession
 from .release import ADMIN, PROXIES, Release, directories, substitutions
@@ -129,20 +137,13 @@ class Proxy:
         """SIGTERM without a preStop hook."""
         if self._process is None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        terminate(self._process, GRACE)
         self._process = None
 
     def kill(self) -> None:
         """`kill -9`."""
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            kill(self._process)
             self._process = None
 
     def listens(self) -> bool:
