@@ -18,9 +18,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
-from components import mariadb, names, proxysql_cnf
+from components import mariadb, proxysql_cnf
 from components.config import resolve
 from components.sizes import SIZES
 from local import REPOSITORY
@@ -33,7 +34,9 @@ HERE = Path(__file__).parent
 EMPTY = HERE / "empty"
 ONE_OBJECT = HERE / "one_object"
 STACKS = {size: REPOSITORY / f"Pulumi.{size}.yaml" for size in SIZES}
-USERS = (1, 10, 100, 1000)
+APPS = (1, 10, 100, 1000)
+GROWTH_ROUNDS = 3
+"""Fewer than elsewhere: a preview with 1000 apps takes a minute or two."""
 
 
 def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
@@ -61,8 +64,12 @@ def say(text: str) -> None:
 # --- cases -------------------------------------------------------------------------------------
 
 
-def previews(tools: Toolchain, rounds: int) -> tuple[dict[str, list[float]], str]:
-    """Previews by the real engine against a control plane of their own; and what ran them."""
+Measured = dict[str, list[float]]
+
+
+def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
+    """Previews by the real engine against a control plane of their own: of each size, and by
+    number of apps; and what ran them."""
     tools.prepare()
     engine, plugin_path = tools.pulumi(), tools.plugin_path()
     binary = Path(engine.command)
@@ -72,8 +79,7 @@ def previews(tools: Toolchain, rounds: int) -> tuple[dict[str, list[float]], str
             cluster.start()
             cluster.ensure_namespace("default")
 
-            def preview(name: str, program: Path, file: Path | None) -> Callable[[], float]:
-                config = recorder.stack_config(file) if file else {}
+            def preview(name: str, program: Path, config: Mapping[str, Any]) -> Callable[[], float]:
                 for namespace in namespaces(config):
                     cluster.ensure_namespace(namespace)
                 request = {
@@ -91,26 +97,43 @@ def previews(tools: Toolchain, rounds: int) -> tuple[dict[str, list[float]], str
                 return lambda: float(run(command))
 
             cases = {
-                "empty program": preview("empty", EMPTY / "__main__.py", None),
-                "one password, one ConfigMap": preview("one", ONE_OBJECT / "__main__.py", None),
+                "empty program": preview("empty", EMPTY / "__main__.py", {}),
+                "one password, one ConfigMap": preview("one", ONE_OBJECT / "__main__.py", {}),
                 **{
-                    size: preview(size, REPOSITORY / "__main__.py", file)
+                    size: preview(size, REPOSITORY / "__main__.py", recorder.stack_config(file))
                     for size, file in STACKS.items()
                 },
             }
             measured = interleaved(cases, rounds)
+            say("previews by number of apps")
+            growth = interleaved(
+                {
+                    str(count): preview(
+                        f"apps-{count}", REPOSITORY / "__main__.py", with_apps(count)
+                    )
+                    for count in APPS
+                },
+                GROWTH_ROUNDS,
+            )
         finally:
             cluster.stop()
     plugins = "stand-in plugins" if plugin_path else "official plugins"
-    return measured, f"pulumi {engine.version}, {plugins}"
+    return measured, growth, f"pulumi {engine.version}, {plugins}"
 
 
-def programs(rounds: int) -> dict[str, list[float]]:
-    """The program alone, in one warm process, on a monitor that answers at once."""
+def with_apps(count: int) -> dict[str, Any]:
+    """The config of a stack of size `small` with a number of apps, each with a database."""
+    apps = [
+        {"name": f"app-{number}", "databases": {f"app{number}": "owner"}} for number in range(count)
+    ]
+    return {"mysql-ha:size": "small", "mysql-ha:apps": apps}
 
-    def run_on_mocks(root: Path, file: Path | None) -> Callable[[], float]:
-        config = recorder.stack_config(file) if file else {}
 
+def programs(rounds: int) -> tuple[Measured, Measured]:
+    """The program alone, in one warm process, on a monitor that answers at once: of each size, and
+    by number of apps."""
+
+    def run_on_mocks(root: Path, config: Mapping[str, Any]) -> Callable[[], float]:
         def once() -> None:
             with mock.patch.object(recorder, "ROOT", root):
                 error = recorder.run(config, preview=True).error
@@ -119,45 +142,38 @@ def programs(rounds: int) -> dict[str, list[float]]:
 
         return lambda: clocked(once)
 
-    cases = {"empty program": run_on_mocks(EMPTY, None)}
-    cases |= {size: run_on_mocks(REPOSITORY, file) for size, file in STACKS.items()}
-    return interleaved(cases, rounds)
+    cases = {"empty program": run_on_mocks(EMPTY, {})}
+    cases |= {
+        size: run_on_mocks(REPOSITORY, recorder.stack_config(file)) for size, file in STACKS.items()
+    }
+    measured = interleaved(cases, rounds)
+    growth = {str(count): run_on_mocks(REPOSITORY, with_apps(count)) for count in APPS}
+    return measured, interleaved(growth, GROWTH_ROUNDS)
 
 
-def rendering(rounds: int) -> dict[str, list[float]]:
-    """`proxysql.cnf`, its self-check and its digest, by number of users."""
+def rendering(rounds: int) -> Measured:
+    """`users.cnf` and its two checks, by number of apps."""
 
     def render(count: int) -> Callable[[], float]:
-        users = [
-            {"username": f"app{number}", "password_secret": {"name": "s", "key": "k"}}
-            for number in range(count)
-        ]
-        config = resolve({"size": "small", "proxy": {"users": users}})
-        model = proxysql_cnf.CnfModel(
-            proxy=config.proxy,
-            topology=mariadb.topology(config),
-            peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
-            backend_max_connections=config.backend_max_connections,
+        config = resolve(
+            {key.removeprefix("mysql-ha:"): value for key, value in with_apps(count).items()}
         )
-        password = "x" * 32
-        secrets = proxysql_cnf.Secrets(
-            admin=password,
-            stats=password,
-            cluster=password,
-            monitor=password,
-            users={user.username: f"{user.username}-{password}" for user in config.proxy.users},
+        model = proxysql_cnf.UsersModel(
+            users=config.logins,
+            auth_plugin=mariadb.topology(config).auth_plugin,
+            writer=config.proxy.hostgroups.writer,
+            tls_required=config.proxy.tls.required,
         )
+        passwords = {user.username: f"{user.username}-{'x' * 32}" for user in config.logins}
 
         def once() -> None:
-            proxysql_cnf.render(model, secrets)
-            proxysql_cnf.self_check(model)
-            proxysql_cnf.digest(model, {})
+            proxysql_cnf.render_users(model, passwords)
+            proxysql_cnf.users_check(model, "mysql_users")
+            proxysql_cnf.users_check(model, "runtime_mysql_users")
 
         return lambda: clocked(once)
 
-    return interleaved(
-        {f"{count} user{'s' if count > 1 else ''}": render(count) for count in USERS}, rounds
-    )
+    return interleaved({str(count): render(count) for count in APPS}, rounds)
 
 
 def make_up() -> dict[str, float]:
@@ -208,6 +224,21 @@ def compared(title: str, measured: Mapping[str, Sequence[float]]) -> str:
     return "\n".join(lines)
 
 
+def grown(title: str, measured: Mapping[str, Sequence[float]]) -> str:
+    """A table of medians by number of apps, and what each app beyond the first cost."""
+    medians = {int(apps): statistics.median(seconds) for apps, seconds in measured.items()}
+    (fewest, base), *_ = medians.items()
+    lines = [
+        f"| {title}: apps | median | slowest − fastest | each further app |",
+        "| --- | --- | --- | --- |",
+    ]
+    for apps, median in medians.items():
+        spread = max(measured[str(apps)]) - min(measured[str(apps)])
+        more = shown((median - base) / (apps - fewest)) if apps > fewest else ""
+        lines.append(f"| {apps} | {shown(median)} | {shown(spread)} | {more} |")
+    return "\n".join(lines)
+
+
 def shown(seconds: float) -> str:
     """Seconds with three significant digits, in a unit that needs no exponent."""
     if seconds < 1:
@@ -228,10 +259,10 @@ def main() -> None:
     if arguments.rounds < 7:
         parser.error("a median needs at least 7 rounds")
     say("previews by the real engine")
-    engine, runner = previews(Toolchain(say=say), arguments.rounds)
+    engine, engine_growth, runner = previews(Toolchain(say=say), arguments.rounds)
     say("the program on mocks")
-    mocked = programs(4 * arguments.rounds)
-    say("rendering proxysql.cnf")
+    mocked, mocked_growth = programs(4 * arguments.rounds)
+    say("rendering users.cnf")
     rendered = rendering(4 * arguments.rounds)
     sdks = (f"{name} {version(name)}" for name in ("pulumi-kubernetes", "pulumi-random"))
     sections = [
@@ -244,7 +275,11 @@ def main() -> None:
         "Python and the `pulumi` package are loaded before, everything else within. The empty "
         "program starts no plugin; the second line shows what starting both costs.",
         compared("the program alone, on mocks, warm", mocked),
-        compared("rendering `proxysql.cnf`", rendered),
+        f"Growth with the number of apps, size `small`, {GROWTH_ROUNDS} rounds of the first two. "
+        "An app with one database is six resources.",
+        grown("`pulumi preview` of a new stack, real engine", engine_growth),
+        grown("the program alone, on mocks, warm", mocked_growth),
+        grown("rendering `users.cnf`", rendered),
     ]
     write(HERE / "results.md", sections)
     if arguments.all:

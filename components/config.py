@@ -16,7 +16,7 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components import names
+from components import apps, names
 from components.errors import PROJECT, ConfigError, fault, refuse
 from components.rules import cross_checks
 from components.schema import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE, StackConfig
@@ -150,11 +150,11 @@ def _fields_at(keys: Sequence[str]) -> list[str]:
 KEYS = (*StackConfig.model_fields, "databases", "retire")
 """The config keys of a stack, below the project's name."""
 _PASSWORD_PATH = re.compile(
-    r"(databases\.[^.]+\.)?(credentials\.\w+|proxy\.users\[\d+\])\.password"
+    r"(databases\.[^.]+\.)?(credentials\.\w+|(proxy\.users|apps)\[\d+\])\.password"
 )
 _STRUCTURED = frozenset(
     {"database", "proxy", "credentials", "scheduling", "security", "images", "percona"}
-    | {"databases", "retire", "create_namespace", "await_sql"}
+    | {"apps", "databases", "retire", "create_namespace", "await_sql"}
 )
 
 
@@ -174,7 +174,8 @@ def load() -> Stack:
 
     `databases`, a mapping of name to overrides, declares several databases in one stack; the
     other keys but `name` are then what they have in common. Passwords may stand at
-    `credentials.<role>.password` and `proxy.users[i].password`, if their config key is secret
+    `credentials.<role>.password`, `proxy.users[i].password` and `apps[i].password`, if their
+    config key is secret
     (`pulumi config set --secret --path …`): they are taken out of the tree here and leave as
     Outputs. Raises ConfigError.
     """
@@ -225,13 +226,18 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
     objects: dict[tuple[str, str], str] = {}
     ports: dict[int, str] = {}
     for one in loaded:
-        for object_name in sorted(names.owned(one.config.name, one.config.engine)):
-            other = objects.setdefault((one.config.namespace, object_name), one.config.name)
+        own = names.owned(one.config.name, one.config.engine)
+        # Logical names know no namespace.
+        claims = {(one.config.namespace, claimed) for claimed in own | apps.owned(one.config)}
+        claims |= {("", claimed) for claimed in apps.owned(one.config)}
+        for namespace, object_name in sorted(claims):
+            other = objects.setdefault((namespace, object_name), one.config.name)
             if other != one.config.name:
                 refuse(
                     one.where.rstrip("."),
                     f"has an object '{object_name}', which database '{other}' has too",
-                    "choose a name that is not another's with one of its suffixes",
+                    "choose another name for the database, or for an app, account or schema in it "
+                    "(the engine's names know no namespace)",
                 )
         service = one.config.proxy.service
         for field in ("node_port", "admin_node_port") if one.config.proxy.enabled else ():
@@ -252,7 +258,7 @@ def _parse(key: str, raw: Any) -> Any:
         return json.loads(raw)
     except json.JSONDecodeError:
         kinds = {"create_namespace": "true or false", "await_sql": "true or false"}
-        wanted = kinds.get(key, "a YAML list" if key == "retire" else "a YAML mapping")
+        wanted = kinds.get(key, "a YAML list" if key in ("apps", "retire") else "a YAML mapping")
         refuse(key, f"must be {wanted}", f"write {wanted} below the key")
 
 

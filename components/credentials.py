@@ -30,26 +30,49 @@ class ResolvedCredential:
 
 @dataclass(frozen=True, kw_only=True)
 class CredentialsArgs:
-    """`roles`: which credentials this database needs.
+    """`roles`: which credentials this database needs; `protect`: which of them nothing may delete.
 
-    `given`: passwords that are not generated, by config path (`credentials.<role>`). `after`:
-    what every object waits for.
+    `turns`: by role, the accounts that take turns, the current one first. `given`: passwords that
+    are not generated, by config path (`credentials.<role>`). `after`: what every object waits for.
     """
 
     database: str
     namespace: str
     credentials: schema.Credentials
     given: Mapping[str, pulumi.Output[str]]
+    turns: Mapping[str, Sequence[schema.Login]]
     roles: Sequence[str]
-    protect: bool
+    protect: frozenset[str]
     after: Sequence[pulumi.Resource]
+
+
+def generated(name: str, rotation: int, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """32 letters and digits, which every part of the stack carries unescaped; by `rotation`."""
+    # Constants: a change of any of them would replace the password.
+    constants = pulumi.ResourceOptions(ignore_changes=["length", "special"])
+    return random.RandomPassword(
+        name,
+        length=32,
+        special=False,
+        keepers={"rotation": str(rotation)},
+        opts=pulumi.ResourceOptions.merge(opts, constants),
+    ).result
+
+
+def whose(account: str) -> dict[str, str]:
+    """The annotation of a Secret with an account's password.
+
+    A constant, but one must be there: Percona's operator takes a Secret without annotations for
+    unchanged, and would leave an account that exists its old password
+    (pkg/controller/pxc/users_custom.go, userPasswordChanged).
+    """
+    return {"mysql-ha/account": account}
 
 
 class Credentials(pulumi.ComponentResource):
     """One Secret per role: `<name>-<role>` with the key `password`, unless the role names its own.
 
-    A generated password has 32 letters and digits, which every part of the stack carries
-    unescaped, and changes only when the role's `rotation` does.
+    A generated password changes only when the role's `rotation` does.
     """
 
     def __init__(
@@ -65,9 +88,7 @@ class Credentials(pulumi.ComponentResource):
         return self.resolved[role]
 
     def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
-        # The others can be made anew at any time, and must be able to: a protected password cannot
-        # be rotated, nor can another source take its place.
-        protect = self._args.protect and role in schema.KNOWN_TO_SERVERS
+        protect = role in self._args.protect
         path = f"credentials.{role}"
         if source.existing_secret:
             return ResolvedCredential(
@@ -76,20 +97,14 @@ class Credentials(pulumi.ComponentResource):
                 password=self._args.given[path],
                 resource=None,
             )
-        password = self._args.given.get(path)
-        if password is None:
-            password = random.RandomPassword(
-                f"{name}-{role}",
-                # Constants: a change of any of them would replace the password.
-                length=32,
-                special=False,
-                keepers={"rotation": str(source.rotation)},
-                opts=pulumi.ResourceOptions(
-                    parent=self,
-                    protect=protect,
-                    ignore_changes=["length", "special"],
-                ),
-            ).result
+        given = self._args.given.get(path)
+        opts = pulumi.ResourceOptions(parent=self, protect=protect)
+        once = (schema.Login(role, source.rotation, GENERATED_KEY),)
+        texts = {
+            login.key: given or generated(f"{name}-{role}{login.mark}", login.generation, opts)
+            for login in self._args.turns.get(role, once)
+        }
+        key, password = next(iter(texts.items()))
         database = self._args.database
         secret = names.credential_secret(database, role)
         resource = k8s.core.v1.Secret(
@@ -98,13 +113,12 @@ class Credentials(pulumi.ComponentResource):
                 name=secret,
                 namespace=self._args.namespace,
                 labels=names.labels(database, "credentials") | WATCH_LABEL,
+                annotations=whose(role),
             ),
             type="Opaque",
-            string_data={GENERATED_KEY: pulumi.Output.secret(password)},
+            string_data={at: pulumi.Output.secret(text) for at, text in texts.items()},
             opts=pulumi.ResourceOptions(
                 parent=self, protect=protect, depends_on=list(self._args.after)
             ),
         )
-        return ResolvedCredential(
-            secret=secret, key=GENERATED_KEY, password=password, resource=resource
-        )
+        return ResolvedCredential(secret=secret, key=key, password=password, resource=resource)

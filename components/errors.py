@@ -1,12 +1,15 @@
 """How a config is refused: one line per fault, with the config path, the rule and the fix."""
 
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 import pulumi
 from pydantic_core import PydanticCustomError
 
 PROJECT = "mysql-ha"
 """Config namespace; equals `name` in Pulumi.yaml."""
+
+Fault: TypeAlias = tuple[str, str, str]
+"""(config path, rule, fix)"""
 
 
 class ConfigError(pulumi.RunError):

@@ -3,7 +3,8 @@
 import ipaddress
 import re
 import warnings
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
@@ -166,6 +167,50 @@ def _replacement(value: str) -> str:
     return value if value == "" else _sql_text(value)
 
 
+DATABASE_PRIVILEGES = frozenset(
+    {"ALTER", "ALTER ROUTINE", "CREATE", "CREATE ROUTINE", "CREATE TEMPORARY TABLES"}
+    | {"CREATE VIEW", "DELETE", "DROP", "EVENT", "EXECUTE", "INDEX", "INSERT", "LOCK TABLES"}
+    | {"REFERENCES", "SELECT", "SHOW VIEW", "TRIGGER", "UPDATE"}
+)
+"""What both engines grant on a database (mariadb.com/docs, GRANT; dev.mysql.com, "Privileges")."""
+
+
+Role = Literal["readonly", "readwrite", "owner"]
+"""Of an app in a database: reads; reads and writes rows; does everything to its objects."""
+
+
+def _granted(value: object) -> object:
+    """A role or a list of privileges, with one error whichever was meant."""
+    if isinstance(value, str):
+        if value not in get_args(Role):
+            raise broken(
+                f"must be a role ({', '.join(get_args(Role))}) or a list of privileges",
+                "choose a role, or write the privileges as a YAML list",
+            )
+        return value
+    if not isinstance(value, list | tuple) or not value:
+        raise broken(
+            "must be a role or a list of privileges",
+            "choose a role, or name one privilege or more",
+        )
+    for number, privilege in enumerate(cast(Sequence[object], value), 1):
+        if not isinstance(privilege, str) or privilege not in DATABASE_PRIVILEGES:
+            raise broken(
+                f"has entry {number}, which is no privilege on a database",
+                f"use, in capitals, {', '.join(sorted(DATABASE_PRIVILEGES))}, or a role",
+            )
+    return tuple(dict.fromkeys(cast(Sequence[object], value)))
+
+
+def _schema_name(value: str) -> str:
+    return _matching(
+        r"[A-Za-z0-9_$-]{1,64}",
+        value,
+        "must be 1 to 64 letters, digits, '_', '$' or '-'",
+        "choose a name of these characters",
+    )
+
+
 def _client_address(value: str) -> str:
     return _matching(
         r"[0-9a-fA-F.:]{1,45}%?|%",
@@ -222,9 +267,10 @@ Replacement = Annotated[str, AfterValidator(_replacement)]
 Message = Annotated[str, AfterValidator(_sql_text)]
 ClientAddress = Annotated[str, AfterValidator(_client_address)]
 Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
-SchemaName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_$-]{1,64}$")]
+SchemaName = Annotated[str, AfterValidator(_schema_name)]
 Comment = Annotated[str, Field(pattern=r"^[^'\"\\\x00-\x1f]{0,200}$")]
 """ProxySQL puts it into SQL unescaped, hence no quotes."""
+Granted = Annotated[Role | tuple[str, ...], BeforeValidator(_granted)]
 Interfaces = Annotated[str, AfterValidator(_interfaces)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Variable = Annotated[int | bool | str, BeforeValidator(_variable)]

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pulumi
 
-from components import passwords, percona, quantity
+from components import apps, passwords, percona, quantity
 from components.config import Loaded, Stack
 from components.errors import refuse
-from components.schema import KNOWN_TO_SERVERS, StackConfig
+from components.schema import KNOWN_TO_SERVERS, App, StackConfig
 
 OUTPUT = "identity"
 
@@ -36,6 +36,8 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     if config.database.topology == "replication":
         facts["replication"] = passwords.describe(config.credentials.replication)
         facts["replicas"] = config.database.replicas
+    if config.apps:
+        facts["apps"] = {app.name: _app_facts(app, config) for app in config.apps}
     tls = config.security.tls
     facts["tls"] = ("required" if tls.required else "optional") if tls.enabled else "off"
     if tls.enabled:
@@ -49,6 +51,8 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         facts["proxy_mode"] = config.proxy.mode
     if config.own_proxies:
         facts["monitor"] = config.proxy.monitor.username
+        if not (source := config.credentials.monitor).existing_secret and not source.password:
+            facts["monitor_rotation"] = source.rotation
     if config.proxy.enabled:
         storage = config.proxy.storage
         facts["proxy_volumes"] = (
@@ -105,8 +109,22 @@ def check(
                     f"keep the name; or, to give the database up, back it up and add '{name}' to "
                     "retire. To rename, add a new stack and move the data (docs/migration.md)",
                 )
+            _check_retired(name, before.get("apps", {}))
             continue
         _check_one(name, before, current[name])
+
+
+def _check_retired(name: str, apps: Mapping[str, Any]) -> None:
+    """The volumes of a retired database stay, and must not be emptied on the way."""
+    for app, facts in sorted(apps.items()):
+        if facts["cleanup"] == "delete":
+            refuse(
+                "retire",
+                f"app '{app}' of database '{name}' has cleanup: delete, and its databases would be "
+                "dropped before the servers go",
+                "set cleanup to keep and run `pulumi up` before; or, to drop them, remove the app "
+                "first",
+            )
 
 
 def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -130,6 +148,14 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
                 "would lose the one the servers know",
                 "undo the edit (docs/migration.md says why there is no other way)",
             )
+    if "monitor_rotation" in before and "monitor_rotation" in now:
+        _check_rotation(
+            "credentials.monitor.rotation",
+            f"the monitor of database '{name}'",
+            int(before["monitor_rotation"]),
+            int(now["monitor_rotation"]),
+        )
+    _check_apps(name, before.get("apps", {}), now.get("apps", {}))
     if before.get("replicas", 99) < now.get("replicas", 0):
         refuse(
             "database.replicas",
@@ -211,6 +237,108 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             else "undo the edit; or remove the proxies first (proxy.enabled: false), which drops "
             "their connections but no data",
         )
+
+
+def _app_facts(app: App, config: StackConfig) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "account": app.accounts[0],
+        "accounts": [login.username for login in app.logins],
+        "databases": list(app.databases),
+        "cleanup": app.cleanup,
+        "password": "generated" if app.generated else "given",
+        "rotation": app.rotation,
+    }
+    if config.engine == "percona":
+        facts["privileges"] = apps.privileges(next(iter(app.databases.values())))
+    return facts
+
+
+def _check_apps(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse what would cut an app off, and say what becomes of those that leave."""
+    owners = {account: app for app, facts in before.items() for account in facts["accounts"]}
+    for app, facts in sorted(now.items()):
+        for account in facts["accounts"]:
+            if owners.get(account, app) != app:
+                refuse(
+                    "apps",
+                    f"app '{app}' of database '{name}' has the account of app "
+                    f"'{owners[account]}', whose Secret and password would be replaced",
+                    TWO_ENTRIES,
+                )
+        if app in before:
+            _check_app(name, app, before[app], now[app])
+    _warn_of_leaving(name, before, now)
+
+
+TWO_ENTRIES = (
+    "add a second app with another account, move the application to its Secret, then remove the "
+    "first (docs/apps.md)"
+)
+
+
+def _check_app(name: str, app: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for field, what in (("account", "username"), ("password", "source of its password")):
+        if before[field] != now[field]:
+            refuse(
+                "apps",
+                f"app '{app}' of database '{name}' has another {what} than before, and the login "
+                "that it uses would stop working",
+                TWO_ENTRIES,
+            )
+    last, whose = int(before["rotation"]), f"app '{app}' of database '{name}'"
+    _check_rotation("apps", whose, last, int(now["rotation"]))
+    if "privileges" not in now:
+        return
+    granted: list[str] = now["privileges"]
+    kept = [had for had in before["privileges"] if had not in granted]
+    if "ALL PRIVILEGES" in granted:
+        kept.clear()
+    kept += [f"all on '{left}'" for left in before["databases"] if left not in now["databases"]]
+    if kept:
+        pulumi.log.warn(
+            f"database '{name}': app '{app}' keeps {', '.join(kept)} until you revoke it by hand: "
+            "Percona's operator grants privileges and revokes none"
+        )
+
+
+def _check_rotation(path: str, whose: str, last: int, rotation: int) -> None:
+    """Of accounts that take turns; numbers come back as floats."""
+    if rotation < last:
+        refuse(
+            path,
+            f"{whose} has a lower rotation than before, and the login in use would stop working",
+            f"undo the edit; or, for a new login, set it to {last + 1}",
+        )
+    if rotation > last + 1:
+        pulumi.log.warn(
+            f"{whose}: both logins change, as the rotation goes up by {rotation - last}; whoever "
+            "holds the current one is refused before the other has arrived everywhere"
+        )
+
+
+def _warn_of_leaving(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for app in sorted(before.keys() - now.keys()):
+        pulumi.log.warn(
+            f"app '{app}' leaves database '{name}': with this update its Secret goes, and the "
+            "proxies of this program refuse its login"
+        )
+    for kind in ("accounts", "databases"):
+        named = {item for app in now.values() for item in app[kind]}
+        owners: dict[str, list[str]] = {}
+        for app in before.values():
+            for item in app[kind]:
+                owners.setdefault(item, []).append(app["cleanup"])
+        for policy, fate in (("keep", "stay in the servers"), ("delete", "are DELETED")):
+            gone = [
+                f"'{item}'"
+                for item, policies in owners.items()
+                if item not in named and (policy == "keep") == ("keep" in policies)
+            ]
+            if gone:
+                pulumi.log.warn(
+                    f"database '{name}': these {kind} leave the config and {fate} "
+                    f"(cleanup: {policy}): {', '.join(sorted(gone))}"
+                )
 
 
 def _check_volume(path: str, before: Mapping[str, Any], now: Mapping[str, Any], fix: str) -> None:

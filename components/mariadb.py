@@ -10,13 +10,12 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, pod_security, scheduling
+from components import adoption, names, pod_security, scheduling
 from components.credentials import Credentials
 from components.fields import TopologyKind
-from components.schema import StackConfig, monitor_connections
+from components.schema import Login, StackConfig, monitor_connections
 from components.topology import Topology
 
-API_VERSION = "k8s.mariadb.com/v1alpha1"
 PORT = 3306
 
 
@@ -53,35 +52,44 @@ class MariaDb(pulumi.ComponentResource):
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
         mariadb = k8s.apiextensions.CustomResource(
             f"{name}-mariadb",
-            api_version=API_VERSION,
+            api_version=names.MARIADB_API,
             kind="MariaDB",
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=config.name,
                 namespace=config.namespace,
                 labels=names.labels(config.name, "mariadb"),
-                annotations={"pulumi.com/waitFor": "condition=Ready"},
+                annotations={
+                    "pulumi.com/waitFor": "condition=Ready",
+                    **adoption.annotations(config),
+                },
             ),
             spec=spec(config, args.credentials),
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=config.security.protect,
-                depends_on=[*args.after, *made],
-                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+            opts=adoption.options(
+                config,
+                pulumi.ResourceOptions(
+                    parent=self,
+                    protect=config.security.protect,
+                    depends_on=[*args.after, *made],
+                    custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+                ),
+                fixed=_fixed(config),
             ),
         )
-        monitor = self._monitor(name, args, mariadb) if config.own_proxies else ()
-        self.ready = (mariadb, *monitor)
+        monitors = [
+            made
+            for login in (config.monitor_logins if config.own_proxies else ())
+            for made in self._monitor(name, args, mariadb, login)
+        ]
+        self.ready = (mariadb, *monitors)
         self.register_outputs({})
 
     def _monitor(
-        self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource
+        self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource, login: Login
     ) -> tuple[pulumi.Resource, ...]:
-        """The account by which ProxySQL checks the servers."""
+        """An account by which ProxySQL checks the servers."""
         config = args.config
-        username = config.proxy.monitor.username
-        credential = args.credentials["monitor"]
         metadata = k8s.meta.v1.ObjectMetaArgs(
-            name=names.proxysql_monitor(config.name),
+            name=names.proxysql_monitor(config.name, login.mark),
             namespace=config.namespace,
             labels=names.labels(config.name, "proxysql-monitor"),
             annotations={"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else None,
@@ -92,39 +100,71 @@ class MariaDb(pulumi.ComponentResource):
             "cleanupPolicy": "Delete",
         }
         user = k8s.apiextensions.CustomResource(
-            f"{name}-monitor-user",
-            api_version=API_VERSION,
+            f"{name}-monitor-user{login.mark}",
+            api_version=names.MARIADB_API,
             kind="User",
             metadata=metadata,
             spec={
                 **common,
-                "name": username,
-                "passwordSecretKeyRef": {"name": credential.secret, "key": credential.key},
+                "name": login.username,
+                "passwordSecretKeyRef": {
+                    "name": args.credentials["monitor"].secret,
+                    "key": login.key,
+                },
                 "maxUserConnections": monitor_connections(config.proxy.replicas),
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[mariadb]),
         )
+        privileges = monitor_privileges(
+            config.database.topology,
+            version=config.server_version,
+            replication_lag=config.proxy.max_replication_lag > 0,
+        )
         grant = k8s.apiextensions.CustomResource(
-            f"{name}-monitor-grant",
-            api_version=API_VERSION,
+            f"{name}-monitor-grant{login.mark}",
+            api_version=names.MARIADB_API,
             kind="Grant",
             metadata=metadata,
             spec={
                 **common,
-                "username": username,
-                "privileges": list(
-                    monitor_privileges(
-                        config.database.topology,
-                        version=config.server_version,
-                        replication_lag=config.proxy.max_replication_lag > 0,
-                    )
-                ),
+                "username": login.username,
+                "privileges": list(privileges),
                 "database": "*",
                 "table": "*",
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[user]),
         )
         return user, grant
+
+
+FIXED = (
+    "rootPasswordSecretKeyRef",
+    "rootEmptyPassword",
+    "database",
+    "username",
+    "passwordSecretKeyRef",
+    "passwordHashSecretKeyRef",
+    "passwordPlugin",
+    "timeZone",
+    "connection",
+    "primaryConnection",
+    "secondaryConnection",
+    "serviceAccountName",
+    "volumes",
+    "volumeMounts",
+    "affinity.antiAffinityEnabled",
+)
+"""Fields below `spec` that the operator's webhook fixes (`inmutable`, `inmutableinit` in
+api/v1alpha1), and the password of the initial user that is one of them. An adopted object keeps
+what it has of them; this program's own has none but the first, whose `generate` the operator may
+have set, and which is owned as a whole."""
+
+
+def _fixed(config: StackConfig) -> list[str]:
+    fields = [f"spec.{field}" for field in FIXED]
+    if config.database.topology == "replication":
+        fields.append("spec.replication.replica.replPasswordSecretKeyRef")
+    return fields
 
 
 def monitor_privileges(
@@ -212,6 +252,8 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         },
         **scheduling.pod_spec(placement, names.mariadb_selector(config.name)),
     }
+    # A field below it is fixed (FIXED), which an absent parent would not keep.
+    result.setdefault("affinity", {})
     if database.storage.storage_class:
         result["storage"]["storageClassName"] = database.storage.storage_class
     if resources := scheduling.resources(database.resources):
@@ -274,5 +316,7 @@ def _data_plane(config: StackConfig) -> dict[str, Any]:
     }
     # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
     # in a namespace, which the garbage collector refuses, so that the object could not be deleted
-    # in the foreground, as Pulumi does (kubernetes.io/docs, "Garbage Collection").
-    return {"initContainer": container, "agent": {**container, "basicAuth": {"enabled": True}}}
+    # in the foreground, as Pulumi does (kubernetes.io/docs, "Garbage Collection"). Off explicitly,
+    # as an adopted object has it on, and the operator takes only one of them.
+    agent = {**container, "basicAuth": {"enabled": True}, "kubernetesAuth": {"enabled": False}}
+    return {"initContainer": container, "agent": agent}

@@ -8,12 +8,18 @@ and `pkg/statefulset` (Pods `<name>-<ordinal>`); percona-xtradb-cluster-operator
 `<name>-ssl`, `<name>-ssl-internal`, `internal-<name>`).
 """
 
+import hashlib
 import re
 
 MAX_NAME = {"mariadb": 40, "percona": 22}
 """Longest database name by engine, in characters. The label `controller-revision-hash` is the
 StatefulSet's name plus 11 characters and a label holds 63, so `<name>-proxysql` must stay below 52.
 Percona's operator has a limit of its own (pkg/apis/pxc/v1/pxc_types.go, clusterNameMaxLen)."""
+
+MARIADB_API = "k8s.mariadb.com/v1alpha1"
+PXC_API, PXC_KIND = "pxc.percona.com/v1", "PerconaXtraDBCluster"
+OPERATOR_OBJECTS = {"mariadb": f"{MARIADB_API}:MariaDB", "percona": f"{PXC_API}:{PXC_KIND}"}
+"""API version and kind of the object that an engine's operator runs a database from."""
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -133,9 +139,9 @@ def proxysql_config(name: str, digest: str) -> str:
     return f"{name}-proxysql-cnf-{digest}"
 
 
-def proxysql_monitor(name: str) -> str:
-    """The User and Grant objects of ProxySQL's monitor account."""
-    return f"{name}-proxysql-monitor"
+def proxysql_monitor(name: str, mark: str = "") -> str:
+    """The User and Grant objects of ProxySQL's monitor account; `.b`: of the second one."""
+    return f"{name}-proxysql-monitor{mark}"
 
 
 def proxysql_pod_hosts(
@@ -151,6 +157,47 @@ def proxysql_pod_hosts(
 def credential_secret(name: str, role: str) -> str:
     """The Secret of a generated credential; `role` is a key of `credentials`."""
     return f"{name}-{role.replace('proxy_', 'proxysql-').replace('_', '-')}"
+
+
+def app_secret(name: str, app: str) -> str:
+    """The Secret by which an app connects."""
+    return f"{name}-app-{app}"
+
+
+def account_secret(name: str, app: str) -> str:
+    """The Secret from which the servers have the passwords of an app's accounts."""
+    return f"{name}-account-{app}"
+
+
+def account(name: str, username: str) -> str:
+    """The User object of an account."""
+    return f"{name}-user-{_readable(username)}"
+
+
+def grant(name: str, username: str, schema: str) -> str:
+    """The Grant object of what an account may do in a database; a database's name has no dot."""
+    return f"{name}-user-{_readable(f'{username}.{schema}')}"
+
+
+def schema(name: str, schema: str) -> str:
+    """The Database object of a database within the servers."""
+    return f"{name}-db-{_readable(schema)}"
+
+
+def _readable(text: str) -> str:
+    """The part of an object's name for a text in which SQL allows more than Kubernetes does.
+
+    Such a text is marked with a hash of itself, so that no two have the same name.
+    """
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", text):
+        return text
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{re.sub('[^a-z0-9]+', '-', text.lower()).strip('-')}-{mark}".lstrip("-")
+
+
+def proxysql_users(name: str) -> str:
+    """The Secret of everyone who may log in through the proxies."""
+    return f"{name}-proxysql-users"
 
 
 def mariadb_selector(name: str) -> dict[str, str]:
@@ -197,6 +244,7 @@ def owned(name: str, engine: str) -> frozenset[str]:
             mariadb_secondary(name),
             mariadb_ca_bundle(name),
             proxysql_monitor(name),
+            proxysql_monitor(name, ".b"),
         },
         "percona": {
             pxc(name),
@@ -217,6 +265,7 @@ def owned(name: str, engine: str) -> frozenset[str]:
             proxysql_peers(name),
             proxysql_admin(name),
             proxysql_tls(name),
+            proxysql_users(name),
             *(credential_secret(name, role) for role in roles),
         }
     )

@@ -6,6 +6,7 @@ They are read and checked before anything is made: the program's provider waits 
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -13,7 +14,19 @@ import pulumi_kubernetes as k8s
 from components import proxysql_cnf
 from components.config import Loaded
 from components.errors import refuse
-from components.schema import PROXY_ROLES, Credential, ProxyUser, SecretRef, StackConfig
+from components.schema import (
+    KNOWN_TO_SERVERS,
+    PROXY_ROLES,
+    ROTATED_BY_OPERATOR,
+    App,
+    Credential,
+    ProxyUser,
+    SecretRef,
+    StackConfig,
+)
+
+Source: TypeAlias = Credential | ProxyUser | App
+"""What in a config may name a password."""
 
 
 def roles(config: StackConfig) -> tuple[str, ...]:
@@ -22,19 +35,35 @@ def roles(config: StackConfig) -> tuple[str, ...]:
     return ("root", *replication, *(PROXY_ROLES if config.own_proxies else ()))
 
 
+def protected(config: StackConfig) -> frozenset[str]:
+    """The credentials that must not be lost: they cannot be made anew.
+
+    The others must be able to: a protected password cannot be rotated, nor can another source take
+    its place.
+    """
+    if not config.security.protect:
+        return frozenset()
+    return frozenset(KNOWN_TO_SERVERS) - ROTATED_BY_OPERATOR[config.engine]
+
+
 def stored(config: StackConfig) -> dict[str, SecretRef]:
     """The existing Secrets that hold passwords of a database, by config path."""
     return {path: ref for path, source in _sources(config) if (ref := _reference(source))}
 
 
 def described(config: StackConfig) -> dict[str, str]:
-    """Where each password comes from, by config path; changes when another one takes its place."""
+    """Where each password of `proxysql.cnf` comes from, by role.
+
+    It changes when another one takes a password's place.
+    """
     return {
-        path: f"{describe(source)}, rotation {source.rotation}" for path, source in _sources(config)
+        role: f"{describe(source)}, rotation {source.rotation}"
+        for role, source in config.credentials.items()
+        if role in PROXY_ROLES
     }
 
 
-def describe(source: Credential | ProxyUser) -> str:
+def describe(source: Source) -> str:
     """Where a password comes from, in words."""
     if ref := _reference(source):
         return f"Secret {ref.name}, key {ref.key}"
@@ -46,14 +75,14 @@ def given(
 ) -> dict[str, pulumi.Output[str]]:
     """The passwords that are not generated, as secret Outputs, by config path.
 
-    Paths are `credentials.<role>` and `proxy.users[i]`. Existing Secrets are read with `opts`,
-    already at preview. An Output fails with a ConfigError when the key is missing or the text is
-    none that its user can carry; the engine itself reports a Secret that does not exist.
+    Paths are `credentials.<role>`, `proxy.users[i]` and `apps[i]`. Existing Secrets are read with
+    `opts`, already at preview. An Output fails with a ConfigError when the key is missing or the
+    text is none that its user can carry; the engine itself reports a Secret that does not exist.
     """
     config, found = loaded.config, dict[str, pulumi.Output[str]]()
     for path, source in _sources(config):
         if ref := _reference(source):
-            kind = "existing_secret" if isinstance(source, Credential) else "password_secret"
+            kind = "password_secret" if isinstance(source, ProxyUser) else "existing_secret"
             at = f"{loaded.where}{path}.{kind}"
             text = _read(f"{config.name}-{path}", config.namespace, ref, at, opts)
         elif source.password:
@@ -65,17 +94,19 @@ def given(
     return found
 
 
-def _sources(config: StackConfig) -> Iterator[tuple[str, Credential | ProxyUser]]:
+def _sources(config: StackConfig) -> Iterator[tuple[str, Source]]:
     credentials = dict(config.credentials.items())
     for role in roles(config):
         yield f"credentials.{role}", credentials[role]
     if config.own_proxies:
         for index, user in enumerate(config.proxy.users):
             yield f"proxy.users[{index}]", user
+    for index, app in enumerate(config.apps):
+        yield f"apps[{index}]", app
 
 
-def _reference(source: Credential | ProxyUser) -> SecretRef | None:
-    return source.existing_secret if isinstance(source, Credential) else source.password_secret
+def _reference(source: Source) -> SecretRef | None:
+    return source.password_secret if isinstance(source, ProxyUser) else source.existing_secret
 
 
 def _read(
@@ -112,6 +143,12 @@ _ANY = (
     "must not be empty nor hold a NUL character",
     "choose another password",
 )
+_QUOTELESS = (
+    re.compile(r"[^'\\\0]+"),
+    "must not be empty nor hold a single quote, a backslash or a NUL character: mariadb-operator "
+    "puts it into SQL unescaped",
+    "choose another password",
+)
 _PLAIN = (
     re.compile(r"(?!\*)[^'\0]+"),
     "must not be empty, start with '*' nor hold a single quote or a NUL character: for this engine "
@@ -125,7 +162,10 @@ def _rule(config: StackConfig, path: str) -> tuple[re.Pattern[str], str, str]:
     """What a password must be. MariaDB's users reach ProxySQL as hashes, so any text will do."""
     if path.removeprefix("credentials.") in PROXY_ROLES:
         return _SAFE
-    return _PLAIN if config.engine == "percona" and path.startswith("proxy.users") else _ANY
+    if config.engine == "percona" and path.startswith(("proxy.users", "apps")):
+        return _PLAIN
+    # mariadb-operator puts an account's password into SQL as it is (pkg/sql/sql.go, CreateUser).
+    return _QUOTELESS if path.startswith("apps") else _ANY
 
 
 def _checked(

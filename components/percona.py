@@ -12,13 +12,11 @@ from typing import Any, Literal, cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, pod_security, rules, scheduling
+from components import adoption, apps, names, pod_security, rules, scheduling
 from components.credentials import Credentials
 from components.schema import PodUser, StackConfig
 from components.topology import Topology
 
-API_VERSION = "pxc.percona.com/v1"
-KIND = "PerconaXtraDBCluster"
 PORT = 3306
 
 RESTRICTED = {**pod_security.CONTAINER, "seccompProfile": pod_security.SECCOMP}
@@ -64,28 +62,17 @@ class Percona(pulumi.ComponentResource):
                 "proxy.mode to standalone",
                 self,
             )
-        secret = k8s.core.v1.Secret(
-            f"{name}-secrets",
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=names.pxc_secrets(config.name),
-                namespace=config.namespace,
-                labels=names.labels(config.name, "credentials"),
-            ),
-            type="Opaque",
-            string_data={"root": pulumi.Output.secret(args.credentials["root"].password)},
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=config.security.protect, depends_on=list(args.after)
-            ),
-        )
-        timeout = config.database.ready_timeout
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
+        if args.credentials["root"].secret != names.pxc_secrets(config.name):
+            made.append(self._secret(name, args))
+        timeout = config.database.ready_timeout
         size = pods(config)
         cluster = pulumi.CustomResource(
-            f"kubernetes:{API_VERSION}:{KIND}",
+            f"kubernetes:{names.OPERATOR_OBJECTS[config.engine]}",
             f"{name}-pxc",
             {
-                "apiVersion": API_VERSION,
-                "kind": KIND,
+                "apiVersion": names.PXC_API,
+                "kind": names.PXC_KIND,
                 "metadata": {
                     "name": config.name,
                     "namespace": config.namespace,
@@ -98,23 +85,46 @@ class Percona(pulumi.ComponentResource):
                                 f"jsonpath={{.status.ready}}={size}",
                                 f"jsonpath={{.status.size}}={size}",
                             ]
-                        )
+                        ),
+                        **adoption.annotations(config),
                     },
                 },
                 "spec": spec(config, args.credentials),
                 # Only an output: pulumi_kubernetes' own class for custom resources drops it.
                 "status": None,
             },
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=config.security.protect,
-                depends_on=[*args.after, *made, secret],
-                custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+            opts=adoption.options(
+                config,
+                pulumi.ResourceOptions(
+                    parent=self,
+                    protect=config.security.protect,
+                    depends_on=[*args.after, *made],
+                    custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+                ),
+                # An adopted cluster with an encrypted disk keeps its keys where they are.
+                fixed=["spec.vaultSecretName"],
             ),
         )
         self.ready = (cluster,)
         self.status = cast(pulumi.Output[Any], cluster.__dict__["status"]).apply(observed)
         self.register_outputs({})
+
+    def _secret(self, name: str, args: PerconaArgs) -> pulumi.Resource:
+        """Made unless it is where root's password comes from: then it is there already."""
+        config = args.config
+        return k8s.core.v1.Secret(
+            f"{name}-secrets",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=names.pxc_secrets(config.name),
+                namespace=config.namespace,
+                labels=names.labels(config.name, "credentials"),
+            ),
+            type="Opaque",
+            string_data={"root": pulumi.Output.secret(args.credentials["root"].password)},
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=config.security.protect, depends_on=list(args.after)
+            ),
+        )
 
 
 def observed(status: Any) -> dict[str, Any]:
@@ -218,18 +228,32 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             for service in (names.pxc(config.name), names.pxc_proxysql(config.name))
         ]
         result["tls"]["SANs"] = [*hosts, *(f"*.{host}" for host in hosts)]
+    users: list[dict[str, Any]] = []
     if config.own_proxies:
         # The operator's own account `monitor` has SUPER; this one has no privilege at all, which
         # is enough for the state of a node (performance_schema.global_status is open to all).
-        monitor = credentials["monitor"]
-        result["users"] = [
-            {
-                "name": config.proxy.monitor.username,
-                "hosts": ["%"],
-                "passwordSecretRef": {"name": monitor.secret, "key": monitor.key},
-            }
+        users += [
+            _account(login.username, credentials["monitor"].secret, login.key)
+            for login in sorted(config.monitor_logins)
         ]
+    for app in config.apps:
+        granted = next(iter(app.databases.values()))
+        secret = names.account_secret(config.name, app.name)
+        users += [
+            {
+                **_account(login.username, secret, login.key),
+                "dbs": list(app.databases),
+                "grants": apps.privileges(granted),
+            }
+            for login in sorted(app.logins)  # whichever turn it is
+        ]
+    if users:
+        result["users"] = users
     return result
+
+
+def _account(user: str, secret: str, key: str) -> dict[str, Any]:
+    return {"name": user, "hosts": ["%"], "passwordSecretRef": {"name": secret, "key": key}}
 
 
 def _pxc(config: StackConfig) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Every design choice is measured or sourced in `docs/proxysql.md`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -38,17 +38,19 @@ _CLIENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class ProxySqlArgs:
-    """`given`: passwords that are not generated, by config path (`proxy.users[i]`).
+    """`logins`: passwords of everyone who may log in, by user name.
 
-    `after`: what every object waits for; `servers`: what must exist before the first Pod.
+    `after`: what every object waits for; `servers`: what must exist before the first Pod;
+    `accounts`: what must be in the servers before a login is accepted.
     """
 
     config: StackConfig
     topology: Topology
     credentials: Credentials
-    given: Mapping[str, pulumi.Output[str]]
+    logins: Mapping[str, pulumi.Output[str]]
     after: Sequence[pulumi.Resource]
     servers: Sequence[pulumi.Resource]
+    accounts: Sequence[pulumi.Resource] = ()
 
 
 class ProxySql(pulumi.ComponentResource):
@@ -56,8 +58,12 @@ class ProxySql(pulumi.ComponentResource):
 
     The whole configuration is one Secret, named by a hash of its non-secret part and of where each
     password comes from: an edit makes a new Secret and rolls the Pods, and each Pod starts from
-    that file alone (`--initial`), whatever its data directory holds.
+    that file alone (`--initial`), whatever its data directory holds. The logins are a Secret of
+    their own, `<name>-proxysql-users`, which running proxies take up without a roll.
     """
+
+    users: pulumi.Resource
+    """The Secret of the logins."""
 
     def __init__(
         self, name: str, args: ProxySqlArgs, opts: pulumi.ResourceOptions | None = None
@@ -74,13 +80,19 @@ class ProxySql(pulumi.ComponentResource):
                 config.name, config.namespace, config.proxy.replicas, config.engine
             ),
             backend_max_connections=config.backend_max_connections,
+            monitor_username=config.monitor_logins[0].username,
             postgresql=not config.images.proxy.tag.startswith("2."),
             certificate=tls.secret(config) is not None,
         )
         tls.certificate(name, config, self._child)
-        secret = self._config_secret(name)
-        peers = self._peer_service(name)
-        self._stateful_set(name, secret, peers)
+        self._logins = proxysql_cnf.UsersModel(
+            users=config.logins,
+            auth_plugin=args.topology.auth_plugin,
+            writer=config.proxy.hostgroups.writer,
+            tls_required=config.proxy.tls.required,
+        )
+        self.users = self._users_secret(name)
+        self._stateful_set(name, self._config_secret(name), [self.users, self._peer_service(name)])
         self._client_service(name)
         if config.proxy.service.expose_admin:
             self._admin_service(name)
@@ -103,11 +115,7 @@ class ProxySql(pulumi.ComponentResource):
         args, config = self._args, self._args.config
         digest = proxysql_cnf.digest(self._model, passwords.described(config))
         roles = {role: args.credentials[role].password for role in PROXY_ROLES}
-        users = {
-            user.username: args.given[f"proxy.users[{index}]"]
-            for index, user in enumerate(config.proxy.users)
-        }
-        files = pulumi.Output.all(roles=roles, users=users).apply(self._files)
+        files = pulumi.Output.all(**roles).apply(self._files)
         return k8s.core.v1.Secret(
             f"{name}-proxysql-cnf",
             metadata=self._metadata(names.proxysql_config(config.name, digest)),
@@ -116,20 +124,39 @@ class ProxySql(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _files(self, texts: Mapping[str, Any]) -> dict[str, str]:
+    def _users_secret(self, name: str) -> k8s.core.v1.Secret:
+        """Its name never changes: the kubelet renews the file, and ProxySQL takes it up."""
+        model = self._logins
+        text = pulumi.Output.all(passwords=self._args.logins).apply(
+            lambda known: proxysql_cnf.render_users(model, known["passwords"])
+        )
+        return k8s.core.v1.Secret(
+            f"{name}-proxysql-users",
+            metadata=self._metadata(names.proxysql_users(self._args.config.name)),
+            type="Opaque",
+            string_data={
+                "users.cnf": pulumi.Output.secret(text),
+                "read.sql": proxysql_cnf.users_check(model, "mysql_users"),
+                "in-use.sql": proxysql_cnf.users_check(model, "runtime_mysql_users"),
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*self._args.after, *self._args.accounts]
+            ),
+        )
+
+    def _files(self, roles: Mapping[str, str]) -> dict[str, str]:
         """The files of the configuration directory."""
-        roles = cast(Mapping[str, str], texts["roles"])
         secrets = proxysql_cnf.Secrets(
             admin=roles["proxy_admin"],
             stats=roles["proxy_stats"],
             cluster=roles["proxy_cluster"],
             monitor=roles["monitor"],
-            users=cast(Mapping[str, str], texts["users"]),
         )
         return {
             "proxysql.cnf": proxysql_cnf.render(self._model, secrets),
             "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
             "self-check.sql": proxysql_cnf.self_check(self._model),
+            "reload-users.sh": proxysql_cnf.reload_users(_CLIENT),
             **(
                 {"reload-tls.sh": tls.reload_script(_CLIENT, proxysql_cnf.DATA_DIR)}
                 if self._model.certificate
@@ -231,7 +258,7 @@ class ProxySql(pulumi.ComponentResource):
     # --- StatefulSet ---
 
     def _stateful_set(
-        self, name: str, secret: k8s.core.v1.Secret, peers: k8s.core.v1.Service
+        self, name: str, secret: k8s.core.v1.Secret, after: Sequence[pulumi.Resource]
     ) -> None:
         config = self._args.config
         storage = config.proxy.storage
@@ -276,7 +303,7 @@ class ProxySql(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*self._args.servers, secret, peers],
+                depends_on=[*self._args.servers, secret, *after],
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
             ),
         )
@@ -289,7 +316,13 @@ class ProxySql(pulumi.ComponentResource):
                 secret=k8s.core.v1.SecretVolumeSourceArgs(
                     secret_name=secret.metadata.name, default_mode=0o440
                 ),
-            )
+            ),
+            k8s.core.v1.VolumeArgs(
+                name="users",
+                secret=k8s.core.v1.SecretVolumeSourceArgs(
+                    secret_name=names.proxysql_users(config.name), default_mode=0o440
+                ),
+            ),
         ]
         if not config.proxy.storage.persistent:
             volumes.append(
@@ -365,6 +398,9 @@ class ProxySql(pulumi.ComponentResource):
             k8s.core.v1.VolumeMountArgs(
                 name="config", mount_path=proxysql_cnf.CONFIG_DIR, read_only=True
             ),
+            k8s.core.v1.VolumeMountArgs(
+                name="users", mount_path=proxysql_cnf.USERS_DIR, read_only=True
+            ),
             k8s.core.v1.VolumeMountArgs(name="data", mount_path=proxysql_cnf.DATA_DIR),
         ]
         if self._args.topology.ca_secret:
@@ -423,7 +459,8 @@ class ProxySql(pulumi.ComponentResource):
                     command=[
                         "sh",
                         "-c",
-                        f"{_CLIENT} < {proxysql_cnf.CONFIG_DIR}/self-check.sql | grep -qx 1",
+                        f"{_CLIENT} < {proxysql_cnf.CONFIG_DIR}/self-check.sql | grep -qx 1 && "
+                        f"{_CLIENT} < {proxysql_cnf.USERS_DIR}/in-use.sql | grep -qx 1",
                     ]
                 ),
                 period_seconds=2,

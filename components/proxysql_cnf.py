@@ -26,6 +26,8 @@ METRICS_PORT = 6070
 CONNECT_TIMEOUT = 20_000
 """Milliseconds for which a statement waits for a server of its hostgroup, instead of failing."""
 
+USERS_CHECK_INTERVAL = 5_000
+"""Milliseconds between two looks at the users' file; the kubelet takes a minute to renew it."""
 TLS_CHECK_INTERVAL = 30_000
 """Milliseconds between two looks at the certificate; the kubelet takes a minute to renew it."""
 
@@ -36,6 +38,7 @@ CLUSTER_USER = "cluster"
 those names to loopback (lib/MySQL_Session.cpp)."""
 
 CONFIG_DIR = "/etc/proxysql"
+USERS_DIR = "/etc/proxysql-users"
 DATA_DIR = "/var/lib/proxysql"
 CA_DIR = "/etc/proxysql-ca"
 
@@ -56,13 +59,12 @@ password, a leading `*` makes a hash of it (lib/ProxySQL_Config.cpp, lib/ProxySQ
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """Passwords in clear text, by role; `users` by user name."""
+    """Passwords in clear text, by role."""
 
     admin: str
     stats: str
     cluster: str
     monitor: str
-    users: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,8 @@ class CnfModel:
     """DNS names of all ProxySQL Pods."""
     backend_max_connections: int
     """Connections from one proxy to one server."""
+    monitor_username: str
+    """The account that checks the servers; the secret part has its password."""
     postgresql: bool = True
     """Whether the release also serves PostgreSQL, as 3.0 and later do unless told otherwise."""
     certificate: bool = False
@@ -84,6 +88,23 @@ class CnfModel:
     def monitored(self) -> bool:
         """Whether the proxies themselves find the writer of a replication topology."""
         return self.topology.kind == "replication" and self.proxy.routing == "monitor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersModel:
+    """All of the users' file that is not secret."""
+
+    users: tuple[ProxyUser, ...]
+    auth_plugin: str
+    """How the servers' accounts authenticate; see Topology."""
+    writer: int
+    """The writer hostgroup."""
+    tls_required: bool
+    """Whether a user that says nothing about TLS must use it."""
+
+    def requires_tls(self, user: ProxyUser) -> bool:
+        """Whether a user's logins must use TLS."""
+        return self.tls_required if user.require_tls is None else user.require_tls
 
 
 def native_password_hash(password: str) -> str:
@@ -144,28 +165,43 @@ def render(model: CnfModel, secrets: Secrets) -> str:
         **({"pgsql_variables": {"interfaces": "127.0.0.1:6133"}} if model.postgresql else {}),
         **_routing(model),
         "mysql_servers": _servers(model),
-        "mysql_users": _users(model, secrets),
     }
     if rules := _query_rules(model):
         document["mysql_query_rules"] = rules
-    if model.certificate:
-        document["scheduler"] = [
-            {
-                "id": 1,
-                "active": 1,
-                "interval_ms": TLS_CHECK_INTERVAL,
-                "filename": "/bin/sh",
-                "arg1": f"{CONFIG_DIR}/reload-tls.sh",
-                "comment": "loads a rotated certificate",
-            }
-        ]
+    document["scheduler"] = _scheduler(model)
     if model.proxy.clustering != "off":
         # weight 0: no load balancing among peers exists; it is only a label.
         document["proxysql_servers"] = [
             {"hostname": peer, "port": ADMIN_PORT, "weight": 0, "comment": peer.split(".")[0]}
             for peer in model.peers
         ]
-    return render_document(document)
+    # A file of its own, in a Secret that can change while ProxySQL runs.
+    return render_document(document) + f'@include "{USERS_DIR}/users.cnf"\n'
+
+
+def render_users(model: UsersModel, passwords: Mapping[str, str]) -> str:
+    """`users.cnf`: everyone who may log in. `passwords`: in clear text, by user name."""
+    if not model.users:
+        return ""
+    return render_document({"mysql_users": _users(model, passwords)})
+
+
+def _scheduler(model: CnfModel) -> Sequence[Group]:
+    """What ProxySQL runs itself, every so often: it takes up Secrets that changed."""
+    jobs = {"reload-users.sh": USERS_CHECK_INTERVAL}
+    if model.certificate:
+        jobs["reload-tls.sh"] = TLS_CHECK_INTERVAL
+    return [
+        {
+            "id": number,
+            "active": 1,
+            "interval_ms": interval,
+            "filename": "/bin/sh",
+            "arg1": f"{CONFIG_DIR}/{script}",
+            "comment": script,
+        }
+        for number, (script, interval) in enumerate(jobs.items(), 1)
+    ]
 
 
 def _admin_variables(model: CnfModel, secrets: Secrets) -> Group:
@@ -181,6 +217,8 @@ def _admin_variables(model: CnfModel, secrets: Secrets) -> Group:
         # Secret is the only source of config, so peers know each other and never copy.
         diffs = 3 if clustering == "runtime" else 0
         variables |= {f"cluster_{module}_diffs_before_sync": diffs for module in SYNCED_MODULES}
+        # Users have a source that changes while proxies run, in each Pod at a moment of its own.
+        variables["cluster_mysql_users_diffs_before_sync"] = 0
     if clustering == "runtime":
         # 1, the default, also copies rows that a peer's monitor derived (ProxySQL_Admin.cpp).
         variables["cluster_mysql_servers_sync_algorithm"] = 2
@@ -205,7 +243,7 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "max_connections": proxy.max_connections,
         "server_version": proxy.server_version or topology.server_version,
         "default_authentication_plugin": topology.auth_plugin,
-        "monitor_username": monitor.username,
+        "monitor_username": model.monitor_username,
         "monitor_password": secrets.monitor,
         "monitor_connect_interval": monitor.connect_interval,
         "monitor_connect_timeout": monitor.connect_timeout,
@@ -332,17 +370,17 @@ def _servers(model: CnfModel) -> Sequence[Group]:
     return servers
 
 
-def _users(model: CnfModel, secrets: Secrets) -> Sequence[Group]:
+def _users(model: UsersModel, passwords: Mapping[str, str]) -> Sequence[Group]:
     users: list[Group] = []
-    for user in model.proxy.users:
-        password = secrets.users[user.username]
-        if model.topology.auth_plugin == "mysql_native_password":
+    for user in model.users:
+        password = passwords[user.username]
+        if model.auth_plugin == "mysql_native_password":
             password = native_password_hash(password)
         entry: dict[str, Scalar] = {
             "username": user.username,
             "password": password,
             "active": int(user.active),
-            "default_hostgroup": model.proxy.hostgroups.writer
+            "default_hostgroup": model.writer
             if user.default_hostgroup is None
             else user.default_hostgroup,
             # 0 would let a transaction's statements go to several servers.
@@ -350,16 +388,12 @@ def _users(model: CnfModel, secrets: Secrets) -> Sequence[Group]:
             # 1 would switch off multiplexing, retries and query rules.
             "fast_forward": 0,
             "max_connections": user.max_connections,
-            "use_ssl": int(_requires_tls(model, user)),
+            "use_ssl": int(model.requires_tls(user)),
         }
         if user.default_schema:
             entry["default_schema"] = user.default_schema
         users.append(entry)
     return users
-
-
-def _requires_tls(model: CnfModel, user: ProxyUser) -> bool:
-    return model.proxy.tls.required if user.require_tls is None else user.require_tls
 
 
 LOCKING = r"\bFOR\b[\s\S]{1,200}?\b(UPDATE|SHARE)\b|\bLOCK\b[\s\S]{1,200}?\bSHARE\b"
@@ -422,8 +456,6 @@ def _query_rule(rule: QueryRule) -> Group:
 
 def self_check(model: CnfModel) -> str:
     """A query that returns 1 if ProxySQL runs every row of the file and what must not be lost."""
-    active = sum(user.active for user in model.proxy.users)
-    encrypted = sum(user.active and _requires_tls(model, user) for user in model.proxy.users)
     rules = sum(bool(rule["active"]) for rule in _query_rules(model))
     fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")
@@ -431,13 +463,10 @@ def self_check(model: CnfModel) -> str:
     # Peers may have added rows by hand, which a fresh Pod takes over within seconds.
     exactly = ">=" if model.proxy.clustering == "runtime" else "="
     checks = [
-        f"(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1){exactly}{active}",
-        "(SELECT COUNT(*) FROM runtime_mysql_users WHERE frontend=1 AND use_ssl=1)"
-        f"{exactly}{encrypted}",
         "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)"
         f"{exactly}{len({server['address'] for server in _servers(model)})}",
         f"(SELECT COUNT(*) FROM runtime_mysql_query_rules){exactly}{rules}",
-        f"(SELECT COUNT(*) FROM runtime_scheduler)={int(model.certificate)}",
+        f"(SELECT COUNT(*) FROM runtime_scheduler)={len(_scheduler(model))}",
         f"(SELECT COUNT(*) FROM runtime_mysql_replication_hostgroups)={fence}",
         f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
         "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
@@ -448,7 +477,7 @@ def self_check(model: CnfModel) -> str:
         **{f"mysql-{name}": value for name, value in relied_on.items()},
         **{f"admin-{name}": value for name, value in model.proxy.admin_variables.items()},
         **{f"mysql-{name}": value for name, value in model.proxy.mysql_variables.items()},
-        "mysql-monitor_username": model.proxy.monitor.username,
+        "mysql-monitor_username": model.monitor_username,
         "mysql-query_retries_on_failure": 0,
         "mysql-monitor_writer_is_also_reader": True,
     }
@@ -456,6 +485,49 @@ def self_check(model: CnfModel) -> str:
         expected |= {f"admin-cluster_{m}_diffs_before_sync": 0 for m in SYNCED_MODULES}
     checks += [_has_value(name, value) for name, value in expected.items()]
     return "SELECT " + "\n AND ".join(checks) + ";\n"
+
+
+def users_check(model: UsersModel, table: str) -> str:
+    """A query that returns 1 if a table has every user of the file.
+
+    `table`: `mysql_users`, what was read, or `runtime_mysql_users`, what is in use, where an
+    inactive one is missing.
+    """
+    runs = table.startswith("runtime_")
+    users = [user for user in model.users if user.active or not runs]
+    where = " WHERE frontend=1" if runs else " WHERE 1"
+    encrypted = sum(model.requires_tls(user) for user in users)
+    return (
+        f"SELECT (SELECT COUNT(*) FROM {table}{where})={len(users)}\n"
+        f" AND (SELECT COUNT(*) FROM {table}{where} AND use_ssl=1)={encrypted};\n"
+    )
+
+
+def reload_users(client: str) -> str:
+    """A shell script for ProxySQL's scheduler: take up the users' file unless it is in use.
+
+    LOAD … FROM CONFIG only adds, hence the DELETE; a file that it cannot read, or a row that it
+    loses, leaves the users in use as they are, and the next run tries again. Only `mysql_users`
+    is touched, and its cluster version only matters where peers copy, which they never do for
+    users.
+    """
+    state = f"{DATA_DIR}/users.sha256"
+    return f"""\
+#!/bin/sh
+set -eu
+client() {{ {client} "$@"; }}
+now=$(sha256sum < {USERS_DIR}/users.cnf)
+[ "$now" = "$(cat {state} 2>/dev/null)" ] && client < {USERS_DIR}/in-use.sql | grep -qx 1 && exit 0
+if client -e 'DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG' &&
+    client < {USERS_DIR}/read.sql | grep -qx 1
+then
+    client -e 'LOAD MYSQL USERS TO RUNTIME'
+    echo "$now" > {state}
+else
+    client -e 'SAVE MYSQL USERS TO MEMORY'
+    exit 1
+fi
+"""
 
 
 def _has_value(name: str, value: Scalar) -> str:
@@ -477,10 +549,6 @@ def digest(model: CnfModel, sources: Mapping[str, str]) -> str:
     `sources`: where each password comes from, with its rotation counter, by config path. Secret
     values stay out of it, so that a preview can show the name and the Pod template.
     """
-    text = render(model, _blank(model)) + json.dumps(dict(sorted(sources.items())))
+    blank = Secrets(admin="", stats="", cluster="", monitor="")
+    text = render(model, blank) + json.dumps(dict(sorted(sources.items())))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _blank(model: CnfModel) -> Secrets:
-    users = {user.username: "" for user in model.proxy.users}
-    return Secrets(admin="", stats="", cluster="", monitor="", users=users)

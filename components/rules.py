@@ -3,16 +3,20 @@
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
-from components import names
+from components import app_rules, names
+from components.errors import Fault
 from components.fields import MAX_INT, Variable, seconds
 from components.proxysql_cnf import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
-from components.schema import KNOWN_TO_SERVERS, PROXY_ROLES, StackConfig, version_in
-
-Fault: TypeAlias = tuple[str, str, str]
-"""(config path, rule, fix)"""
+from components.schema import (
+    KNOWN_TO_SERVERS,
+    PROXY_ROLES,
+    ROTATED_BY_OPERATOR,
+    StackConfig,
+    version_in,
+)
 
 RESERVED_VARIABLES = {
     "admin_variables": frozenset(
@@ -78,6 +82,17 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
         )
     database = config.database
     yield from _mariadb_checks(config) if config.engine == "mariadb" else _percona_checks(config)
+    if (
+        config.adopt == "import"
+        and config.engine == "percona"
+        and (config.own_proxies or config.apps)
+    ):
+        yield (
+            "adopt",
+            "leaves the cluster as it is, and the accounts of proxies and apps are part of it",
+            "adopt it without apps, and with proxy.enabled false (or proxy.mode operator, if the "
+            "cluster has that ProxySQL); add the rest afterwards",
+        )
     for path in FOREIGN_KEYS[config.engine]:
         if _is_given(given, path):
             yield path, f"is not for engine {config.engine}", "remove it"
@@ -110,7 +125,8 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
             "use a fixed version, or set security.allow_vulnerable_images to true",
         )
     for role, credential in config.credentials.items():
-        if role in KNOWN_TO_SERVERS and credential.rotation:
+        rotated = ROTATED_BY_OPERATOR[config.engine]
+        if role in KNOWN_TO_SERVERS and role not in rotated and credential.rotation:
             yield (
                 f"credentials.{role}.rotation",
                 "is not supported: the servers would keep the old password and the operator lose "
@@ -134,6 +150,7 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
                 )
     yield from _proxy_checks(config, given)
     yield from _rule_checks(config)
+    yield from app_rules.checks(config)
 
 
 OLDEST_SERVER = {"mariadb": (10, 6), "percona": (8, 0)}
@@ -268,7 +285,13 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         if user.username in seen:
             yield (f"{path}.username", f"'{user.username}' is listed twice", "remove one entry")
         seen.add(user.username)
-        if user.username in ("admin", "stats", "monitor", "cluster", proxy.monitor.username):
+        if user.username in config.monitor_accounts:
+            yield (
+                f"{path}.username",
+                f"'{user.username}' is the account of proxy.monitor",
+                "choose another user",
+            )
+        elif user.username in ("admin", "stats", "monitor", "cluster"):
             yield (
                 f"{path}.username",
                 f"'{user.username}' is an account of ProxySQL itself",
@@ -380,7 +403,7 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
             "remove it, or raise database.replicas",
         )
     known = config.hostgroups_in_use
-    logins = {user.username for user in proxy.users}
+    logins = {user.username for user in config.logins}
     seen: set[int] = set()
     for index, rule in enumerate(proxy.query_rules):
         path = f"proxy.query_rules[{index}]"

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self, cast
+from functools import cached_property
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
@@ -17,6 +18,7 @@ from components.fields import (
     Count,
     Digest,
     Duration,
+    Granted,
     Hostgroup,
     Interfaces,
     Label,
@@ -189,10 +191,13 @@ class Hostgroups(Model):
 
 
 SYSTEM_ACCOUNTS = frozenset(
-    {"root", "admin", "stats", "monitor", "cluster"}
+    {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
+    | {"admin", "stats", "monitor", "cluster"}
     | {"xtrabackup", "operator", "replication", "proxyadmin"}
+    | {"pmmserver", "pmmserverkey", "pmmservertoken"}
 )
-"""Accounts of the servers, of ProxySQL and of Percona's operator (pkg/pxc/users/users.go)."""
+"""Accounts of the servers, of mariadb-operator (`repl`), of ProxySQL and of Percona's operator
+(pkg/pxc/users/users.go)."""
 
 
 class Monitor(Model):
@@ -340,8 +345,109 @@ class ProxyUser(Model):
     default_schema: SchemaName | None = None
     require_tls: Bool | None = None
     """Whether a login must use TLS. None: `proxy.tls.required`."""
+
+
+class Login(NamedTuple):
+    """One of the accounts that take turns."""
+
+    username: str
+    generation: int
+    """Which rotation its password is of."""
+    key: str
+    """Of the password, in the Secret that the servers read."""
+
+    @property
+    def mark(self) -> str:
+        """What the second account's resources have at the end of their names."""
+        return ".b" if self.generation % 2 else ""
+
+
+def turns(account: str, rotation: int) -> tuple[Login, ...]:
+    """Who may log in after a number of rotations: the newest login, then the one before it.
+
+    Two accounts take turns ("alternating users" of AWS Secrets Manager's rotation), so that a
+    rotation changes nothing for those who still hold the last login.
+    """
+    accounts = ((account, "password"), (f"{account}_b", "password-b"))
+    generations = range(rotation, max(rotation - 2, -1), -1)
+    return tuple(
+        Login(accounts[generation % 2][0], generation, accounts[generation % 2][1])
+        for generation in generations
+    )
+
+
+class App(Model):
+    """An application: its databases, its account and how it reaches them.
+
+    The password is generated unless `existing_secret` or `password` is set.
+    """
+
+    name: Label
+    username: UserName | None = None
+    """The account. None: the app's name. A second one, with `_b` at its end, takes turns with it
+    when the password is rotated."""
+    databases: dict[SchemaName, Granted]
+    """What it may do, by database: a role or a list of privileges."""
+    default_database: SchemaName | None = None
+    """Which of them it is connected to unless it names another. None: its only one."""
+    routing: Literal["writer", "reader"] = "writer"
+    """`reader`: all its statements go to replicas, which lag behind."""
+    max_connections: Count = 200
+    """Its connections to each proxy; without proxies, to each server."""
+    require_tls: Bool | None = None
+    """Whether its logins must use TLS. None: `proxy.tls.required`."""
+    existing_secret: SecretRef | None = None
+    password: Literal["(secret)"] | None = None
     rotation: Natural = 0
-    """Bump it to roll the proxies after the password in an existing Secret changed."""
+    """Bump it for a new login with a generated password. The last one works until the next bump."""
+    active: Bool = True
+    """False: the proxies refuse its logins; nothing else changes."""
+    cleanup: Literal["keep", "delete"] = "keep"
+    """What becomes of its accounts and its databases when they leave the config."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The user names that it ever logs in with."""
+        name = self.username or self.name
+        return (name, f"{name}_b") if self.generated else (name,)
+
+    @property
+    def logins(self) -> tuple[Login, ...]:
+        """Who may log in, the one that its Secret names first.
+
+        A password that is given has no past that this program knows, hence one account.
+        """
+        account = self.accounts[0]
+        return turns(account, self.rotation) if self.generated else (Login(account, 0, "password"),)
+
+    @property
+    def generated(self) -> bool:
+        """Whether its passwords are made here."""
+        return not (self.existing_secret or self.password)
+
+    @property
+    def database(self) -> str:
+        """The database that it is connected to unless it names another."""
+        return self.default_database or next(iter(self.databases))
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.databases:
+            raise broken("has no database", "name one in databases")
+        if self.default_database is None and len(self.databases) > 1:
+            # A mapping has no order: Pulumi sorts the keys of a structured config value.
+            raise broken("has several databases", "name one of them in default_database")
+        if self.default_database not in (None, *self.databases):
+            raise broken("has a default_database that it may not use", "name one of its databases")
+        if self.existing_secret and self.password:
+            raise broken("has two password sources", "keep either existing_secret or password")
+        if self.rotation and not self.generated:
+            raise broken(
+                "has a rotation, which is for generated passwords",
+                "remove it: a given password changes at its source, and the next `pulumi up` "
+                "takes it up",
+            )
+        return self
 
 
 class ProxyStorage(Model):
@@ -411,7 +517,10 @@ PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 """Roles of this program's own proxies; `proxysql.cnf` holds their passwords in clear text."""
 
 KNOWN_TO_SERVERS = ("root", "replication")
-"""Roles whose passwords the servers learn once: to lose one is to lose the access to the data."""
+"""Roles whose passwords the servers know from their first start on."""
+ROTATED_BY_OPERATOR = {"mariadb": frozenset[str](), "percona": frozenset({"root"})}
+"""Those of them whose new password the engine's operator brings to servers that run
+(percona-xtradb-cluster-operator v1.18.0 pkg/controller/pxc/users.go, handleRootUser)."""
 
 
 class Credential(Model):
@@ -595,9 +704,13 @@ class StackConfig(Model):
     namespace: Namespace
     create_namespace: Bool = False
     await_sql: Bool = True
+    adopt: Literal["none", "import", "take_over"] = "none"
+    """The operator's object is there already. `import`: put it into the state and change nothing of
+    it; `take_over`: apply this config to it, whoever wrote its fields before."""
     database: Database
     proxy: Proxy
     credentials: Credentials = Credentials()
+    apps: tuple[App, ...] = ()
     scheduling: Scheduling
     security: Security
     images: Images
@@ -620,6 +733,49 @@ class StackConfig(Model):
         return self.proxy.enabled and self.proxy.mode == "operator"
 
     @property
+    def monitor_logins(self) -> tuple[Login, ...]:
+        """The accounts by which the proxies check the servers, the one in their file first.
+
+        A proxy that waits for its roll goes on with the last one. With one account its monitor
+        could not log in meanwhile, and it would take every server for a reader, or for gone.
+        """
+        account, source = self.proxy.monitor.username, self.credentials.monitor
+        if source.existing_secret:
+            return (Login(account, 0, source.existing_secret.key),)
+        return (
+            (Login(account, 0, "password"),) if source.password else turns(account, source.rotation)
+        )
+
+    @property
+    def monitor_accounts(self) -> frozenset[str]:
+        """The user names that the monitor ever has."""
+        return frozenset({self.proxy.monitor.username, f"{self.proxy.monitor.username}_b"})
+
+    @property
+    def adopting(self) -> bool:
+        """Whether the operator's object was there before this program."""
+        return self.adopt != "none"
+
+    @cached_property
+    def logins(self) -> tuple[ProxyUser, ...]:
+        """Everyone who logs in through the proxies: `proxy.users`, then the apps."""
+        return (
+            *self.proxy.users,
+            *(self._login(app, login) for app in self.apps for login in app.logins),
+        )
+
+    def _login(self, app: App, login: Login) -> ProxyUser:
+        reads = app.routing == "reader" and self.has_readers
+        return ProxyUser(
+            username=login.username,
+            default_hostgroup=self.proxy.hostgroups.reader if reads else None,
+            max_connections=app.max_connections,
+            active=app.active,
+            default_schema=app.database,
+            require_tls=app.require_tls,
+        )
+
+    @property
     def own_proxies(self) -> bool:
         """Whether this program runs the proxies."""
         return self.proxy.enabled and self.proxy.mode == "standalone"
@@ -635,7 +791,7 @@ class StackConfig(Model):
         groups = self.proxy.hostgroups
         return frozenset({groups.writer, groups.reader} if self.has_readers else {groups.writer})
 
-    @property
+    @cached_property
     def rows_in_use(self) -> int:
         """In how many hostgroups the writer's server may hold connections of clients.
 
@@ -643,11 +799,16 @@ class StackConfig(Model):
         backup writers are (lib/MySQL_HostGroups_Manager.cpp).
         """
         writer = self.proxy.hostgroups.writer
-        elsewhere = self.proxy.read_write_split or any(
-            group not in (None, writer)
-            for group in (
-                *(user.default_hostgroup for user in self.proxy.users),
-                *(rule.destination_hostgroup for rule in self.proxy.query_rules),
+        # Any app may read elsewhere one day, and an edit of apps must not roll the proxies.
+        elsewhere = (
+            self.proxy.read_write_split
+            or bool(self.apps)
+            or any(
+                group not in (None, writer)
+                for group in (
+                    *(user.default_hostgroup for user in self.proxy.users),
+                    *(rule.destination_hostgroup for rule in self.proxy.query_rules),
+                )
             )
         )
         return 2 if elsewhere and self.has_readers else 1

@@ -7,12 +7,21 @@ from typing import Any
 import pulumi
 
 from components import names, passwords, proxysql_cnf, tls
+from components.apps import (
+    AppPasswords,
+    AppPasswordsArgs,
+    Bindings,
+    BindingsArgs,
+    MariaDbAccounts,
+    MariaDbAccountsArgs,
+)
+from components.apps import outputs as apps_outputs
 from components.credentials import Credentials, CredentialsArgs, ResolvedCredential
 from components.mariadb import MariaDb, MariaDbArgs
 from components.percona import Percona, PerconaArgs
 from components.proxysql import ProxySql, ProxySqlArgs
 from components.schema import StackConfig
-from components.topology import Topology
+from components.topology import Endpoint, Topology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,30 +58,67 @@ class DatabaseStack(pulumi.ComponentResource):
                 namespace=config.namespace,
                 credentials=config.credentials,
                 given=args.given,
+                turns={"monitor": config.monitor_logins},
                 roles=passwords.roles(config),
-                protect=config.security.protect,
+                protect=passwords.protected(config),
                 after=args.after,
             ),
             child,
         )
-        if config.engine == "percona":
-            servers = Percona(
-                name, PerconaArgs(config=config, credentials=credentials, after=args.after), child
+        logins = {
+            user.username: args.given[f"proxy.users[{index}]"]
+            for index, user in enumerate(config.proxy.users if config.own_proxies else ())
+        }
+        secrets: Mapping[str, pulumi.Resource] = {}
+        if config.apps:
+            of_apps = AppPasswords(
+                name, AppPasswordsArgs(config=config, given=args.given, after=args.after), child
             )
+            logins |= of_apps.by_username
+            secrets = of_apps.secrets
+        accounts: Mapping[str, Sequence[pulumi.Resource]]
+        if config.engine == "percona":
+            after = (*args.after, *secrets.values())
+            servers = Percona(
+                name, PerconaArgs(config=config, credentials=credentials, after=after), child
+            )
+            # The operator makes the accounts, of which its cluster has the list.
+            accounts = {app.name: servers.ready for app in config.apps}
         else:
             servers = MariaDb(
                 name, MariaDbArgs(config=config, credentials=credentials, after=args.after), child
             )
+            accounts = {}
+            if config.apps:
+                accounts = MariaDbAccounts(
+                    name,
+                    MariaDbAccountsArgs(config=config, servers=servers.ready, secrets=secrets),
+                    child,
+                ).by_app
+        users: tuple[pulumi.Resource, ...] = ()
         if config.own_proxies:
-            ProxySql(
+            proxies = ProxySql(
                 name,
                 ProxySqlArgs(
                     config=config,
                     topology=servers.topology,
                     credentials=credentials,
-                    given=args.given,
+                    logins=logins,
                     after=args.after,
                     servers=servers.ready,
+                    accounts=tuple(made for of_app in accounts.values() for made in of_app),
+                ),
+                child,
+            )
+            users = (proxies.users,)
+        if config.apps:
+            Bindings(
+                name,
+                BindingsArgs(
+                    config=config,
+                    endpoint=endpoint(config, servers.topology),
+                    passwords=logins,
+                    after={app: (*made, *users) for app, made in accounts.items()},
                 ),
                 child,
             )
@@ -82,22 +128,27 @@ class DatabaseStack(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
 
+def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
+    """Where clients connect."""
+    if not config.own_proxies:
+        return Endpoint(
+            host=topology.service, reader_host=topology.reader_service, port=topology.port
+        )
+    host = names.service_host(names.proxysql(config.name, config.engine), config.namespace)
+    return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
+
+
 def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
     """The output contract, `schema_version` 1; plain values, all known at preview.
 
     `ca_secret` is where the certificate of `host` can be verified with, and absent where it cannot
     be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
     """
-    namespace, proxy = config.namespace, config.proxy
+    namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
     ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
     if ca and config.operator_proxies:
         ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
-    host, reader_host, port = topology.service, topology.reader_service, topology.port
     if config.own_proxies:
-        host = reader_host = names.service_host(
-            names.proxysql(config.name, config.engine), namespace
-        )
-        port = proxy.service.port
         ca = tls.secret_key(config)
     contract: dict[str, Any] = {
         "schema_version": 1,
@@ -105,14 +156,14 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
         "size": config.size,
         "namespace": namespace,
         "name": config.name,
-        "host": host,
-        "port": port,
-        "reader_host": reader_host,
-        "reader_port": port,
-        "MYSQL_HOST": host,
-        "MYSQL_PORT": str(port),
+        "host": where.host,
+        "port": where.port,
+        "reader_host": where.reader_host,
+        "reader_port": where.port,
+        "MYSQL_HOST": where.host,
+        "MYSQL_PORT": str(where.port),
         "admin_secret": {"name": root.secret, "key": root.key},
-        "apps": {},
+        "apps": apps_outputs(config, where),
     }
     if ca:
         contract["ca_secret"] = ca

@@ -25,3 +25,12 @@ class Topology:
     """How accounts authenticate; decides whether ProxySQL may hold hashes instead of passwords."""
     ca_secret: str | None
     """Secret with the server CA under `ca.crt`; None when TLS is off."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where clients connect: the proxies, or the engine's own Services."""
+
+    host: str
+    reader_host: str
+    port: int

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import yaml
 from annotated_types import Ge, Le, MaxLen
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from components import identity, mariadb, percona, stack
@@ -51,6 +51,8 @@ CHECKED_TEXT = {
     "_replacement": "text without a double quote, at most 2000 characters",
     "_sql_text": "text without a double quote, at most 2000 characters",
     "_client_address": "address, or its start and `%`",
+    "_granted": "`readonly`, `readwrite`, `owner` or list of privileges",
+    "_schema_name": "1 to 64 of `A-Z a-z 0-9 _ $ -`",
     "_tag": "version tag, not `latest`, `main` or `master`",
 }
 """What a field's validator accepts, by the name of the validator in components/fields.py."""
@@ -64,7 +66,10 @@ NOTES = {
     "namespace": "Namespace of every object. Fixed.",
     "create_namespace": "Make the namespace too, with Pod Security `restricted`. It is protected "
     "and stays when the stack goes.",
-    "await_sql": "Wait until mariadb-operator has applied the monitor's user and grant.",
+    "await_sql": "Wait until mariadb-operator has applied databases, users and grants.",
+    "adopt": "For a database that exists already: `import` puts the operator's object into the "
+    "state and changes nothing of it; `take_over` applies this config to it "
+    "([steps](migration.md#adopt-a-database-that-exists)).",
     "database.topology": "How the servers relate. Fixed. A Percona cluster is `galera` in every "
     "size.",
     "database.replicas": "Servers. Standalone: 1; replication: 2 or more, and no more later; "
@@ -160,6 +165,22 @@ NOTES = {
     "proxy.pod_labels": "Labels of the proxy Pods.",
     "proxy.admin_variables": "ProxySQL `admin-` variables, without the prefix.",
     "proxy.mysql_variables": "ProxySQL `mysql-` variables, without the prefix.",
+    "apps[].name": "Name in the outputs and of its Secret; the account, unless `username` is set.",
+    "apps[].username": "The account. A second one, with `_b` at its end, takes turns with it when "
+    "a generated password is rotated. Unset: the app's name.",
+    "apps[].databases": "What it may do, by database: a role or a list of privileges "
+    "([roles](apps.md#privileges)). Databases are made as utf8mb4.",
+    "apps[].default_database": "The one that it is connected to unless it names another. Required "
+    "with several, since a mapping has no order.",
+    "apps[].existing_secret.name": "Existing Secret in the database's namespace. Neither this nor "
+    "`password`: the password is generated.",
+    "apps[].existing_secret.key": "Key in it.",
+    "apps[].password": "Secret config value: `pulumi config set --secret --path`.",
+    "apps[].rotation": "Bump it for a new login with a new generated password; the last one works "
+    "until the next bump ([rotation](apps.md#rotation)).",
+    "apps[].active": "False: the proxies refuse its logins; everything else stays.",
+    "apps[].cleanup": "What becomes of its accounts and databases when they leave the config: "
+    "`keep` leaves them in the servers. `delete` is for MariaDB only.",
     "credentials.<role>.existing_secret.name": "Existing Secret in the database's namespace.",
     "credentials.<role>.existing_secret.key": "Key in it.",
     "credentials.<role>.password": "Secret config value: `pulumi config set --secret --path`.",
@@ -217,7 +238,8 @@ OUTPUTS = {
     "admin_secret": "Name and key of the Secret with root's password.",
     "ca_secret": "Name and key of the Secret with the CA of the certificate that `host` shows. "
     "Absent when proxies make their own certificate, which nobody can verify, and without TLS.",
-    "apps": "Reserved; empty.",
+    "apps": "By app: `secret` (the name of the Secret it connects by), `database`, `username`, "
+    "`host`, `port`, `reader_host`, `reader_port` ([keys of the Secret](docs/apps.md#the-secret)).",
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
     "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
     "a proxy.",
@@ -298,9 +320,10 @@ def _type(annotation: Any, metadata: list[Any]) -> str:
     if origin is Annotated:
         return _type(arguments[0], [*_flat(arguments[1:]), *metadata])
     for item in metadata:
-        if isinstance(item, AfterValidator):
-            function = cast(types.FunctionType, item.func)
-            return CHECKED_TEXT[function.__name__]
+        if isinstance(item, AfterValidator | BeforeValidator):
+            function = cast(types.FunctionType, item.func).__name__
+            if isinstance(item, AfterValidator) or function in CHECKED_TEXT:
+                return CHECKED_TEXT[function]
     if origin in (Union, types.UnionType):
         kinds = [_type(a, metadata) for a in arguments if a is not type(None)]
         return " or ".join(dict.fromkeys(kinds))
@@ -313,7 +336,8 @@ def _type(annotation: Any, metadata: list[Any]) -> str:
     if origin is dict:
         if arguments[0] is str:
             return "mapping of name to value"
-        return "mapping of " + _type(arguments[0], [])
+        values = f" to {_type(arguments[1], [])}" if get_origin(arguments[1]) is Annotated else ""
+        return f"mapping of {_type(arguments[0], [])}{values}"
     if annotation is bool:
         return "`true`, `false`"
     if annotation is int:
@@ -522,7 +546,12 @@ def outputs() -> str:
         return _example(key, values[engine][key])
 
     return table(
-        ("output", "meaning", "with `size: small`, `name: orders`", "and `engine: percona`"),
+        (
+            "output",
+            "meaning",
+            "`size: small`, `name: orders`, one app",
+            "and `engine: percona`",
+        ),
         [
             (f"`{key}`", meaning, example("mariadb", key), example("percona", key))
             for key, meaning in OUTPUTS.items()
@@ -531,7 +560,8 @@ def outputs() -> str:
 
 
 def _outputs(engine: str) -> dict[str, Any]:
-    config = resolve({"size": "small", "name": "orders", "engine": engine})
+    apps = [{"name": "shop", "databases": {"shop": "owner"}}]
+    config = resolve({"size": "small", "name": "orders", "engine": engine, "apps": apps})
     root = ResolvedCredential(
         secret=credential_secret(config.name, "root"),
         key=GENERATED_KEY,

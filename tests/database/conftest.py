@@ -7,14 +7,15 @@ their own: pytest's is closed to other accounts, so servers started by root coul
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from components.mariadb import monitor_privileges
-from components.schema import monitor_connections
 from local import ports
+from tests.program import recorder
 
 from . import operator_sql
 from .monitor_queries import Setup
@@ -126,30 +127,67 @@ def cluster(request: pytest.FixtureRequest, setup: Setup) -> Cluster:
 @pytest.fixture(scope="session")
 def privileges(cluster: Cluster, setup: Setup) -> tuple[str, ...]:
     """What the program asks for, of servers of this version."""
-    version = str(cluster.primary.query("SELECT VERSION()").value).split("-")[0]
     return monitor_privileges(
         setup.topology,
-        version=tuple(map(int, version.split("."))),
+        version=tuple(map(int, version(cluster).split("."))),
         replication_lag=setup.replication_lag,
     )
 
 
 @pytest.fixture(scope="session")
-def monitor(cluster: Cluster, setup: Setup, privileges: tuple[str, ...]) -> Account:
-    """The monitor user of this setup, made with what the program asks the operator for."""
-    lag = "-lag" if setup.replication_lag else ""
-    account = Account(f"proxysql-monitor{lag}", "monitor-password", monitor_connections(PROXIES))
-    cluster.execute(
-        *operator_sql.create_user(account),
-        operator_sql.grant(privileges, account),
+def monitors(cluster: Cluster, setup: Setup) -> Mapping[str, Account]:
+    """The monitor users of this setup after a rotation, by name, made with what the program asks
+    the operator for."""
+    proxy: dict[str, Any] = {"replicas": PROXIES}
+    if setup.replication_lag:
+        proxy |= {"routing": "monitor", "max_replication_lag": 1, "read_write_split": True}
+        # The same servers have the accounts of the setup without it.
+        proxy["monitor"] = {"username": "proxysql_monitor_lag"}
+    recording = recorder.run(
+        {
+            "size": "small",
+            "name": "db",
+            "namespace": "default",
+            "database": {
+                "topology": setup.topology,
+                "version": version(cluster),
+                "replicas": len(cluster.servers),
+            },
+            "proxy": proxy,
+            "credentials": {"monitor": {"rotation": 1}},
+        }
+    )
+    assert recording.error is None, recording.error
+    accounts: dict[str, Account] = {}
+    for user in recording.of_kind("User"):
+        spec, at = user.inputs["spec"], user.inputs["spec"]["passwordSecretKeyRef"]
+        texts = recorder.plain(recording.one("Secret", at["name"]).inputs["stringData"])
+        account = Account(spec["name"], texts[at["key"]], spec["maxUserConnections"])
+        accounts[account.user] = account
+        cluster.execute(*operator_sql.create_user(account))
+    for grant in recording.of_kind("Grant"):
+        spec = grant.inputs["spec"]
+        account = accounts[spec["username"]]
+        granted = operator_sql.grant(spec["privileges"], account, spec["database"], spec["table"])
         # The operator repeats both at each reconciliation.
-        operator_sql.alter_user(account),
-        operator_sql.grant(privileges, account),
+        cluster.execute(granted, operator_sql.alter_user(account), granted)
+    cluster.execute(
         "CREATE DATABASE IF NOT EXISTS shop",
         "CREATE TABLE IF NOT EXISTS shop.orders (id INT PRIMARY KEY)",
         "REPLACE INTO shop.orders VALUES (1)",
     )
-    return account
+    return accounts
+
+
+@pytest.fixture(scope="session")
+def monitor(monitors: Mapping[str, Account]) -> Account:
+    """The first of them."""
+    return monitors[min(monitors)]
+
+
+def version(cluster: Cluster) -> str:
+    """Of its servers, as in `10.11.14`."""
+    return str(cluster.primary.query("SELECT VERSION()").value).split("-")[0]
 
 
 def _replication(index: int) -> Settings:

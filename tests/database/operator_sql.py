@@ -1,8 +1,8 @@
-"""The statements that mariadb-operator makes of User and Grant resources, word for word.
+"""The statements that mariadb-operator makes of its SQL resources, word for word.
 
 Source: github.com/mariadb-operator/mariadb-operator, v25.10.4, pkg/sql/sql.go, called by
-internal/controller/{user,grant}_controller{,_finalizer}.go. The operator interpolates: it escapes
-nothing in an account name, a password or a privilege.
+internal/controller/{user,grant,database}_controller{,_finalizer}.go. The operator interpolates: it
+escapes nothing in an account name, a password or a privilege.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ def revoke(
     """A Grant resource that is deleted, or privileges that were taken off it (sql.go, Revoke)."""
     scope = f"{_quoted(database)}.{_quoted(table)}"
     return f"REVOKE {','.join(privileges)} ON {scope} FROM {account}"
+
+
+def create_database(name: str, character_set: str, collate: str) -> str:
+    """A Database resource of a database that does not exist (sql.go, CreateDatabase)."""
+    return f"CREATE DATABASE `{name}` CHARACTER SET = '{character_set}' COLLATE = '{collate}' ;"
 
 
 def _quoted(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 import pytest
@@ -74,6 +75,12 @@ CREATE FUNCTION mine RETURNS INTEGER SONAME 'mine'
 CREATE SERVER mine FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'mine')
 BINLOG ''
 """.strip().splitlines()
+
+
+@pytest.fixture(params=["", "_b"], ids=["first", "second"])
+def monitor(request: pytest.FixtureRequest, monitors: Mapping[str, Account]) -> Account:
+    """Either of the accounts that take turns."""
+    return monitors[f"{min(monitors)}{request.param}"]
 
 
 def test_every_check_of_the_setup_works_on_every_server(

@@ -14,7 +14,7 @@ from tests.database.servers import Account, Installation, SqlError, eventually
 
 from . import proxies
 from .load import LIFETIMES, Journal, load
-from .mariadb_operator import Delays, Operator
+from .mariadb_operator import Delays, Operator, reconcile
 from .nodes import SECOND, Node, Servers, galera, replication, synced
 from .proxies import Proxy, Tier
 from .release import Release
@@ -113,6 +113,7 @@ class Lab:
     ) -> Generator[Deployment]:
         """Pristine servers behind started proxies that agree on the writer."""
         servers.pristine()
+        reconcile(servers.nodes[0], release.monitors)
         with ExitStack() as stack:
             primary_service = stack.enter_context(service(servers.network.primary_service))
             secondary_service = stack.enter_context(service(servers.network.secondary_service))

@@ -3,18 +3,19 @@
 Sources: pkg/controller/replication/switchover.go (reconcileSwitchover: the phases), config.go
 (ConfigurePrimary, ConfigureReplica), failover.go (FurthestAdvancedReplica), relay_log.go,
 controller.go (ReconcileReplicationInPod); internal/controller/pod_replication_controller.go
-(ReconcilePodNotReady) and mariadb_controller.go (reconcilePrimaryService, in a reconciliation after
-the one that switched).
+(ReconcilePodNotReady), mariadb_controller.go (reconcilePrimaryService, in a reconciliation after
+the one that switched), user_controller.go and grant_controller.go (Reconcile).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.database.servers import Session, SqlError, eventually
+from tests.database import operator_sql
+from tests.database.servers import Account, Session, SqlError, eventually
 
 from .nodes import REPLICATION, Node, Servers, follow, sequence
 
@@ -136,6 +137,19 @@ class Operator:
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(run, nodes))
+
+
+def reconcile(primary: Node, accounts: Mapping[Account, Sequence[str]]) -> None:
+    """User and Grant objects: accounts with their privileges on everything."""
+    with primary.session() as session:
+        for account, privileges in accounts.items():
+            known = f"SELECT COUNT(*) FROM mysql.user WHERE user='{account.user}'"
+            if session.query(known).value == "0":
+                for sql in operator_sql.create_user(account):
+                    session.query(sql)
+            else:
+                session.query(operator_sql.alter_user(account))
+            session.query(operator_sql.grant(privileges, account))
 
 
 def _reach(session: Session, position: str | None) -> None:

@@ -86,6 +86,16 @@ class Node(Server):
             return False
         return True
 
+    def lets_in(self, account: Account) -> bool:
+        """Whether a user can log in."""
+        try:
+            self.session(account).close()
+        except SqlError as error:
+            if error.code != 1045:
+                raise
+            return False
+        return True
+
     def writes(self) -> dict[int, tuple[int, float]]:
         """Rows of the table of writes: id to the server that ran the INSERT, and when."""
         found = self.query("SELECT id, server, UNIX_TIMESTAMP(at) FROM shop.writes").rows
@@ -278,11 +288,12 @@ def synced(session: Session) -> bool:
 
 
 def _content() -> tuple[str, ...]:
-    accounts = (REPLICATION, MONITOR, APP, SECOND)
+    accounts = (REPLICATION, APP, SECOND)
     return (
+        # Those of the next proxies are made for them (Lab.deploy).
+        f"DROP USER IF EXISTS {MONITOR}, '{MONITOR.user}_b'@'%'",
         *(sql for account in accounts for sql in operator_sql.create_user(account)),
         operator_sql.grant(["REPLICATION REPLICA"], REPLICATION),
-        # USAGE is all that the monitor needs (components/mariadb.py, tests/database).
         operator_sql.grant(["SELECT", "INSERT", "UPDATE", "DELETE"], APP, "shop"),
         operator_sql.grant(["SELECT", "INSERT"], SECOND, "shop"),
         "DROP DATABASE IF EXISTS shop",

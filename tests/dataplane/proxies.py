@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tests.database.servers import (
 )
 
 from .loopback import ADMIN_PORT, CLIENT_PORT, Network, RemoteSession
-from .release import ADMIN, PROXIES, Release, directories, substitutions
+from .release import PROXIES, Release, directories, substitutions
 
 ENDPOINT_LAG = 1.0
 """Seconds from a Pod's change until every node sends new connections accordingly (kube-proxy)."""
@@ -71,6 +71,8 @@ class Proxy:
         self._texts = {**directories(str(directory)), **substitutions(network, ordinal)}
         self._process: subprocess.Popen[bytes] | None = None
         self._release: Release | None = None
+        self._users = 0
+        """How many versions of the logins' Secret were mounted."""
         self.fenced_by_admin = False
         """Whether the fence had to be set by SQL, because the binary does not read it from the
         file (`mysql_hostgroup_attributes`: 2.7.4, 3.0.9 and later do)."""
@@ -85,7 +87,10 @@ class Proxy:
             shutil.rmtree(self.directory / "data")
             (self.directory / "data").mkdir()
             self._installation.own(self.directory / "data")
+        self.renew_users(release.users)
         for name, text in release.files.items():
+            if name.startswith("users/"):
+                continue
             # The metrics port has no address: it listens on all of the machine's.
             port = f"restapi_port = {self.metrics_port}"
             self.mount(name, self._local(text).replace("restapi_port = 6070", port))
@@ -96,6 +101,18 @@ class Proxy:
         file = self.directory / name
         file.write_text(text)
         self._installation.own(file)
+
+    def renew_users(self, files: Mapping[str, str]) -> None:
+        """The logins' Secret has changed: all its files at once, as the kubelet does it."""
+        self._users += 1
+        folder = self.directory / f"users-{self._users}"
+        folder.mkdir()
+        self._installation.own(folder)
+        for name, text in files.items():
+            self.mount(f"{folder.name}/{name}", text)
+        link = self.directory / "users-new"
+        link.symlink_to(folder.name)
+        link.rename(self.directory / "users")
 
     def start(self) -> None:
         """Start the container: the files stay as they are."""
@@ -154,7 +171,8 @@ class Proxy:
 
     def admin(self, *statements: str) -> Result:
         """Run statements on the admin port; the result of the last one."""
-        with RemoteSession(self.host, ADMIN_PORT, ADMIN) as session:
+        assert self._release is not None
+        with RemoteSession(self.host, ADMIN_PORT, self._release.admin) as session:
             results = [session.query(sql) for sql in statements]
         return results[-1]
 
@@ -237,17 +255,26 @@ class Tier:
         return random.choice(hosts)
 
     def roll(self, release: Release) -> None:
-        """A rolling update: from the last Pod to the first, one after the other."""
-        self.release = release
+        """A rolling update: from the last Pod to the first, one after the other.
+
+        The logins' Secret has one name, so they reach every Pod before.
+        """
+        for proxy in self.proxies:
+            proxy.renew_users(release.users)
         for proxy in reversed(self.proxies):
-            self._unroute(proxy, ENDPOINT_LAG)
-            proxy.stop()
-            proxy.create(release)
-            if release.startup is None:
-                self._route(proxy)
-            proxy.await_start()
+            self.replace(proxy, release)
+
+    def replace(self, proxy: Proxy, release: Release) -> None:
+        """One step of a roll."""
+        self.release = release
+        self._unroute(proxy, ENDPOINT_LAG)
+        proxy.stop()
+        proxy.create(release)
+        if release.startup is None:
             self._route(proxy)
-            time.sleep(release.min_ready)
+        proxy.await_start()
+        self._route(proxy)
+        time.sleep(release.min_ready)
 
     def crash(self, proxy: Proxy, restart_after: float) -> None:
         """A container dies and is started again, with what its emptyDir or volume holds."""

@@ -16,6 +16,12 @@ from .nodes import APP, MONITOR, SECOND
 
 NAME, NAMESPACE = "db", "default"
 ADMIN = Account("admin", "adminADMINadminADMINadmin_")
+PASSWORDS: Mapping[str, str] = {
+    "monitor": MONITOR.password,
+    "proxy_admin": ADMIN.password,
+    "proxy_cluster": "clusterCLUSTERclusterCLUST",
+}
+"""Of the credentials that the proxies need, by role."""
 PROXIES = 3
 DATABASES = 3
 SECRET = "passwords"
@@ -47,8 +53,21 @@ class Release:
     min_ready: float
     """Seconds between a Pod's readiness and the next Pod of a roll."""
     routing: Routing
+    monitors: Mapping[Account, tuple[str, ...]]
+    """Accounts that check the servers, with their privileges: what the operator is told."""
     writer: int = 10
     """The writer hostgroup."""
+    admin: Account = ADMIN
+
+    @property
+    def users(self) -> dict[str, str]:
+        """The files of the logins' Secret, by name."""
+        folder = "users/"
+        return {
+            name.removeprefix(folder): text
+            for name, text in self.files.items()
+            if name.startswith(folder)
+        }
 
     def edited(self, old: str, new: str) -> Release:
         """A release with one text of `proxysql.cnf` replaced."""
@@ -62,14 +81,19 @@ def program(
     topology: Literal["replication", "galera"],
     *,
     users: tuple[Account, ...] = USERS,
+    passwords: Mapping[str, str] | None = None,
+    monitor_rotation: int | None = None,
     certificates: Mapping[str, str] | None = None,
     **proxy: Any,
 ) -> Release:
-    """What `__main__` makes of a stack: its Secret's files, its Pod's command and scripts.
+    """What `__main__` makes of a stack: its Secrets' files, its Pod's command and scripts.
 
-    `version`: of the ProxySQL at hand; `certificates`: turns TLS on, and the files of the other
-    Secrets that the Pod mounts; `proxy`: config below `proxy`.
+    `version`: of the ProxySQL at hand; `passwords`: of credentials, by role, where they are not
+    PASSWORDS; `monitor_rotation`: the monitor's password is generated, and was rotated so often;
+    `certificates`: turns TLS on, and the files of the other Secrets that the Pod mounts; `proxy`:
+    config below `proxy`.
     """
+    credentials = {**PASSWORDS, **(passwords or {})}
     if certificates is not None:
         proxy = {"tls": {"secret": "proxy-certificate", "required": True}, **proxy}
     config: dict[str, Any] = {
@@ -86,9 +110,9 @@ def program(
         # 2.x has no PostgreSQL variables; which release it is follows from the tag alone.
         "images": {"proxy": {"tag": "2.7.4"}} if version.startswith("2.") else {},
         "credentials": {
-            role: {"existing_secret": {"name": SECRET, "key": role}}
-            for role in ("monitor", "proxy_admin")
-        },
+            role: {"existing_secret": {"name": SECRET, "key": role}} for role in credentials
+        }
+        | ({} if monitor_rotation is None else {"monitor": {"rotation": monitor_rotation}}),
         "proxy": {
             "replicas": PROXIES,
             "threads": 2,
@@ -104,17 +128,23 @@ def program(
             **proxy,
         },
     }
-    passwords = {user.user: user.password for user in USERS}
-    passwords |= {"monitor": MONITOR.password, "proxy_admin": ADMIN.password}
-    recording = recorder.run(config, existing={f"{NAMESPACE}/{SECRET}": passwords})
+    existing = {**credentials, **{user.user: user.password for user in users}}
+    recording = recorder.run(config, existing={f"{NAMESPACE}/{SECRET}": existing})
     assert recording.error is None, recording.error
-    secret = next(
-        recorder.plain(resource.inputs)
-        for resource in recording.of_kind("Secret")
-        if "proxysql.cnf" in recorder.plain(resource.inputs).get("stringData", {})
-    )
-    (container,) = recording.one("StatefulSet").inputs["spec"]["template"]["spec"]["containers"]
-    files = {f"config/{name}": text for name, text in secret["stringData"].items()}
+    pod = recording.one("StatefulSet").inputs["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    mounted = {
+        volume["name"]: volume["secret"]["secretName"]
+        for volume in pod["volumes"]
+        if volume["name"] in ("config", "users")
+    }
+    files = {
+        f"{folder}/{name}": text
+        for folder, secret in mounted.items()
+        for name, text in recorder.plain(
+            recording.one("Secret", secret).inputs["stringData"]
+        ).items()
+    }
     routing: Routing = "primary_service"
     if "mysql_replication_hostgroups" in files[CNF]:
         routing = "fenced"
@@ -128,7 +158,29 @@ def program(
         persistent=False,
         min_ready=1.0,
         routing=routing,
+        monitors=_monitors(recording, existing),
+        admin=Account(ADMIN.user, credentials["proxy_admin"]),
     )
+
+
+def _monitors(
+    recording: recorder.Recording, existing: Mapping[str, str]
+) -> Mapping[Account, tuple[str, ...]]:
+    """Of the User and Grant objects; `existing`: what the Secret that was there holds."""
+    privileges = {
+        grant.inputs["spec"]["username"]: tuple(grant.inputs["spec"]["privileges"])
+        for grant in recording.of_kind("Grant")
+    }
+    accounts: dict[Account, tuple[str, ...]] = {}
+    for user in recording.of_kind("User"):
+        spec = user.inputs["spec"]
+        at, texts = spec["passwordSecretKeyRef"], existing
+        if at["name"] != SECRET:
+            secret = recording.one("Secret", at["name"])
+            texts = recorder.plain(secret.inputs["stringData"])
+        account = Account(spec["name"], texts[at["key"]], spec["maxUserConnections"])
+        accounts[account] = privileges[account.user]
+    return accounts
 
 
 def substitutions(network: Network, ordinal: int) -> dict[str, str]:
@@ -151,6 +203,8 @@ def directories(directory: str) -> dict[str, str]:
     return {
         proxysql_cnf.CA_DIR: f"{directory}/ca",
         tls.DIR: f"{directory}/tls",
+        proxysql_cnf.USERS_DIR: f"{directory}/users",
+        # Last of those that begin like it.
         CONFIG_DIR: f"{directory}/config",
         proxysql_cnf.DATA_DIR: f"{directory}/data",
     }
@@ -229,4 +283,5 @@ proxysql_servers =
         persistent=True,
         min_ready=0.0,
         routing="every_writable",
+        monitors={MONITOR: ("USAGE",)},
     )

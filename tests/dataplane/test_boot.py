@@ -30,6 +30,7 @@ TABLES = {
     "mysql_hostgroup_attributes": ("hostgroup_id", "max_num_online_servers"),
     "mysql_users": ("username", "default_hostgroup", "transaction_persistent", "default_schema"),
     "mysql_query_rules": ("rule_id", "match_digest", "destination_hostgroup", "apply"),
+    "scheduler": ("id", "active", "interval_ms", "filename", "arg1", "comment"),
     "proxysql_servers": ("hostname", "port", "weight", "comment"),
 }
 """Sections of the file, and columns of the table that each becomes."""

@@ -17,8 +17,10 @@ from tests.program.recorder import (
     Recording,
     Resource,
     generated_password,
+    plain,
     without_secrets,
 )
+from tests.unit import libconfig
 
 ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 PREFIX = "mysql-ha:"
@@ -124,6 +126,26 @@ def with_inline(base: Case) -> Case:
 
 SECURE = {"secure": "v1:ciphertext"}
 """How a stack file holds a secret; `case` puts a canary in its place."""
+
+
+def shop(**more: Any) -> dict[str, Any]:
+    """An app that owns its database."""
+    return {"name": "shop", "databases": {"shop": "owner"}, **more}
+
+
+LEGACY: dict[str, Any] = {
+    "name": "legacy",
+    "username": "Legacy.ERP",
+    "databases": {"erp": ["SELECT", "EXECUTE"]},
+    "existing_secret": {"name": "legacy", "key": "password"},
+}
+"""An app whose password is managed elsewhere, and whose account no object can be called by."""
+REPORTS: dict[str, Any] = {
+    "name": "reports",
+    "databases": {"shop": "readonly", "stock_2024": "readonly"},
+    "default_database": "stock_2024",
+    "routing": "reader",
+}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "dev-proxy": {"size": "dev", "proxy": {"enabled": True}},
@@ -265,6 +287,80 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "security": {"tls": {"secret": "server-certificate"}},
         "proxy": {"enabled": False},
     },
+    # Rotation 3: the account `shop_b` is the current one, `shop` still works.
+    "apps": {
+        "size": "small",
+        "namespace": "shop",
+        "proxy": {
+            "tls": {"required": True},
+            "users": [{"username": "old", "password_secret": {"name": "old", "key": "pw"}}],
+            "query_rules": [{"rule_id": 1, "username": "inline", "timeout": 1000}],
+        },
+        "apps": [
+            shop(rotation=3, max_connections=50),
+            {**REPORTS, "rotation": 1, "require_tls": False},
+            LEGACY,
+            {"name": "inline", "databases": {"stock_2024": "readwrite"}, "password": SECURE},
+            {"name": "gone", "databases": {"gone": "owner"}, "active": False, "cleanup": "delete"},
+        ],
+    },
+    # One server, which has no replica to read from.
+    "apps-dev": {
+        "size": "dev",
+        "apps": [shop(rotation=1, cleanup="delete"), LEGACY],
+    },
+    "apps-direct": {
+        "size": "small",
+        "await_sql": False,
+        "proxy": {"enabled": False},
+        "apps": [shop(max_connections=30), REPORTS],
+    },
+    "apps-galera": {
+        "size": "large",
+        "database": {"topology": "galera"},
+        "proxy": {"clustering": "runtime", "read_write_split": True},
+        "apps": [shop(), {**REPORTS, "rotation": 2}],
+    },
+    "apps-percona-operator": {
+        "engine": "percona",
+        "size": "small",
+        "apps": [
+            shop(rotation=3),
+            {
+                "name": "reports",
+                "databases": {"shop": "readonly", "stock": "readonly"},
+                "default_database": "shop",
+            },
+            LEGACY,
+        ],
+    },
+    "apps-percona-standalone": {
+        "engine": "percona",
+        "size": "small",
+        "proxy": {"mode": "standalone", "users": [{"username": "old", "password": SECURE}]},
+        "apps": [
+            shop(rotation=1, require_tls=True, max_connections=10),
+            {"name": "reports", "databases": {"shop": "readonly"}, "routing": "reader"},
+            {"name": "inline", "databases": {"erp": ["SELECT"]}, "password": SECURE},
+        ],
+    },
+    "apps-percona-dev": {"engine": "percona", "size": "dev", "apps": [shop(rotation=2)]},
+    "apps-several": {
+        "size": "small",
+        "apps": [shop(password=SECURE)],
+        "databases": {
+            "orders": {},
+            "stock": {
+                "namespace": "stock",
+                "apps": [shop(rotation=1), {"name": "stock", "databases": {"stock": "owner"}}],
+            },
+            "cards": {
+                "engine": "percona",
+                "proxy": {"mode": "standalone"},
+                "apps": [shop(password=SECURE)],
+            },
+        },
+    },
 }
 
 
@@ -324,10 +420,36 @@ def recorded(case_id: str, *, preview: bool = False) -> Recording:
     return recording
 
 
+def mounted(recording: Recording, stateful_set: Resource) -> dict[str, str]:
+    """Path in the Pod to text: every file that a Secret of the stack brings into it."""
+    spec = stateful_set.inputs["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    paths = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    made = {r.inputs["metadata"]["name"]: r for r in recording.of_kind("Secret") if not r.read}
+    return {
+        f"{paths[volume['name']]}/{key}": text
+        for volume in spec["volumes"]
+        if volume.get("secret", {}).get("secretName") in made
+        for key, text in plain(made[volume["secret"]["secretName"]].inputs)["stringData"].items()
+    }
+
+
+def cnf(recording: Recording, stateful_set: Resource) -> dict[str, Any]:
+    """The configuration that the proxies run, logins included."""
+    files = mounted(recording, stateful_set)
+    (users,) = [path for path in files if path.endswith("/users.cnf")]
+    return libconfig.parse(
+        libconfig.whole(files["/etc/proxysql/proxysql.cnf"], users, files[users])
+    )
+
+
 def canaries(case: Case, recording: Recording) -> dict[str, str]:
     """Every text that must stay secret, with what it is: passwords and what derives from them."""
     passwords = {*case.inline, *(text for keys in case.existing.values() for text in keys.values())}
-    passwords |= {generated_password(r.name) for r in recording.of_kind("RandomPassword")}
+    passwords |= {
+        generated_password(r.name, plain(r.inputs["keepers"])["rotation"])
+        for r in recording.of_kind("RandomPassword")
+    }
     found: dict[str, str] = {}
     for password in passwords:
         once = hashlib.sha1(password.encode())

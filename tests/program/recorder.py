@@ -53,6 +53,8 @@ class Resource:
     depends_on: tuple[str, ...]
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    import_id: str
+    """Of the object that it takes over; empty where it makes one."""
     timeouts: dict[str, str]
     secret_outputs: tuple[str, ...]
     """Outputs that the engine encrypts although they are computed or read."""
@@ -130,18 +132,17 @@ class Recorder(mocks.MockMonitor):
     """Answers like an engine with an empty state and writes everything down.
 
     `existing`: Secrets of the cluster, `namespace/name` to key to text; a surrogate escape in it
-    is a byte that is no UTF-8. `previous`: the outputs of the stack's last update.
+    is a byte that is no UTF-8. `live`: operators' objects of the cluster, kind and `namespace/name`
+    (`MariaDB shop/orders`) to spec. `previous`: the outputs of the stack's last update.
     """
 
     def __init__(
         self,
         recording: Recording,
-        preview: bool,
-        existing: Mapping[str, Mapping[str, str]],
-        previous: Mapping[str, Any],
+        answers: "_Answers",
         stack_name: str,
     ) -> None:
-        super().__init__(_Answers(preview, existing, previous))
+        super().__init__(answers)
         self.recording = recording
         self.stack_name = stack_name
 
@@ -182,6 +183,7 @@ class Recorder(mocks.MockMonitor):
                 depends_on=tuple(getattr(request, "dependencies", ())),
                 aliases=tuple(str(alias) for alias in getattr(request, "aliases", ())),
                 ignore_changes=tuple(getattr(request, "ignoreChanges", ())),
+                import_id=getattr(request, "importId", ""),
                 timeouts={"create": timeouts.create, "update": timeouts.update}
                 if timeouts and timeouts.create
                 else {},
@@ -196,9 +198,11 @@ class _Answers(mocks.Mocks):
         self,
         preview: bool,
         existing: Mapping[str, Mapping[str, str]],
+        live: Mapping[str, Mapping[str, Any]],
         previous: Mapping[str, Any],
     ) -> None:
-        self.preview, self.existing, self.previous = preview, existing, previous
+        self.preview, self.existing, self.live = preview, existing, live
+        self.previous = previous
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         raise AssertionError(f"unexpected invoke {args.token}")
@@ -212,10 +216,11 @@ class _Answers(mocks.Mocks):
                 "secretOutputNames": [],
             }
         if args.typ == "random:index/randomPassword:RandomPassword":
+            inputs = cast(dict[str, Any], args.inputs)
             # A preview of a new password does not know it, like the official provider.
             return args.name, {**args.inputs} if self.preview else {
                 **args.inputs,
-                "result": generated_password(args.name),
+                "result": generated_password(args.name, inputs["keepers"]["rotation"]),
             }
         if args.resource_id and args.typ == "kubernetes:core/v1:Secret":
             if args.resource_id not in self.existing:
@@ -225,12 +230,19 @@ class _Answers(mocks.Mocks):
                 for key, text in self.existing[args.resource_id].items()
             }
             return args.resource_id, {"data": encoded}
-        return f"id-{args.name}", args.inputs
+        kind = args.typ.rpartition(":")[2]
+        # A read asks by id alone; an import comes with inputs and is given them back.
+        if args.resource_id and kind in ("MariaDB", "PerconaXtraDBCluster") and not args.inputs:
+            if f"{kind} {args.resource_id}" not in self.live:
+                raise ValueError(f"{kind} {args.resource_id} not found")
+            return args.resource_id, {"spec": self.live[f"{kind} {args.resource_id}"]}
+        return args.resource_id or f"id-{args.name}", args.inputs
 
 
-def generated_password(logical_name: str) -> str:
+def generated_password(logical_name: str, rotation: str = "0") -> str:
     """The password that the recorder's RandomPassword gives; a canary to look for."""
-    return f"CANARYgenerated{logical_name.replace('-', '')}".ljust(32, "x")
+    letters = "".join(c for c in logical_name if c.isalnum() or c == "_")
+    return f"CANARYgenerated{letters}{rotation}".ljust(32, "x")
 
 
 def run(
@@ -239,6 +251,7 @@ def run(
     preview: bool = False,
     secret_keys: tuple[str, ...] = (),
     existing: Mapping[str, Mapping[str, str]] | None = None,
+    live: Mapping[str, Mapping[str, Any]] | None = None,
     previous: Mapping[str, Any] | None = None,
     stack_name: str = "test",
 ) -> Recording:
@@ -256,12 +269,13 @@ def run(
     }
     # Whoever ran `asyncio.run` before in this process has left it without an event loop.
     sync_await._ensure_event_loop()  # pyright: ignore[reportPrivateUsage]
+    answers = _Answers(preview, existing or {}, live or {}, previous or {})
     mocks.set_mocks(
-        _Answers(preview, existing or {}, previous or {}),
+        answers,
         project="mysql-ha",
         stack=stack_name,
         preview=preview,
-        monitor=Recorder(recording, preview, existing or {}, previous or {}, stack_name),
+        monitor=Recorder(recording, answers, stack_name),
         organization="organization",
     )
     set_all_config(values, [f"mysql-ha:{key}" for key in secret_keys])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,19 +13,26 @@ from typing import Any, cast
 import pytest
 
 from components import names
+from components.fields import DATABASE_PRIVILEGES
+from components.proxysql_cnf import native_password_hash
 from components.schema import PROXY_ROLES
 from tests.program import pod_security
 from tests.program.cases import (
+    LEGACY,
+    REPORTS,
+    SECURE,
     Case,
     all_cases,
     by_id,
     canaries,
     canary,
     case,
+    cnf,
     configured,
     engines,
     is_proxied,
     recorded,
+    shop,
     shown,
     trees,
     with_existing,
@@ -37,6 +45,10 @@ SERVERS = ("MariaDB", "PerconaXtraDBCluster")
 """The kinds of the engines' own objects."""
 ALL_CASES = pytest.mark.parametrize("name", CASES)
 ALL_PROXIED = pytest.mark.parametrize("name", PROXIED)
+ALL_WITH_APPS = pytest.mark.parametrize(
+    "name",
+    [case.id for case in all_cases() if any(tree.get("apps") for tree in trees(case).values())],
+)
 
 
 def leaves(value: Any, path: str = "", secret: bool = False) -> Iterator[tuple[str, Any, bool]]:
@@ -373,12 +385,79 @@ def test_order_of_creation(name: str) -> None:
         ]
         for urn in by_kind.get("MariaDB", []):
             assert set(credentials) <= waits[urn]
-        for urn in by_kind.get("User", []):
+        users = {r.inputs["spec"]["name"]: r.urn for r in mine if r.kind == "User"}
+        for urn in (*users.values(), *by_kind.get("Database", [])):
             assert set(credentials) | {database.urn} <= waits[urn]
-        for urn in by_kind.get("Grant", []):
-            assert set(by_kind["User"]) <= waits[urn]
+        for grant in (r for r in mine if r.kind == "Grant"):
+            assert users[grant.inputs["spec"]["username"]] in waits[grant.urn]
         for urn in by_kind.get("StatefulSet", []):
             assert {database.urn, *by_kind["Grant"]} <= waits[urn]
+
+
+def of_app(recording: Recording, kind: str, component: str) -> dict[str, Resource]:
+    """Objects of a kind with the label of a component, by name."""
+    return {
+        metadata(r)["name"]: r
+        for r in objects(recording)
+        if r.kind == kind and metadata(r)["labels"]["app.kubernetes.io/name"] == component
+    }
+
+
+@ALL_WITH_APPS
+def test_a_password_reaches_the_servers_then_the_proxies_then_the_app(name: str) -> None:
+    """So that no Secret names a login that somebody on its way does not know yet."""
+    recording = recorded(name)
+    waits = ancestry(recording)
+    databases = {metadata(r)["name"]: r for kind in SERVERS for r in recording.of_kind(kind)}
+    by_name = secrets(recording)
+    bindings = of_app(recording, "Secret", "app")
+    assert bindings
+    for binding in bindings.values():
+        database = metadata(binding)["labels"]["app.kubernetes.io/instance"]
+        app = metadata(binding)["name"].removeprefix(f"{database}-app-")
+        account = by_name[f"{database}-account-{app}"]
+        proxies = by_name.get(f"{database}-proxysql-users")
+        assert bool(proxies) == bool(tier(recording, database))
+        if databases[database].kind == "MariaDB":
+            made = [
+                r
+                for r in recording.resources
+                if r.kind == "User"
+                and r.inputs["spec"]["passwordSecretKeyRef"]["name"] == metadata(account)["name"]
+            ]
+            assert made
+            logins = {r.inputs["spec"]["name"] for r in made}
+            grants = [
+                r
+                for r in recording.of_kind("Grant")
+                if r.inputs["spec"]["username"] in logins
+                and r.inputs["spec"]["mariaDbRef"]["name"] == database
+            ]
+            assert grants
+            for user in made:
+                assert {account.urn, databases[database].urn} <= waits[user.urn]
+            made += grants
+        else:
+            made = [databases[database]]
+            assert account.urn in waits[databases[database].urn]
+        told = {r.urn for r in made} | ({proxies.urn} if proxies else set[str]())
+        assert told <= set(binding.depends_on)
+        if proxies:
+            assert {r.urn for r in made} <= set(proxies.depends_on)
+
+
+def secrets(recording: Recording) -> dict[str, Resource]:
+    """The Secrets that the stack makes, by name; no two of a case have the same."""
+    return {metadata(r)["name"]: r for r in objects(recording) if r.kind == "Secret"}
+
+
+def tier(recording: Recording, database: str) -> list[Resource]:
+    """The StatefulSet of a database's proxies, if there is one."""
+    return [
+        r
+        for r in recording.of_kind("StatefulSet")
+        if metadata(r)["labels"]["app.kubernetes.io/instance"] == database
+    ]
 
 
 # --- protection and disruption ---
@@ -390,12 +469,14 @@ def test_protection_follows_the_size(name: str) -> None:
     sizes = _sizes(by_id()[name])
     for resource in recording.resources:
         if resource.kind in (*SERVERS, "RandomPassword", "Secret") and not resource.read:
-            size = next(s for n, s in sizes.items() if resource.name.startswith(n))
-            # What the servers learn once; the other passwords can be made anew.
-            precious = resource.kind in SERVERS or resource.name.endswith(
-                ("-root", "-replication", "-secrets")
-            )
-            assert resource.protect == (precious and size != "dev"), resource.urn
+            # What the servers learn once; the other passwords can be made anew. Percona's operator
+            # carries a new password of root to them.
+            database = next(n for n in sizes if resource.name.startswith(n))
+            once = ("-root", "-replication", "-secrets")
+            if engines(by_id()[name])[database] == "percona":
+                once = ("-secrets",)
+            precious = resource.kind in SERVERS or resource.name.endswith(once)
+            assert resource.protect == (precious and sizes[database] != "dev"), resource.urn
         if resource.kind == "RandomPassword":
             assert {"length", "special"} <= set(resource.ignore_changes)
             assert plain(resource.inputs["length"]) == 32
@@ -443,11 +524,77 @@ def test_the_engine_waits_long_enough_for_the_servers(name: str) -> None:
 @ALL_PROXIED
 def test_the_monitor_is_a_least_privilege_account(name: str) -> None:
     recording = recorded(name)
-    for grant in recording.of_kind("Grant"):
+    for grant in of_app(recording, "Grant", "proxysql-monitor").values():
         assert set(grant.inputs["spec"]["privileges"]) <= {"USAGE", "SLAVE MONITOR"}
     for user in recording.of_kind("User"):
         assert user.inputs["spec"]["maxUserConnections"] > 4
         assert user.inputs["spec"]["name"] not in ("root", "admin", "stats", "monitor")
+
+
+# --- the accounts of apps ---
+
+
+@ALL_WITH_APPS
+def test_an_app_may_do_nothing_beyond_its_databases(name: str) -> None:
+    """No privilege is global, none can be passed on, and no other database's name fits."""
+    recording = recorded(name)
+    for grant in of_app(recording, "Grant", "account").values():
+        spec = grant.inputs["spec"]
+        assert spec.keys() == {
+            *("mariaDbRef", "username", "host", "database", "table", "privileges"),
+            "cleanupPolicy",
+        }
+        assert "*" not in spec["database"]
+        assert not re.search(r"(?<!\\)[_%]", spec["database"]), "a wildcard of GRANT"
+        assert spec["table"] == "*"
+        assert spec["cleanupPolicy"] == "Delete"
+        assert set(spec["privileges"]) <= DATABASE_PRIVILEGES | {"ALL PRIVILEGES"}
+    for cluster in recording.of_kind("PerconaXtraDBCluster"):
+        for user in cluster.inputs["spec"].get("users", []):
+            assert "withGrantOption" not in user
+            # With privileges and no database the operator would grant them on all of them.
+            assert bool(user.get("dbs")) == bool(user.get("grants"))
+            assert "*" not in str(user.get("dbs"))
+
+
+@ALL_WITH_APPS
+def test_every_reference_of_an_account_leads_to_its_password(name: str) -> None:
+    """The Secret of the same app, under the key of the same login."""
+    recording = recorded(name)
+    texts = {n: plain(r.inputs)["stringData"] for n, r in secrets(recording).items()}
+    for secret_name, binding in of_app(recording, "Secret", "app").items():
+        database = metadata(binding)["labels"]["app.kubernetes.io/instance"]
+        entries = texts[secret_name]
+        (reference,) = [
+            reference
+            for user, reference in references(recording, database)
+            if user == entries["username"]
+        ]
+        assert reference["name"] == secret_name.replace("-app-", "-account-", 1)
+        stored = texts[reference["name"]]
+        assert stored[reference["key"]] == entries["password"]
+        # Both logins of a rotated app are there, with passwords of their own.
+        assert len(set(stored.values())) == len(stored)
+        if stateful_sets := tier(recording, database):
+            plugin = "percona" not in engines(by_id()[name])[database]
+            rows = {row["username"]: row for row in cnf(recording, stateful_sets[0])["mysql_users"]}
+            password = rows[entries["username"]]["password"]
+            known = native_password_hash(entries["password"]) if plugin else entries["password"]
+            assert password == known
+
+
+def references(recording: Recording, database: str) -> list[tuple[str, dict[str, str]]]:
+    """(user, where its password is) of every account that an operator makes."""
+    found = [
+        (r.inputs["spec"]["name"], r.inputs["spec"]["passwordSecretKeyRef"])
+        for r in recording.of_kind("User")
+        if r.inputs["spec"]["mariaDbRef"]["name"] == database
+    ]
+    for cluster in recording.of_kind("PerconaXtraDBCluster"):
+        if metadata(cluster)["name"] == database:
+            users = cluster.inputs["spec"].get("users", [])
+            found += [(user["name"], user["passwordSecretRef"]) for user in users]
+    return found
 
 
 # --- the Pods of the proxy tier ---
@@ -483,8 +630,11 @@ def test_it_starts_from_the_file_alone(name: str) -> None:
         data = arguments[arguments.index("-D") + 1]
         mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
         assert not any("subPath" in mount for mount in mounts.values())
-        (volume,) = [v for v in spec["volumes"] if v["name"] == mounts["/etc/proxysql"]["name"]]
-        assert "secret" in volume
+        for path in ("/etc/proxysql", "/etc/proxysql-users"):
+            (volume,) = [v for v in spec["volumes"] if v["name"] == mounts[path]["name"]]
+            assert "secret" in volume
+            assert volume["secret"]["defaultMode"] == 0o440
+            assert mounts[path]["readOnly"] is True
         empty = [v for v in spec["volumes"] if v["name"] == mounts[data]["name"]]
         claimed = "volumeClaimTemplates" in stateful_set.inputs["spec"]
         assert claimed or "sizeLimit" in empty[0]["emptyDir"]
@@ -500,6 +650,7 @@ def test_probes_neither_depend_on_servers_nor_show_a_password(name: str) -> None
             assert set(container[probe]) & {"exec", "tcpSocket", "httpGet"} == {"tcpSocket"}
         command = " ".join(container["startupProbe"]["exec"]["command"])
         assert "self-check.sql" in command
+        assert "/etc/proxysql-users/in-use.sql" in command
         assert "--defaults-extra-file=/etc/proxysql/admin.cnf" in command
         assert " -p" not in command
         assert "--password" not in command
@@ -674,6 +825,11 @@ def cnf_secret(recording: Recording) -> str:
     return metadata(secret)["name"]
 
 
+def logins_secret(recording: Recording) -> Resource:
+    (secret,) = [r for r in recording.of_kind("Secret") if r.name.endswith("-proxysql-users")]
+    return secret
+
+
 def pod_template(recording: Recording) -> Any:
     return recording.one("StatefulSet").inputs["spec"]["template"]
 
@@ -700,6 +856,7 @@ EDITS: list[dict[str, Any]] = [
     {"proxy": {"tls": {"secret": "certificate", "required": True}}},
     {"proxy": {"tls": {"issuer": {"name": "company"}}}},
     {"security": {"network_policy": {"enabled": False}}},
+    {"apps": [shop(rotation=1)]},
     {"database": {"storage": {"size": "20Gi"}}},
 ]
 PERSISTENT = edited({"proxy": {"storage": {"persistent": True, "size": "2Gi"}}})
@@ -740,16 +897,27 @@ def test_no_edit_changes_a_urn_or_a_pinned_name(edit: dict[str, Any]) -> None:
     after = {r.urn: metadata(r).get("name") for r in run_edited(edit).resources}
     kept = before.keys() & after.keys()
     changed = {urn.split("::", 2)[2] for urn in before.keys() ^ after.keys()}
-    assert changed <= {
-        "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
-        "kubernetes:policy/v1:PodDisruptionBudget::mysql-proxysql",
-        "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
-        "kubernetes:networking.k8s.io/v1:NetworkPolicy::mysql-proxysql",
-        "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
-        "kubernetes:cert-manager.io/v1:Certificate::mysql-proxysql-tls",
-        "kubernetes:core/v1:Secret::mysql-proxy.users[0]",
-        "pulumi:providers:kubernetes::reader",
-    }, "a budget, a policy, a certificate, or the read of the user's Secret"
+    assert (
+        changed
+        <= {
+            "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
+            "kubernetes:policy/v1:PodDisruptionBudget::mysql-proxysql",
+            "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
+            "kubernetes:networking.k8s.io/v1:NetworkPolicy::mysql-proxysql",
+            "mysql-ha:index:DatabaseStack$mysql-ha:index:ProxySql$"
+            "kubernetes:cert-manager.io/v1:Certificate::mysql-proxysql-tls",
+            "kubernetes:core/v1:Secret::mysql-proxy.users[0]",
+            "pulumi:providers:kubernetes::reader",
+            "mysql-ha:index:DatabaseStack$mysql-ha:index:Credentials$"
+            "random:index/randomPassword:RandomPassword::mysql-monitor.b",
+            "mysql-ha:index:DatabaseStack$mysql-ha:index:MariaDb$"
+            "kubernetes:k8s.mariadb.com/v1alpha1:User::mysql-monitor-user.b",
+            "mysql-ha:index:DatabaseStack$mysql-ha:index:MariaDb$"
+            "kubernetes:k8s.mariadb.com/v1alpha1:Grant::mysql-monitor-grant.b",
+        }
+        or "apps" in edit
+    ), "a budget, a policy, a certificate, a second monitor, or the read of the user's Secret"
+    assert not before.keys() - after.keys() or "apps" not in edit
     assert all(before[urn] == after[urn] for urn in kept if not urn.endswith("-proxysql-cnf"))
 
 
@@ -762,24 +930,12 @@ def test_no_edit_changes_a_urn_or_a_pinned_name(edit: dict[str, Any]) -> None:
         {"proxy": {"routing": "monitor"}},
         {"proxy": {"read_write_split": True}},
         {"proxy": {"query_rules": [{"rule_id": 1, "timeout": 1000}]}},
-        {"proxy": {"tls": {"required": True}}},
         {"proxy": {"tls": {"secret": "certificate"}}},
         {"proxy": {"tls": {"issuer": {"name": "company"}}}},
         {"credentials": {"monitor": {"rotation": 1}}},
         {"credentials": {"proxy_admin": {"rotation": 1}}},
         {"credentials": {"proxy_stats": {"rotation": 1}}},
         {"credentials": {"proxy_cluster": {"rotation": 1}}},
-        {
-            "proxy": {
-                "users": [
-                    {
-                        "username": "app",
-                        "password_secret": {"name": "app", "key": "pw"},
-                        "rotation": 1,
-                    }
-                ]
-            }
-        },
     ],
     ids=str,
 )
@@ -787,6 +943,34 @@ def test_an_edit_of_the_configuration_rolls_the_pods(edit: dict[str, Any]) -> No
     before, after = run_edited({}), run_edited(edit)
     assert cnf_secret(before) != cnf_secret(after)
     assert pod_template(before) != pod_template(after)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"proxy": {"users": []}},
+        {"proxy": {"users": [*BASE["proxy"]["users"], {"username": "b", "password": SECURE}]}},
+        {"proxy": {"users": [{**BASE["proxy"]["users"][0], "max_connections": 5}]}},
+        {"proxy": {"users": [{**BASE["proxy"]["users"][0], "active": False}]}},
+        {"proxy": {"users": [{"username": "app", "password": SECURE}]}},
+        {"proxy": {"tls": {"required": True}}},
+        {"apps": [shop(rotation=1), LEGACY]},
+        {"apps": [LEGACY, {**REPORTS, "max_connections": 5}]},
+    ],
+    ids=str,
+)
+def test_an_edit_of_the_logins_rolls_no_pod(edit: dict[str, Any]) -> None:
+    """Running proxies take up the Secret, whose name stays."""
+    base = edited({"apps": [shop()]})
+    before, after = run_edited({}, base), run_edited(edit, base)
+    assert plain(logins_secret(before).inputs) != plain(logins_secret(after).inputs)
+    assert metadata(logins_secret(before)) == metadata(logins_secret(after))
+    assert before.one("StatefulSet").inputs == after.one("StatefulSet").inputs
+    (old,), (new,) = (
+        [r.inputs for r in recording.of_kind("Secret") if r.name.endswith("-proxysql-cnf")]
+        for recording in (before, after)
+    )
+    assert old == new
 
 
 def test_a_changed_source_of_a_password_rolls_the_pods() -> None:
@@ -805,8 +989,9 @@ def test_a_changed_secret_value_rolls_nothing(preview: bool) -> None:
     assert before.error is after.error is None
     assert cnf_secret(before) == cnf_secret(after)
     assert pod_template(before) == pod_template(after)
-    data = [plain(r.inputs) for run in (before, after) for r in run.resources if "cnf" in r.name]
-    assert data[0] != data[1], "the Secret's own text did change"
+    for part in ("-proxysql-cnf", "-proxysql-users"):
+        data = [plain(r.inputs) for run in (before, after) for r in run.resources if part in r.name]
+        assert data[0] != data[1], "the Secret's own text did change"
 
 
 def test_an_edit_of_the_servers_leaves_the_proxies_alone() -> None:
@@ -834,6 +1019,9 @@ CONTRACT: dict[str, Any] = {
 }
 
 
+APP = {"secret": str, "database": str, "username": str, **ENDPOINT}
+
+
 def types(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: types(below) for key, below in cast(dict[str, Any], value).items()}
@@ -856,10 +1044,34 @@ def test_the_contract_of_the_outputs(name: str) -> None:
         absent = CONTRACT.keys() - contract.keys()
         assert absent <= {"ca_secret", "proxysql", "status"}
         assert ("status" in absent) == (contract["engine"] != "percona")
-        assert types(contract) == {key: CONTRACT[key] for key in CONTRACT if key not in absent}
+        expected = {key: CONTRACT[key] for key in CONTRACT if key not in absent}
+        tree = trees(by_id()[name])[contract["name"]]
+        expected["apps"] = {app["name"]: APP for app in tree.get("apps", [])}
+        assert types(contract) == expected
         assert contract["schema_version"] == 1
         assert contract["MYSQL_HOST"] == contract["host"]
         assert contract["MYSQL_PORT"] == str(contract["port"])
+
+
+@ALL_WITH_APPS
+def test_an_apps_output_leads_to_its_secret(name: str) -> None:
+    """With the Secret's own words. An app that only reads goes to the readers (without proxies)."""
+    recording = recorded(name)
+    outputs = recording.outputs
+    made, found = secrets(recording), 0
+    for contract in outputs.get("databases", {"": outputs}).values():
+        for entry in contract["apps"].values():
+            secret = made[entry["secret"]]
+            assert metadata(secret)["namespace"] == contract["namespace"]
+            entries = plain(secret.inputs)["stringData"]
+            assert entries["database"] == entry["database"]
+            assert entries["username"] == entry["username"]
+            assert entries["host"] == entry["host"]
+            assert entries["port"] == str(entry["port"]) == str(contract["port"])
+            assert entry["host"] in (contract["host"], contract["reader_host"])
+            assert entry["reader_host"] == contract["reader_host"]
+            found += 1
+    assert found == len(of_app(recording, "Secret", "app")) > 0
 
 
 @pytest.mark.parametrize("name", ["dev", "small", "dev-proxy"])

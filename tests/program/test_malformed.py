@@ -50,6 +50,24 @@ def security(**fields: Any) -> dict[str, Any]:
     return {"size": "small", "security": fields}
 
 
+SHOP: dict[str, Any] = {"name": "shop", "databases": {"shop": "owner"}}
+
+
+def apps(*entries: Any, **fields: Any) -> dict[str, Any]:
+    """A small stack of apps."""
+    return {"size": "small", "apps": list(entries), **fields}
+
+
+def app(**fields: Any) -> dict[str, Any]:
+    """One app, good but for these fields."""
+    return apps({**SHOP, **fields})
+
+
+def on_percona(*entries: Any, **fields: Any) -> dict[str, Any]:
+    """Apps of a cluster whose operator runs the proxies."""
+    return apps(*entries, engine="percona", **fields)
+
+
 def credential(role: str, **fields: Any) -> dict[str, Any]:
     return {"size": "small", "credentials": {role: fields}}
 
@@ -70,6 +88,17 @@ def identity(**facts: Any) -> dict[str, Any]:
         "proxy_volumes": "2Gi of class standard",
     }
     return {"identity": {"mysql": {**known, **facts}}}
+
+
+KNOWN_APP: dict[str, Any] = {
+    "account": "shop",
+    "accounts": ["shop", "shop_b"],
+    "databases": ["shop"],
+    "cleanup": "keep",
+    "password": "generated",
+    "rotation": 2.0,
+}
+"""An app of an earlier update; the engine gives numbers back as floats."""
 
 
 def stored(**fields: Any) -> dict[str, Any]:
@@ -277,7 +306,7 @@ PLAIN = [
         "text-schema",
         users({**APP, "default_schema": "a'b"}),
         "proxy.users[0].default_schema",
-        "match",
+        "must be 1 to 64 letters",
     ),
     Bad("text-label-key", proxy(pod_labels={"-a": "b"}), "proxy.pod_labels", "does not accept"),
     Bad("text-label-value", proxy(pod_labels={"a": "b c"}), "proxy.pod_labels", "no label value"),
@@ -407,6 +436,24 @@ PLAIN = [
     ),
     Bad(
         "name-monitor", proxy(monitor={"username": "root"}), "proxy.monitor", "keep for themselves"
+    ),
+    *(
+        Bad(
+            f"name-monitor-{name}",
+            proxy(monitor={"username": name}),
+            "proxy.monitor",
+            "keep for themselves",
+        )
+        for name in ("pmmserver", "pmmserverkey", "pmmservertoken")
+    ),
+    *(
+        Bad(
+            f"name-monitor-of-user-{name}",
+            proxy(users=[{**APP, "username": name}], monitor={"username": "watch"}),
+            "proxy.users[0].username",
+            f"'{name}' is the account of proxy.monitor",
+        )
+        for name in ("watch", "watch_b")
     ),
     # --- images ---
     Bad(
@@ -743,7 +790,7 @@ PLAIN = [
             ("client_addr", "host", "web.example", "must be an address"),
             ("client_addr", "mask", "10.0.0.0/8", "must be an address"),
             ("digest", "short", "0x12", "must match"),
-            ("schemaname", "quote", "a'b", "must match"),
+            ("schemaname", "quote", "a'b", "1 to 64 letters"),
             ("comment", "quote", "it's", "must match"),
             ("username", "quote", "a'b", "letters"),
             ("re_modifiers", "other", "MULTILINE", "'CASELESS'"),
@@ -835,7 +882,11 @@ PLAIN = [
         Bad(
             f"user-{name}", users({**APP, "username": name}), "proxy.users[0].username", f"'{name}'"
         )
-        for name in ("admin", "stats", "monitor", "cluster", "proxysql_monitor")
+        for name in (
+            *("admin", "stats", "monitor", "cluster"),
+            # Both accounts of the monitor, whichever it is in.
+            *("proxysql_monitor", "proxysql_monitor_b"),
+        )
     ),
     Bad(
         "user-root", users({**APP, "username": "root"}), "proxy.users[0].username", "root must not"
@@ -1099,6 +1150,480 @@ PLAIN = [
     Bad("retire-mapping", {"retire": {"a": 1}}, "retire", "must be a list of names"),
 ]
 
+APPS = [
+    # --- keys and types ---
+    Bad("app-key", app(databses={}), "apps[0].databses", f"{MEAN} 'databases'"),
+    Bad("app-key-far", app(quux=1), "apps[0].quux", "known keys: name, username, databases"),
+    Bad("app-key-user", app(default_hostgroup=20), "apps[0].default_hostgroup", "known keys"),
+    Bad(
+        "app-key-reference",
+        app(existing_secret={"name": "a", "key": "b", "nmae": "c"}),
+        "apps[0].existing_secret.nmae",
+        f"{MEAN} 'name'",
+    ),
+    Bad("apps-mapping", {"apps": {"shop": {}}}, "apps", "must be a list"),
+    Bad("apps-text", {"apps": "shop"}, "apps", "must be a YAML list"),
+    Bad("apps-null", {"apps": None}, "apps", "must be a list"),
+    Bad("app-text", apps("shop"), "apps[0]", "must be a mapping"),
+    Bad("app-second", apps(SHOP, None), "apps[1]", "must be a mapping"),
+    Bad("app-nameless", apps({"databases": {"a": "owner"}}), "apps[0].name", "required"),
+    Bad("app-type-active", app(active="no"), "apps[0].active", "boolean"),
+    Bad("app-type-tls", app(require_tls="yes"), "apps[0].require_tls", "boolean"),
+    Bad("app-type-connections", app(max_connections=True), "apps[0].max_connections", "integer"),
+    Bad("app-type-username", app(username=7), "apps[0].username", "string"),
+    Bad("app-type-rotation", app(rotation=True), "apps[0].rotation", "integer"),
+    Bad("app-type-rotation-text", app(rotation="1"), "apps[0].rotation", "integer"),
+    Bad("app-type-secret", app(existing_secret="given"), "apps[0].existing_secret", "a mapping"),
+    Bad("app-routing", app(routing="replica"), "apps[0].routing", "'writer' or 'reader'"),
+    Bad("app-cleanup", app(cleanup="drop"), "apps[0].cleanup", "'keep' or 'delete'"),
+    # --- databases ---
+    Bad("app-databases-none", apps({"name": "shop"}), "apps[0].databases", "required"),
+    Bad("app-databases-empty", app(databases={}), "apps[0]", "has no database. Fix: name one"),
+    Bad("app-databases-list", app(databases=["shop"]), "apps[0].databases", "must be a mapping"),
+    Bad("app-databases-text", app(databases="shop"), "apps[0].databases", "must be a mapping"),
+    Bad(
+        "app-databases-several",
+        app(databases={"shop": "owner", "stock": "owner"}),
+        "apps[0]",
+        "has several databases. Fix: name one of them in default_database",
+    ),
+    Bad(
+        "app-default-database",
+        app(default_database="stock"),
+        "apps[0]",
+        "has a default_database that it may not use",
+    ),
+    Bad("app-default-bad", app(default_database="a b"), "apps[0].default_database", "1 to 64"),
+    *(
+        Bad(
+            f"app-database-{name}",
+            app(databases={"shop": "owner", name: "readonly"}, default_database="shop"),
+            f"apps[0].databases.{name}",
+            "must be 1 to 64 letters",
+        )
+        for name in ("a b", "*", "a.b", "a`b", "a%", "x" * 65)
+    ),
+    *(
+        Bad(
+            f"app-database-{name}",
+            app(databases={name: "owner"}),
+            f"apps[0].databases.{name}",
+            "is a database of the server itself",
+        )
+        for name in ("mysql", "SYS", "information_schema", "Performance_Schema")
+    ),
+    *(
+        Bad(
+            f"app-database-case-{name}-{engine}",
+            apps(*entries, engine=engine),
+            path,
+            "differs from 'shop' by case only, which servers with lower_case_table_names take for",
+        )
+        for engine in ("mariadb", "percona")
+        for name, entries, path in (
+            (
+                "own",
+                [
+                    {
+                        **SHOP,
+                        "databases": {"shop": "owner", "SHOP": "owner"},
+                        "default_database": "shop",
+                    }
+                ],
+                "apps[0].databases.SHOP",
+            ),
+            (
+                "other",
+                [SHOP, {"name": "b", "databases": {"Shop": "owner"}}],
+                "apps[1].databases.Shop",
+            ),
+        )
+    ),
+    # --- names and accounts ---
+    Bad("app-name-capital", app(name="Shop"), "apps[0].name", "DNS label"),
+    Bad("app-name-underscore", app(name="shop_b"), "apps[0].name", "DNS label"),
+    Bad("app-name-dot", app(name="shop.b"), "apps[0].name", "DNS label"),
+    Bad("app-name-long", app(name="x" * 64), "apps[0].name", "DNS label"),
+    Bad("app-username", app(username="a'b"), "apps[0].username", "letters"),
+    Bad("app-username-empty", app(username=""), "apps[0].username", "letters"),
+    Bad("app-username-long", app(username="x" * 81), "apps[0].username", "1 to 80"),
+    Bad(
+        "app-username-long-b",
+        app(username="x" * 79),
+        "apps[0].username",
+        "_b' is longer than 80 characters. Fix: set a shorter username",
+    ),
+    Bad("app-twice", apps(SHOP, SHOP), "apps[1].name", "'shop' is used twice"),
+    Bad(
+        "app-account-twice",
+        apps(SHOP, {**SHOP, "name": "b", "username": "shop"}),
+        "apps[1].username",
+        "the account 'shop' is that of apps[0] too",
+    ),
+    Bad(
+        "app-account-of-second-turn",
+        apps(SHOP, {**SHOP, "name": "b", "username": "shop_b"}),
+        "apps[1].username",
+        "the account 'shop_b' is that of apps[0] too",
+    ),
+    Bad(
+        "app-second-turn-of-account",
+        apps({**SHOP, "username": "b_b"}, {**SHOP, "name": "b"}),
+        "apps[1].name",
+        "the account 'b_b' is that of apps[0] too",
+    ),
+    *(
+        Bad(
+            f"app-account-of-user-{name}",
+            apps(SHOP, proxy={"users": [APP, {**APP, "username": name}]}),
+            "apps[0].name",
+            f"the account '{name}' is that of proxy.users[1] too",
+        )
+        for name in ("shop", "shop_b")
+    ),
+    *(
+        Bad(f"app-{name}", app(username=name), "apps[0].username", f"'{name}' is an account of")
+        for name in ("root", "mariadb.sys", "repl", "admin", "cluster", "pmmserver")
+    ),
+    *(
+        Bad(
+            f"app-{account}-{name}",
+            apps({**SHOP, "username": account}, **config),
+            "apps[0].username",
+            f"'{account}' is the account of proxy.monitor",
+        )
+        # Also of a given password, which has the one account: its source may change.
+        for name, config in (
+            ("generated", {}),
+            ("given", {"credentials": {"monitor": given("given")}}),
+            ("percona", {"engine": "percona", "proxy": {"mode": "standalone"}}),
+        )
+        for account in ("proxysql_monitor", "proxysql_monitor_b")
+    ),
+    Bad("app-name-root", app(name="root"), "apps[0].name", "'root' is an account of the system"),
+    Bad(
+        "app-monitor",
+        apps(SHOP, proxy={"monitor": {"username": "shop_b"}}),
+        "apps[0].name",
+        "'shop_b' is the account of proxy.monitor",
+    ),
+    Bad(
+        "app-monitor-second",
+        apps(
+            {**SHOP, "username": "shop_b", **given("given")},
+            proxy={"monitor": {"username": "shop"}},
+        ),
+        "apps[0].username",
+        "'shop_b' is the account of proxy.monitor",
+    ),
+    # --- privileges ---
+    *(
+        Bad(
+            f"app-granted-{granted}",
+            app(databases={"shop": granted}),
+            "apps[0].databases.shop",
+            says,
+        )
+        for granted, says in (
+            ("admin", "must be a role (readonly, readwrite, owner) or a list of privileges"),
+            ("SELECT", "must be a role (readonly, readwrite, owner) or a list of privileges"),
+            (1, "must be a role or a list"),
+            (None, "must be a role or a list"),
+            ({"role": "owner"}, "must be a role or a list"),
+            ([], "name one privilege or more"),
+            # What somebody wrote there by mistake may be a password: it is not repeated.
+            (["SELEKT"], "has entry 1, which is no privilege on a database. Fix: use, in capitals"),
+            (["INSERT", "select"], "has entry 2, which is no privilege"),
+            (["SUPER"], "has entry 1, which is no privilege"),
+            (["FILE"], "has entry 1, which is no privilege"),
+            (["GRANT OPTION"], "has entry 1, which is no privilege"),
+            (["SELECT", INLINE], "has entry 2, which is no privilege"),
+            (["ALL PRIVILEGES"], "or a role"),
+            (["readonly"], "or a role"),
+            ([7], "which is no privilege"),
+            ([["SELECT"]], "which is no privilege"),
+        )
+    ),
+    # --- passwords ---
+    Bad(
+        "app-clear",
+        app(password=INLINE),
+        "apps[0].password",
+        "in clear text. Fix: run `pulumi config set --secret --path mysql-ha:apps[0].password`",
+    ),
+    Bad("app-clear-second", apps(SHOP, {**SHOP, "password": INLINE}), "apps[1].password", "clear"),
+    Bad(
+        "app-clear-nested",
+        {"databases": {"a": apps({**SHOP, "password": INLINE})}},
+        "databases.a.apps[0].password",
+        "in clear text",
+    ),
+    Bad("app-password-number", app(password=1), "apps[0].password", "be text", ("apps",)),
+    Bad(
+        "app-two-sources",
+        app(password=INLINE, **given("given")),
+        "apps[0]",
+        "has two password sources",
+        ("apps",),
+    ),
+    Bad("app-rotation-negative", app(rotation=-1), "apps[0].rotation", "at least 0"),
+    Bad(
+        "app-rotation-of-secret",
+        app(rotation=1, **given("given")),
+        "apps[0]",
+        "has a rotation, which is for generated passwords",
+    ),
+    Bad(
+        "app-rotation-of-password",
+        app(rotation=2, password=INLINE),
+        "apps[0]",
+        "has a rotation, which is for generated passwords",
+        ("apps",),
+    ),
+    Bad(
+        "app-reference-half",
+        app(existing_secret={"name": "given"}),
+        "apps[0].existing_secret.key",
+        "required",
+    ),
+    Bad(
+        "app-reference-name",
+        app(existing_secret={"name": "Given", "key": "pw"}),
+        "apps[0].existing_secret.name",
+        "Kubernetes object",
+    ),
+    # --- how it reaches the servers ---
+    Bad("app-connections-0", app(max_connections=0), "apps[0].max_connections", "at least 1"),
+    Bad(
+        "app-connections",
+        app(max_connections=2049),
+        "apps[0].max_connections",
+        "is more than proxy.max_connections",
+    ),
+    *(
+        Bad(
+            f"app-reader-{name}",
+            {"size": "dev", "apps": [{**SHOP, "routing": "reader"}], "proxy": proxied},
+            "apps[0].routing",
+            "has no readers to go to",
+        )
+        for name, proxied in (("dev", {}), ("dev-proxied", {"enabled": True}))
+    ),
+    Bad(
+        "app-inactive",
+        apps({**SHOP, "active": False}, proxy={"enabled": False}),
+        "apps[0].active",
+        "only this program's own proxies can refuse a login",
+    ),
+    Bad(
+        "app-tls",
+        {"size": "dev", "apps": [{**SHOP, "require_tls": True}]},
+        "apps[0].require_tls",
+        "only this program's own proxies ask a single login for TLS",
+    ),
+    Bad(
+        "app-tls-direct",
+        apps({**SHOP, "require_tls": True}, proxy={"enabled": False}),
+        "apps[0].require_tls",
+        "Fix: remove it; security.tls.required is for all connections",
+    ),
+    *(
+        Bad(
+            f"app-rule-{name}",
+            apps(
+                {**SHOP, "rotation": rotation},
+                proxy={"query_rules": [{"rule_id": 1, "username": name, "timeout": 100}]},
+            ),
+            "apps[0]",
+            "has a query rule for its user name, which a rotation changes",
+        )
+        for name, rotation in (("shop", 0), ("shop_b", 1))
+    ),
+    Bad(
+        "app-rule-of-nobody",
+        apps(SHOP, proxy={"query_rules": [{"rule_id": 1, "username": "shopp", "timeout": 100}]}),
+        "proxy.query_rules[0].username",
+        "'shopp' is no user of the proxies",
+    ),
+    # --- what Percona's operator cannot do ---
+    Bad(
+        "percona-app-privileges",
+        on_percona({**SHOP, "databases": {"a": "owner", "b": "readonly"}, "default_database": "a"}),
+        "apps[0].databases",
+        "has different privileges in different databases",
+    ),
+    *(
+        Bad(
+            f"percona-app-database-{name}",
+            on_percona({**SHOP, "databases": {name: "owner"}}),
+            f"apps[0].databases.{name}",
+            "which writes it without quotes",
+        )
+        for name in ("a-b", "1a", "a$")
+    ),
+    Bad(
+        "percona-app-wildcard",
+        on_percona(
+            {**SHOP, "databases": {"a_b": "owner"}}, {"name": "b", "databases": {"axb": "owner"}}
+        ),
+        "apps[0].databases.a_b",
+        "would give privileges on database 'axb' too",
+    ),
+    Bad(
+        "percona-app-wildcard-own",
+        on_percona({**SHOP, "databases": {"__": "owner", "ab": "owner"}, "default_database": "ab"}),
+        "apps[0].databases.__",
+        "would give privileges on database 'ab' too",
+    ),
+    Bad(
+        "percona-app-cleanup",
+        on_percona({**SHOP, "cleanup": "delete"}),
+        "apps[0].cleanup",
+        "which drops nothing",
+    ),
+    *(
+        Bad(
+            f"percona-app-wildcard-{database}",
+            on_percona({**SHOP, "databases": {name: "owner"}}),
+            f"apps[0].databases.{name}",
+            f"would give privileges on database '{database}' too",
+        )
+        for name, database in (
+            ("m_sql", "mysql"),
+            ("___", "sys"),
+            ("performance_schem_", "performance_schema"),
+        )
+    ),
+    Bad(
+        "percona-app-max_connections",
+        on_percona({**SHOP, "max_connections": 5}),
+        "apps[0].max_connections",
+        "is nothing that Percona's operator gives an account",
+    ),
+    Bad(
+        "percona-app-require_tls",
+        on_percona({**SHOP, "require_tls": True}),
+        "apps[0].require_tls",
+        "only this program's own proxies ask a single login for TLS",
+    ),
+    Bad(
+        "percona-app-reader",
+        on_percona({**SHOP, "routing": "reader"}),
+        "apps[0].routing",
+        "those of Percona's operator do not",
+    ),
+    Bad(
+        "percona-app-inactive",
+        on_percona({**SHOP, "active": False}),
+        "apps[0].active",
+        "only this program's own proxies can refuse a login",
+    ),
+    *(
+        Bad(
+            f"percona-app-long-{key}",
+            on_percona({**SHOP, key: text}),
+            f"apps[0].{key}",
+            "is longer than 32 characters",
+        )
+        for key, text in (("username", "x" * 33), ("name", "x" * 31))
+    ),
+    Bad("percona-app-operator", on_percona({**SHOP, "name": "operator"}), "apps[0].name", "system"),
+    # --- adoption ---
+    Bad("adopt-word", {"adopt": "yes"}, "adopt", "'none', 'import' or 'take_over'"),
+    Bad("adopt-boolean", {"adopt": True}, "adopt", "'none', 'import' or 'take_over'"),
+    *(
+        Bad(
+            f"adopt-import-percona-{name}",
+            {"size": "small", "engine": "percona", "adopt": "import", **config},
+            "adopt",
+            "the accounts of proxies and apps are part of it. Fix: adopt it without apps, and with",
+        )
+        for name, config in (
+            ("apps", {"apps": [SHOP]}),
+            ("apps-direct", {"apps": [SHOP], "proxy": {"enabled": False}}),
+            ("proxies", {"proxy": {"mode": "standalone"}}),
+        )
+    ),
+    Bad(
+        "databases-adopt-import-percona",
+        {"engine": "percona", "databases": {"a": {}, "b": apps(SHOP, adopt="import")}},
+        "databases.b.adopt",
+        "leaves the cluster as it is",
+    ),
+    # --- several databases ---
+    Bad(
+        "databases-app",
+        {"databases": {"a": {}, "b": apps({**SHOP, "name": "Bad"})}},
+        "databases.b.apps[0].name",
+        "DNS label",
+    ),
+    *(
+        Bad(
+            f"databases-clash-{other}",
+            {"databases": {"a": apps(SHOP), other: {}}},
+            f"databases.{other}",
+            f"has an object '{other}', which database 'a' has too",
+        )
+        for other in ("a-app-shop", "a-account-shop", "a-user-shop", "a-db-shop")
+    ),
+    # In different namespaces: the engine's own names know none.
+    *(
+        Bad(
+            f"databases-clash-of-apps-{middle}",
+            {
+                "databases": {
+                    "a": apps({**SHOP, **long}, namespace="one"),
+                    f"a-{middle}-b": apps({**SHOP, **short}, namespace="two"),
+                }
+            },
+            f"databases.a-{middle}-b",
+            f"has an object 'a-{middle}-b-{middle}-c', which database 'a' has too",
+        )
+        for middle, long, short in (
+            ("app", {"name": "b-app-c"}, {"name": "c", "username": "other"}),
+            ("account", {"name": "b-account-c"}, {"name": "c", "username": "other"}),
+            ("user", {"username": "b-user-c"}, {"username": "c"}),
+            ("db", {"databases": {"b-db-c": "owner"}}, {"databases": {"c": "owner"}}),
+        )
+    ),
+    # --- users of the proxies ---
+    Bad("user-rotation", users({**APP, "rotation": 1}), "proxy.users[0].rotation", "known keys"),
+    Bad(
+        "user-connections-0",
+        users({**APP, "max_connections": 0}),
+        "proxy.users[0].max_connections",
+        "1",
+    ),
+    Bad(
+        "user-schema",
+        users({**APP, "default_schema": "a b"}),
+        "proxy.users[0].default_schema",
+        "must be 1 to 64 letters",
+    ),
+    Bad("user-null", users(None), "proxy.users[0]", "must be a mapping"),
+    Bad(
+        "user-reference-text",
+        users({"username": "a", "password_secret": "app"}),
+        "proxy.users[0].password_secret",
+        "must be a mapping",
+    ),
+    Bad(
+        "user-reference-half",
+        users({"username": "a", "password_secret": {"key": "password"}}),
+        "proxy.users[0].password_secret.name",
+        "required",
+    ),
+    Bad(
+        "user-username", users({**APP, "username": "x" * 81}), "proxy.users[0].username", "1 to 80"
+    ),
+    Bad(
+        "user-existing-secret",
+        users({**APP, **given("given")}),
+        "proxy.users[0].existing_secret",
+        "no config key",
+    ),
+]
+
 IDENTITY = [
     # Known only once the stack's own outputs were read: the reference to them is registered.
     Bad("identity-name", stored(name="other"), "name", "would delete it", previous=identity()),
@@ -1164,6 +1689,32 @@ IDENTITY = [
         "proxy.mode",
         "has proxies of mode operator",
         previous=identity(proxy_mode="operator"),
+    ),
+    *(
+        Bad(
+            f"identity-app-{name}",
+            stored(apps=[{**SHOP, **fields}]),
+            "apps",
+            says,
+            previous=identity(apps={"shop": KNOWN_APP}),
+        )
+        for name, fields, says in (
+            ("rotation", {"rotation": 1}, "app 'shop' of database 'mysql' has a lower rotation"),
+            ("username", {"username": "store"}, "has another username than before"),
+            ("source", given("given"), "has another source of its password than before"),
+            (
+                "moved",
+                {"name": "store", "username": "shop"},
+                "app 'store' of database 'mysql' has the account of app 'shop'",
+            ),
+        )
+    ),
+    Bad(
+        "identity-retire-deleted",
+        stored(name="other", retire=["mysql"]),
+        "retire",
+        "app 'shop' of database 'mysql' has cleanup: delete",
+        previous=identity(apps={"shop": {**KNOWN_APP, "cleanup": "delete"}}),
     ),
     Bad(
         "identity-retire-other",
@@ -1249,6 +1800,45 @@ STORED_SECRETS = [
             (users(APP), "proxy.users[0].password_secret"),
         )
     ),
+    Bad(
+        "stored-app-no-key",
+        app(**given("given", "other")),
+        "apps[0].existing_secret",
+        "Secret 'given' has no key 'other'",
+    ),
+    Bad(
+        "stored-app-in-databases",
+        {"databases": {"a": {}, "b": apps({**SHOP, **given("given", "other")})}},
+        "databases.b.apps[0].existing_secret",
+        "has no key 'other'",
+    ),
+    *(
+        Bad(
+            f"stored-app-{engine}-{name}",
+            apps({**SHOP, **given("given")}, engine=engine),
+            "apps[0].existing_secret",
+            says,
+            existing={"default/given": {"pw": text}},
+        )
+        for engine, name, text, says in (
+            ("mariadb", "empty", "", "must not be empty"),
+            ("mariadb", "nul", canary("nul") + "\0", "NUL character"),
+            ("mariadb", "binary", canary("binary") + "\udcff", "not UTF-8 text"),
+            ("mariadb", "quote", canary("quote") + "'", "a single quote"),
+            ("mariadb", "backslash", canary("backslash") + "\\", "a backslash"),
+            ("percona", "empty", "", "must not be empty"),
+            ("percona", "quote", canary("quote") + "'", "a single quote"),
+            ("percona", "star", "*" + canary("star"), "start with '*'"),
+        )
+    ),
+    Bad("inline-app", app(password=canary("x") + "'"), "apps[0].password", "quote", ("apps",)),
+    Bad(
+        "stored-user-percona-star",
+        {"engine": "percona"} | proxy(mode="standalone", users=[APP]),
+        "proxy.users[0].password_secret",
+        "start with '*'",
+        existing={"default/app": {"password": "*" + canary("star")}},
+    ),
     *(
         Bad(f"inline-empty-{key}", config, path, "must not be empty", (key,))
         for key, config, path in (
@@ -1258,6 +1848,7 @@ STORED_SECRETS = [
                 users({"username": "app", "password": ""}),
                 "proxy.users[0].password",
             ),
+            ("apps", app(password=""), "apps[0].password"),
         )
     ),
 ]
@@ -1291,12 +1882,12 @@ def refused(bad: Bad, preview: bool) -> recorder.Recording:
 
 
 def test_ids_are_unique() -> None:
-    ids = [bad.id for bad in (*PLAIN, *IDENTITY, *STORED_SECRETS)]
-    assert len(set(ids)) == len(ids) >= 75
+    ids = [bad.id for bad in (*PLAIN, *APPS, *IDENTITY, *STORED_SECRETS)]
+    assert len(set(ids)) == len(ids) >= 300
 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
-@pytest.mark.parametrize("bad", PLAIN, ids=lambda bad: bad.id)
+@pytest.mark.parametrize("bad", [*PLAIN, *APPS], ids=lambda bad: bad.id)
 def test_refused_before_anything_is_registered(bad: Bad, preview: bool) -> None:
     assert refused(bad, preview).resources == []
 
@@ -1374,6 +1965,45 @@ def test_a_refused_password_keeps_the_old_identity() -> None:
         proxy(tls={"required": True}),
         security(network_policy={"clients_from": ["0-shop"]}),
         {"engine": "percona", "name": "x" * 22},
+        app(
+            name="x" * 63,
+            databases={"$_-": "owner", "x" * 64: ["SELECT"]},
+            default_database="x" * 64,
+        ),
+        app(default_database="shop"),
+        app(username="x" * 78),
+        app(username="x" * 80, **given("given")),
+        app(max_connections=2048),
+        # A name that a proxy user would have, without proxies.
+        apps(SHOP, proxy={"enabled": False, "users": [{**APP, "username": "shop"}]}),
+        apps(SHOP, {"name": "reports", "databases": {"shop": "readonly"}}),
+        apps(
+            {**SHOP, **given("given")},
+            proxy={"query_rules": [{"rule_id": 1, "username": "shop", "timeout": 100}]},
+        ),
+        apps({**SHOP, "routing": "reader"}, proxy={"enabled": False}),
+        on_percona(
+            {
+                **SHOP,
+                "databases": {"a_b": "owner", "ab": "owner", "Axcb": "owner"},
+                "default_database": "ab",
+            }
+        ),
+        on_percona({**SHOP, "name": "x" * 30}),
+        on_percona(
+            {**SHOP, "routing": "reader", "max_connections": 5, "active": False},
+            proxy={"mode": "standalone"},
+        ),
+        {"databases": {"a": apps(SHOP), "a-app-shop": {"namespace": "other"}, "b": apps(SHOP)}},
+        # The same words, cut elsewhere.
+        {"databases": {"a": apps({**SHOP, "name": "b"}), "a-b": apps({**SHOP, "name": "c"})}},
+        apps(
+            {**SHOP, "databases": {"Shop": "owner"}}, {"name": "b", "databases": {"Shop": "owner"}}
+        ),
+        apps({**SHOP, "require_tls": False}, proxy={"enabled": False}),
+        on_percona({**SHOP, "require_tls": True}, proxy={"mode": "standalone"}),
+        on_percona({**SHOP, "databases": {"my_sql": "owner"}}),
+        users({**APP, "username": "proxysql_monitor_c"}),
     ],
     ids=str,
 )

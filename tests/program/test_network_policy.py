@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from components import names
-from tests.program.cases import all_cases, by_id, case, is_proxied, recorded, trees
-from tests.program.recorder import Recording, Resource, plain
-from tests.unit import libconfig
+from tests.program.cases import all_cases, by_id, case, cnf, is_proxied, recorded, trees
+from tests.program.recorder import Recording, Resource
 
 PROXIED = [case.id for case in all_cases() if is_proxied(case)]
 ALL_PROXIED = pytest.mark.parametrize("name", PROXIED)
@@ -61,10 +60,7 @@ def namespaces(*names: str) -> list[dict[str, Any]]:
 
 def listened(recording: Recording, stateful_set: Resource) -> set[int]:
     """The ports of the interfaces in the file that the Pods run."""
-    volumes = stateful_set.inputs["spec"]["template"]["spec"]["volumes"]
-    (secret,) = [v["secret"]["secretName"] for v in volumes if v["name"] == "config"]
-    files = plain(recording.one("Secret", secret).inputs)["stringData"]
-    interfaces = libconfig.parse(files["proxysql.cnf"])["mysql_variables"]["interfaces"]
+    interfaces = cnf(recording, stateful_set)["mysql_variables"]["interfaces"]
     return {int(interface.rpartition(":")[2]) for interface in interfaces.split(";")}
 
 

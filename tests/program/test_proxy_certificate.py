@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.program.cases import all_cases, by_id, is_proxied, recorded, trees
+from tests.program.cases import all_cases, by_id, cnf, is_proxied, recorded, trees
 from tests.program.recorder import Recording, Resource, plain
-from tests.unit import libconfig
 
 DIR = "/etc/proxysql-tls"
 UNLINK = " && ".join(
@@ -81,7 +80,8 @@ def test_proxysql_starts_by_way_of_the_links(name: str) -> None:
 @EACH
 def test_the_scheduler_runs_the_mounted_script(name: str) -> None:
     found = files(recorded(name))
-    (row,) = libconfig.parse(found["proxysql.cnf"])["scheduler"]
+    rows = cnf(recorded(name), recorded(name).one("StatefulSet"))["scheduler"]
+    (row,) = [row for row in rows if "tls" in row["arg1"]]
     (container,) = pod(recorded(name))["containers"]
     (mount,) = [m for m in container["volumeMounts"] if m["name"] == "config"]
     assert row["arg1"] == f"{mount['mountPath']}/reload-tls.sh"
@@ -192,7 +192,7 @@ def test_who_must_use_tls() -> None:
     rows = {
         name: {
             row["username"]: row["use_ssl"]
-            for row in libconfig.parse(files(recorded(name))["proxysql.cnf"])["mysql_users"]
+            for row in cnf(recorded(name), recorded(name).one("StatefulSet"))["mysql_users"]
         }
         for name in WITH_ONE
     }

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from components import names
-from tests.program.cases import all_cases, by_id, is_proxied, recorded, trees
-from tests.program.recorder import Recording, Resource, plain
-from tests.unit import libconfig
+from tests.program.cases import all_cases, by_id, is_proxied, mounted, recorded, trees
+from tests.program.cases import cnf as parsed
+from tests.program.recorder import Recording, Resource
 
 CASES = [case.id for case in all_cases() if is_proxied(case)]
 
@@ -25,16 +25,15 @@ def test_the_file_of_a_stack(name: str) -> None:
             if r.inputs["metadata"]["name"] == name_of_database
         ]
         proxy = trees(by_id()[name])[name_of_database].get("proxy", {})
-        (volume,) = [
-            v
-            for v in stateful_set.inputs["spec"]["template"]["spec"]["volumes"]
-            if v["name"] == "config"
-        ]
-        files = plain(recording.one("Secret", volume["secret"]["secretName"]).inputs)["stringData"]
+        files = mounted(recording, stateful_set)
         own = bool(proxy.get("tls", {}).keys() & {"secret", "issuer"})
-        script = {"reload-tls.sh"} if own else set[str]()
-        assert files.keys() == {"proxysql.cnf", "admin.cnf", "self-check.sql", *script}
-        cnf = libconfig.parse(files["proxysql.cnf"])
+        names_of_files = {"proxysql.cnf", "admin.cnf", "self-check.sql", "reload-users.sh"}
+        names_of_files |= {"reload-tls.sh"} if own else set()
+        assert files.keys() == {
+            *(f"/etc/proxysql/{name}" for name in names_of_files),
+            *(f"/etc/proxysql-users/{name}" for name in ("users.cnf", "read.sql", "in-use.sql")),
+        }
+        cnf = parsed(recording, stateful_set)
         home = metadata["namespace"]
         spec = database.inputs["spec"]
         assert [server["address"] for server in cnf["mysql_servers"]] == backends(
@@ -47,8 +46,12 @@ def test_the_file_of_a_stack(name: str) -> None:
         assert len(peers) in (0, stateful_set.inputs["spec"]["replicas"])
         admin = re.search(r"admin:([^;]+)", cnf["admin_variables"]["admin_credentials"])
         assert admin
-        assert f"password={admin[1]}\n" in files["admin.cnf"]
-        assert cnf["mysql_variables"]["monitor_username"] == monitor(recording, database)
+        assert f"password={admin[1]}\n" in files["/etc/proxysql/admin.cnf"]
+        assert cnf["mysql_variables"]["monitor_username"] in accounts(recording, database)
+        # Whoever logs in has an account in the servers, unless the stack says that it makes none.
+        others = {user["username"] for user in proxy.get("users", [])}
+        logins = {user["username"] for user in cnf.get("mysql_users", [])}
+        assert logins - others <= accounts(recording, database)
 
 
 def backends(database: Resource, namespace: str, routing: str) -> list[str]:
@@ -64,14 +67,12 @@ def backends(database: Resource, namespace: str, routing: str) -> list[str]:
     return list(names.mariadb_pod_hosts(name, namespace, spec["replicas"]))
 
 
-def monitor(recording: Recording, database: Resource) -> str:
-    """The name of the account that the operator is told to make."""
+def accounts(recording: Recording, database: Resource) -> set[str]:
+    """The names of the accounts that the operator is told to make."""
     if database.kind == "PerconaXtraDBCluster":
-        (user,) = database.inputs["spec"]["users"]
-        return user["name"]
-    (made,) = [
-        r
+        return {user["name"] for user in database.inputs["spec"]["users"]}
+    return {
+        r.inputs["spec"]["name"]
         for r in recording.of_kind("User")
         if r.inputs["spec"]["mariaDbRef"]["name"] == database.inputs["metadata"]["name"]
-    ]
-    return made.inputs["spec"]["name"]
+    }

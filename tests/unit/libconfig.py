@@ -15,6 +15,15 @@ def parse(text: str) -> dict[str, Any]:
     return cast(dict[str, Any], _plain(libconf.loads(text)))  # pyright: ignore
 
 
+def whole(text: str, path: str, included: str) -> str:
+    """proxysql.cnf with the text of the one file that it includes, which stands at `path`."""
+    before, found, after = text.partition(f'@include "{path}"\n')
+    assert found, f"{path} is not included"
+    assert "@include" not in before
+    assert not after, "a line follows the users"
+    return before + included
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(below) for key, below in cast(dict[str, Any], value).items()}

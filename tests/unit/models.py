@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from components import mariadb, names, proxysql_cnf, tls
 from components.config import resolve
-from components.schema import StackConfig
+from components.schema import SYSTEM_ACCOUNTS, StackConfig
+from tests.unit import libconfig
 
 SECRETS = proxysql_cnf.Secrets(
     admin="adminADMINadminADMINadmin_",
     stats="statsSTATSstatsSTATSstats-",
     cluster="clusterCLUSTERclusterCLUST",
     monitor="monitorMONITORmonitorMONIT",
-    users={},
 )
 
 
@@ -27,6 +27,7 @@ def cnf_model(config: StackConfig) -> proxysql_cnf.CnfModel:
     """What the proxy tier renders for a config; as components/proxysql.py puts it together."""
     return proxysql_cnf.CnfModel(
         proxy=config.proxy,
+        monitor_username=config.monitor_logins[0].username,
         topology=mariadb.topology(config),
         peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
         backend_max_connections=config.backend_max_connections,
@@ -35,20 +36,64 @@ def cnf_model(config: StackConfig) -> proxysql_cnf.CnfModel:
     )
 
 
-def secrets(config: StackConfig, salt: str = "") -> proxysql_cnf.Secrets:
-    """A different safe password for every role and user."""
-    return proxysql_cnf.Secrets(
-        admin=SECRETS.admin + salt,
-        stats=SECRETS.stats + salt,
-        cluster=SECRETS.cluster + salt,
-        monitor=SECRETS.monitor + salt,
-        users={user.username: f"pw of {user.username}{salt}" for user in config.proxy.users},
+def users_model(config: StackConfig) -> proxysql_cnf.UsersModel:
+    """The logins of a config; as components/proxysql.py puts them together."""
+    return proxysql_cnf.UsersModel(
+        users=config.logins,
+        auth_plugin=mariadb.topology(config).auth_plugin,
+        writer=config.proxy.hostgroups.writer,
+        tls_required=config.proxy.tls.required,
+    )
+
+
+def passwords(config: StackConfig) -> dict[str, str]:
+    """A different password for everyone who may log in."""
+    return {user.username: f"pw of {user.username}" for user in config.logins}
+
+
+def cnf(config: StackConfig) -> dict[str, Any]:
+    """The rendered files of a config, parsed as one."""
+    return libconfig.parse(
+        libconfig.whole(
+            proxysql_cnf.render(cnf_model(config), SECRETS),
+            "/etc/proxysql-users/users.cnf",
+            proxysql_cnf.render_users(users_model(config), passwords(config)),
+        )
     )
 
 
 user_names = st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True).filter(
-    lambda name: name not in ("root", "admin", "stats", "monitor", "cluster", "proxysql_monitor")
+    lambda name: name not in SYSTEM_ACCOUNTS | {"proxysql_monitor"} and not name.startswith("app-")
 )
+
+
+@st.composite
+def apps(draw: st.DrawFn, *, readers: bool) -> list[dict[str, Any]]:
+    """Up to three apps for our own proxies, whose account names no user has."""
+    drawn: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(0, 3))):
+        given = draw(st.booleans())
+        databases = draw(
+            st.dictionaries(
+                st.sampled_from(["shop", "stock", "Old_$-1"]),
+                st.sampled_from(["readonly", "readwrite", "owner", ["SELECT", "DROP"]]),
+                min_size=1,
+            )
+        )
+        drawn.append(
+            {
+                "name": f"app-{number}",
+                "databases": databases,
+                "default_database": draw(st.sampled_from(sorted(databases))),
+                "routing": draw(st.sampled_from(["writer", "reader"])) if readers else "writer",
+                "max_connections": draw(st.integers(1, 1000)),
+                "require_tls": draw(st.sampled_from([None, False, True])),
+                "active": draw(st.booleans()),
+                "cleanup": draw(st.sampled_from(["keep", "delete"])),
+                **({"password": "(secret)"} if given else {"rotation": draw(st.integers(0, 5))}),
+            }
+        )
+    return drawn
 
 
 query_rules = st.fixed_dictionaries(
@@ -95,7 +140,6 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
             "password": "(secret)",  # what the loader leaves in place of a password
             "active": draw(st.booleans()),
             "max_connections": draw(st.integers(1, 1000)),
-            "rotation": draw(st.integers(0, 5)),
             "require_tls": draw(st.sampled_from([None, False, True])),
         }
         for name in usernames
@@ -126,6 +170,7 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
         "name": draw(st.from_regex(r"[a-z]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)),
         "database": {"topology": topology, "replicas": draw(st.sampled_from(replicas))},
         "security": {"tls": {"enabled": draw(st.booleans())}},
+        "apps": draw(apps(readers=readers)),
         "proxy": {
             "replicas": draw(st.integers(2, 5)),
             "clustering": draw(st.sampled_from(["membership", "runtime", "off"])),

@@ -54,3 +54,11 @@ def test_a_row_names_tests_that_exist(row: tuple[int, list[str], list[int], str]
         assert name in names_in(path), test
     assert {TIERS[test.split("/")[1]] for test in named} == set(tiers)
     assert tiers == sorted(set(tiers))
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    """Also those outside the numbered table."""
+    text = (ROOT / "docs" / "acceptance.md").read_text()
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", text))
+    assert len(named) > 80
+    assert [f"{path}::{name}" for path, name in sorted(named) if name not in names_in(path)] == []

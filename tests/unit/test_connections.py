@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 
 from components.config import merge, resolve
 from components.errors import ConfigError
-from components.proxysql_cnf import render
 from components.schema import StackConfig, monitor_connections
-from tests.unit import libconfig
-from tests.unit.models import cnf_model, config, secrets
+from tests.unit.models import cnf, config
 
 RESERVE = 10
 """Connections for root, the operator and the replicas."""
@@ -50,7 +48,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
 def worst(tree: dict[str, Any]) -> int:
     """Connections that the proxies may hold to one server, by the rendered file."""
     config = resolve(tree)
-    rows = libconfig.parse(render(cnf_model(config), secrets(config)))["mysql_servers"]
+    rows = cnf(config)["mysql_servers"]
     (limit,) = {row["max_connections"] for row in rows}
     assert limit >= 1
     return limit * config.rows_in_use * config.proxy.replicas
@@ -135,6 +133,14 @@ def test_a_writer_that_reads_too_counts_twice(proxy: dict[str, Any], expected: i
     """ProxySQL limits connections per hostgroup and server (lib/MySQL_HostGroups_Manager.cpp)."""
     for topology in ("replication", "galera"):
         assert config(database={"topology": topology}, proxy=proxy).rows_in_use == expected
+
+
+@pytest.mark.parametrize("routing", ["writer", "reader"])
+def test_apps_may_use_every_hostgroup(routing: str) -> None:
+    """The share of a connection is in the file that rolls the proxies: no app edits it."""
+    app = {"name": "shop", "databases": {"shop": "owner"}, "routing": routing}
+    assert config(apps=[app]).rows_in_use == 2
+    assert config(apps=[app]).backend_max_connections == 66
 
 
 def test_a_single_server_has_one_row() -> None:

@@ -1,5 +1,6 @@
 """Which edits of a database that exists are refused, and which are not."""
 
+import json
 from typing import Any, cast
 
 import pytest
@@ -217,6 +218,364 @@ def test_it_is_plain_and_without_secrets() -> None:
             "tls_source": "the operator",
             "proxy_mode": "standalone",
             "monitor": "proxysql_monitor",
+            "monitor_rotation": 0,
             "proxy_volumes": "none",
         }
     }
+
+
+# --- apps: what would cut one off is refused, and what stays or goes is said ---
+
+SHOP: dict[str, Any] = {"name": "shop", "databases": {"shop": "owner"}}
+BILLING: dict[str, Any] = {"name": "billing", "databases": {"billing": "readwrite"}}
+
+
+def with_apps(*apps: dict[str, Any], engine: str = "mariadb") -> dict[str, Any]:
+    """The identity of a database with these apps, as the SDK reads it back."""
+    found = facts(resolve({**BASE, "engine": engine, "apps": list(apps)}))
+    return without_nulls(json.loads(json.dumps(found)))
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is warned of."""
+    texts: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", texts.append)
+    return texts
+
+
+def test_apps_that_come_or_stay_are_nothing_to_warn_of(said: list[str]) -> None:
+    identity.check(edited({}), with_apps(SHOP))
+    identity.check(with_apps(SHOP), with_apps(SHOP, BILLING))
+    identity.check(with_apps(SHOP, BILLING), with_apps(BILLING, SHOP))
+    assert said == []
+
+
+def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
+    identity.check(with_apps(SHOP, BILLING), with_apps(BILLING))
+    assert said == [
+        "app 'shop' leaves database 'orders': with this update its Secret goes, and the proxies of "
+        "this program refuse its login",
+        "database 'orders': these accounts leave the config and stay in the servers "
+        "(cleanup: keep): 'shop'",
+        "database 'orders': these databases leave the config and stay in the servers "
+        "(cleanup: keep): 'shop'",
+    ]
+
+
+def test_the_last_app_may_leave(said: list[str]) -> None:
+    """The identity then has no apps at all."""
+    identity.check(with_apps(SHOP), edited({}))
+    assert len(said) == 3
+
+
+def test_both_accounts_of_a_rotated_app_leave(said: list[str]) -> None:
+    identity.check(with_apps({**SHOP, "rotation": 2}, BILLING), with_apps(BILLING))
+    assert said[1].endswith("(cleanup: keep): 'shop', 'shop_b'")
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_a_rotation_leaves_nothing_behind(said: list[str], n: int) -> None:
+    identity.check(
+        with_apps({**SHOP, "rotation": n}), with_apps({**SHOP, "rotation": n + 1}, BILLING)
+    )
+    assert said == []
+
+
+def test_a_rotation_by_two_is_warned_of(said: list[str]) -> None:
+    identity.check(with_apps(SHOP, BILLING), with_apps({**SHOP, "rotation": 2}, BILLING))
+    (text,) = said
+    assert (
+        "app 'shop' of database 'orders': both logins change, as the rotation goes up by 2" in text
+    )
+
+
+def test_a_new_app_may_start_with_any_rotation(said: list[str]) -> None:
+    identity.check(with_apps(BILLING), with_apps(BILLING, {**SHOP, "rotation": 7}))
+    assert said == []
+
+
+def test_what_is_deleted_is_said_in_capitals(said: list[str]) -> None:
+    """The edit may have been of `cleanup` too: what counts is what the objects have now."""
+    identity.check(with_apps({**SHOP, "cleanup": "delete"}, BILLING), with_apps(BILLING))
+    assert said[0].startswith("app 'shop' leaves database 'orders': ")
+    assert len(said) == 3
+    assert all("are DELETED (cleanup: delete): 'shop'" in text for text in said[1:])
+
+
+def test_a_database_that_another_app_has_stays(said: list[str]) -> None:
+    other = {**BILLING, "databases": {"shop": "readonly"}}
+    identity.check(with_apps({**SHOP, "cleanup": "delete"}, other), with_apps(other))
+    _, text = said
+    assert "these accounts leave the config and are DELETED" in text
+
+
+def test_a_shared_database_goes_only_when_all_say_so(said: list[str]) -> None:
+    """As its object's policy does (components/apps.py)."""
+    leaving = {**SHOP, "cleanup": "delete"}
+    keeping = {**BILLING, "databases": {"shop": "readonly"}}
+    identity.check(with_apps(leaving, keeping), edited({}))
+    (databases,) = [text for text in said if "databases leave" in text]
+    assert "stay in the servers (cleanup: keep): 'shop'" in databases
+    said.clear()
+    identity.check(with_apps(leaving, {**keeping, "cleanup": "delete"}), edited({}))
+    assert ["are DELETED" in text for text in said] == [False, False, True, True]
+
+
+def test_accounts_of_both_kinds_are_told_apart(said: list[str]) -> None:
+    identity.check(with_apps(SHOP, {**BILLING, "cleanup": "delete"}), edited({}))
+    assert len(said) == 6
+    assert [("DELETED" in text, text.rpartition(": ")[2]) for text in said[2:]] == [
+        (False, "'shop'"),
+        (True, "'billing'"),
+    ] * 2
+
+
+def test_a_database_may_leave_alone(said: list[str]) -> None:
+    both = {"databases": {"shop": "owner", "stock": "owner"}, "default_database": "shop"}
+    before = {**SHOP, **both}
+    identity.check(with_apps(before), with_apps(SHOP))
+    (text,) = said
+    assert "these databases leave the config and stay in the servers" in text
+    assert text.endswith(": 'stock'")
+
+
+def test_perconas_operator_revokes_nothing(said: list[str]) -> None:
+    before = {**SHOP, "databases": {"shop": ["SELECT", "INSERT", "DROP"]}}
+    after = {**SHOP, "databases": {"shop": ["SELECT", "UPDATE"]}}
+    identity.check(with_apps(before, engine="percona"), with_apps(after, engine="percona"))
+    (text,) = said
+    assert text.startswith("database 'orders': app 'shop' keeps INSERT, DROP until you revoke")
+
+
+def test_more_privileges_are_nothing_to_warn_of(said: list[str]) -> None:
+    before = {**SHOP, "databases": {"shop": "readonly"}}
+    after = {**SHOP, "databases": {"shop": "readwrite"}}
+    identity.check(with_apps(before, engine="percona"), with_apps(after, engine="percona"))
+    assert said == []
+
+
+def test_grants_of_the_other_engine_go_with_their_objects(said: list[str]) -> None:
+    after = {**SHOP, "databases": {"shop": "readonly"}}
+    identity.check(with_apps(SHOP), with_apps(after))
+    assert said == []
+
+
+def test_apps_of_an_identity_are_plain() -> None:
+    assert with_apps({**SHOP, "rotation": 1, "password": None})["orders"]["apps"] == {
+        "shop": {
+            "account": "shop",
+            "accounts": ["shop_b", "shop"],
+            "databases": ["shop"],
+            "cleanup": "keep",
+            "password": "generated",
+            "rotation": 1,
+        }
+    }
+    (found,) = with_apps(SHOP, engine="percona")["orders"]["apps"].values()
+    assert found["privileges"] == ["ALL PRIVILEGES"]
+
+
+# --- apps: edits that are refused ---
+
+STORED: dict[str, Any] = {**SHOP, **REF}
+INLINE: dict[str, Any] = {**SHOP, "password": "(secret)"}
+"""The same app with a password that is given."""
+
+
+TWO = "add a second app with another account"
+REFUSED_OF_APPS: list[tuple[list[dict[str, Any]], list[dict[str, Any]], str, str]] = [
+    # (apps before, apps after, piece of the rule, start of the fix)
+    ([SHOP], [{**SHOP, "username": "store"}], "'shop' of database 'orders' has another user", TWO),
+    ([{**SHOP, "username": "store"}], [SHOP], "has another username than before", TWO),
+    ([SHOP], [INLINE], "has another source of its password than before", TWO),
+    ([SHOP], [STORED], "has another source of its password than before", TWO),
+    ([INLINE], [SHOP], "has another source of its password than before", TWO),
+    ([STORED], [SHOP], "has another source of its password than before", TWO),
+    # Another app takes the account over: of one that leaves, and of one that stays.
+    (
+        [SHOP],
+        [{**SHOP, "name": "store", "username": "shop"}],
+        "app 'store' of database 'orders' has the account of app 'shop'",
+        TWO,
+    ),
+    (
+        [{**SHOP, "rotation": 1}],
+        [{**INLINE, "name": "store", "username": "shop_b"}],
+        "app 'store' of database 'orders' has the account of app 'shop'",
+        TWO,
+    ),
+    (
+        [SHOP, BILLING],
+        [{**SHOP, "username": "billing"}, {**BILLING, "username": "shop"}],
+        "has the account of app",
+        TWO,
+    ),
+    # The login that the app's Secret names would stop working at once.
+    *(
+        (
+            [BILLING, {**SHOP, "rotation": high}],
+            [BILLING, {**SHOP, "rotation": low}],
+            "app 'shop' of database 'orders' has a lower rotation",
+            f"undo the edit; or, for a new login, set it to {high + 1}",
+        )
+        for high, low in ((1, 0), (2, 1), (7, 5))
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "rule", "fix"), REFUSED_OF_APPS, ids=str)
+def test_a_login_that_an_app_holds_is_never_taken_away(
+    before: list[dict[str, Any]], after: list[dict[str, Any]], rule: str, fix: str
+) -> None:
+    """Whoever reads the text knows which app of which database it is about, and what to do."""
+    with pytest.raises(ConfigError) as error:
+        identity.check(with_apps(*before), with_apps(*after))
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("mysql-ha:apps: app '"), line
+    assert rule in line
+    assert "of database 'orders'" in line
+    assert f". Fix: {fix}" in line
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+@pytest.mark.parametrize(
+    ("before", "edit"),
+    [
+        (
+            SHOP,
+            {"databases": {"shop": "readonly", "stock": "readonly"}, "default_database": "shop"},
+        ),
+        (SHOP, {"default_database": "shop"}),
+        (SHOP, {"databases": {"shop": "readonly"}}),
+        ({**SHOP, "databases": {"shop": "readonly"}}, {"databases": {"shop": ["DELETE"]}}),
+        (SHOP, {"routing": "reader"}),
+        (SHOP, {"max_connections": 5}),
+        (SHOP, {"require_tls": True}),
+        (SHOP, {"active": False}),
+        ({**SHOP, "active": False, "require_tls": False}, {"active": True, "require_tls": None}),
+        (SHOP, {"rotation": 1}),
+        ({**SHOP, "rotation": 6}, {"rotation": 7}),
+        # The name that it had anyway, spelled out.
+        (SHOP, {"username": "shop"}),
+        # A given password stays given, wherever it is kept.
+        (STORED, {"existing_secret": {"name": "other", "key": "k"}}),
+        (STORED, {"existing_secret": None, "password": "(secret)"}),
+        (INLINE, {"password": None, **REF}),
+    ],
+    ids=str,
+)
+def test_an_edit_of_an_app_that_takes_no_login_away(
+    engine: str, before: dict[str, Any], edit: dict[str, Any]
+) -> None:
+    one, other = (
+        facts(resolve({**BASE, "engine": engine, "apps": [app], "proxy": {"mode": "standalone"}}))
+        for app in (before, {**before, **edit})
+    )
+    identity.check(without_nulls(json.loads(json.dumps(one))), other)
+
+
+@pytest.mark.parametrize(("first", "second"), [("keep", "delete"), ("delete", "keep")])
+def test_what_becomes_of_an_app_may_change(said: list[str], first: str, second: str) -> None:
+    identity.check(with_apps({**SHOP, "cleanup": first}), with_apps({**SHOP, "cleanup": second}))
+    assert said == []
+
+
+def test_an_account_that_was_kept_may_have_another_app(said: list[str]) -> None:
+    """It left with an earlier update, and no Secret holds its password any more."""
+    again = {**SHOP, "name": "store", "username": "shop"}
+    identity.check(with_apps(BILLING), with_apps(BILLING, again))
+    assert said == []
+
+
+def test_apps_of_several_databases_are_apart() -> None:
+    """The same account in another database is another account."""
+    one = resolve({**BASE, "apps": [SHOP]})
+    two = resolve({**BASE, "name": "stock", "apps": [{**SHOP, "name": "b", "username": "shop"}]})
+    identity.check(facts(one, two), facts(one, two))
+    moved = resolve({**BASE, "name": "stock", "apps": [SHOP]})
+    with pytest.raises(ConfigError, match="app 'shop' of database 'stock' has the account of"):
+        identity.check(facts(one, two), facts(one, moved))
+
+
+# --- apps of a database that is given up ---
+
+
+def test_data_of_a_retired_database_is_not_dropped_on_the_way() -> None:
+    """Its volumes stay, and with `cleanup: delete` the operator would empty them before."""
+    leaving = with_apps(BILLING, {**SHOP, "cleanup": "delete"})
+    with pytest.raises(
+        ConfigError,
+        match=r"^mysql-ha:retire: app 'shop' of database 'orders' has cleanup: delete, .* Fix: set "
+        r"cleanup to keep and run `pulumi up` before; or, to drop them, remove the app first\.$",
+    ):
+        identity.check(leaving, {}, retire=["orders"])
+
+
+def test_a_database_is_retired_once_its_data_is_kept(said: list[str]) -> None:
+    identity.check(with_apps(SHOP, BILLING), {}, retire=["orders"])
+    identity.check(edited({}), {}, retire=["orders"])
+    # To retire one that stays says nothing about its apps.
+    stays = with_apps({**SHOP, "cleanup": "delete"})
+    identity.check(stays, stays, retire=["orders"])
+    assert said == []
+
+
+# --- apps: privileges that Percona's operator leaves ---
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        ({"shop": "readwrite"}, {"shop": "readonly"}, "INSERT, UPDATE, DELETE, CREATE TEMPORARY"),
+        ({"shop": "owner"}, {"shop": "readonly"}, "ALL PRIVILEGES"),
+        ({"shop": ["DROP"], "old": ["DROP"]}, {"shop": ["DROP"]}, "all on 'old'"),
+        ({"shop": "readonly", "old": "readonly"}, {"shop": "owner"}, "all on 'old'"),
+    ],
+    ids=str,
+)
+def test_what_an_account_of_percona_keeps(
+    said: list[str], before: dict[str, Any], after: dict[str, Any], kept: str
+) -> None:
+    one, other = ({**SHOP, "databases": d, "default_database": "shop"} for d in (before, after))
+    identity.check(with_apps(one, engine="percona"), with_apps(other, engine="percona"))
+    (text,) = [text for text in said if "until you revoke it by hand" in text]
+    assert text.startswith(f"database 'orders': app 'shop' keeps {kept}")
+
+
+def test_who_may_do_everything_has_lost_nothing(said: list[str]) -> None:
+    before = {**SHOP, "databases": {"shop": ["SELECT", "DROP"]}}
+    identity.check(with_apps(before, engine="percona"), with_apps(SHOP, engine="percona"))
+    assert said == []
+
+
+def monitored(rotation: int) -> dict[str, Any]:
+    return {"credentials": {"monitor": {"rotation": rotation}}}
+
+
+@pytest.mark.parametrize(("high", "low"), [(1, 0), (2, 1), (5, 2)])
+def test_the_account_that_proxies_check_servers_with_is_not_taken_away(high: int, low: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        identity.check(edited(monitored(high)), edited(monitored(low)))
+    text = str(caught.value)
+    assert text.startswith(
+        "mysql-ha:credentials.monitor.rotation: the monitor of database 'orders'"
+    )
+    assert text.endswith(f"set it to {high + 1}.")
+
+
+@pytest.mark.parametrize(
+    ("last", "rotation", "warned"), [(0, 0, 0), (0, 1, 0), (1, 2, 0), (0, 2, 1)]
+)
+def test_a_jump_of_the_monitors_rotation_warns(
+    last: int, rotation: int, warned: int, said: list[str]
+) -> None:
+    identity.check(edited(monitored(last)), edited(monitored(rotation)))
+    assert len(said) == warned
+    assert all("the monitor of database 'orders': both logins change" in text for text in said)
+
+
+def test_a_given_password_of_the_monitor_may_have_any_rotation() -> None:
+    given = {"credentials": {"monitor": {**REF, "rotation": 3}}}
+    for before, after in ((given, monitored(0)), (monitored(3), given), (given, {**given})):
+        identity.check(edited(before), edited(after))

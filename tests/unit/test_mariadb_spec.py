@@ -175,6 +175,15 @@ def test_galera_needs_row_format(topology: str, expected: bool) -> None:
     assert ("innodb_autoinc_lock_mode = 2" in text) == expected
 
 
+@pytest.mark.parametrize("topology", ["replication", "galera"])
+def test_an_agent_asks_for_a_password_and_says_that_it_asks_for_nothing_else(topology: str) -> None:
+    """An adopted object has the operator's default, kubernetesAuth, on: left out, it would stay,
+    and the operator takes only one of the two."""
+    agent = spec(config(database={"topology": topology}))[topology]["agent"]
+    assert agent["basicAuth"] == {"enabled": True}
+    assert agent["kubernetesAuth"] == {"enabled": False}
+
+
 # --- the monitor's account (R 25) ---
 
 

@@ -1,9 +1,12 @@
 """Every name fits where Kubernetes puts it, for the longest database name."""
 
+import hashlib
 import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components import names
 
@@ -54,6 +57,7 @@ def test_the_limit_is_not_stricter_than_it_must_be() -> None:
 def test_object_names_are_distinct() -> None:
     secrets = [names.credential_secret("db", role) for role in ROLES]
     secrets += [names.proxysql_config("db", DIGEST), names.mariadb_ca_bundle("db")]
+    secrets += [names.proxysql_users("db")]
     assert len(set(secrets)) == len(secrets)
     assert len(set(services("db"))) == len(services("db"))
 
@@ -62,7 +66,7 @@ def test_every_name_is_owned() -> None:
     """Otherwise a second database could take it."""
     owned = names.owned("db", "mariadb")
     assert {*services("db"), names.mariadb_ca_bundle("db"), names.proxysql_tls("db")} <= owned
-    assert {names.proxysql_monitor("db")} <= owned
+    assert {names.proxysql_monitor("db"), names.proxysql_users("db")} <= owned
     assert {names.credential_secret("db", role) for role in ROLES} <= owned
 
 
@@ -117,3 +121,89 @@ def test_dns_labels(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "A", "1a", "-a", "a-", "a.b", "a_b", "x" * 64, "a\n"])
 def test_what_is_no_dns_label(name: str) -> None:
     assert not names.is_dns_label(name)
+
+
+# --- names of what SQL calls otherwise ---
+
+sql_users = st.text("abcXYZ019_.-", min_size=1, max_size=80)
+sql_databases = st.text("abcXYZ019_$-", min_size=1, max_size=64)
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+@given(st.sampled_from(["db", LONGEST]), sql_users, sql_databases)
+def test_names_of_accounts_are_what_kubernetes_takes(name: str, user: str, schema: str) -> None:
+    """RFC 1123 subdomains, of at most 253 characters."""
+    for found in (names.account(name, user), names.grant(name, user, schema)):
+        assert SUBDOMAIN.fullmatch(found)
+        assert len(found) <= 253
+        assert found.startswith(f"{name}-user-")
+    found = names.schema(name, schema)
+    assert SUBDOMAIN.fullmatch(found)
+    assert len(found) <= 253
+    assert found.startswith(f"{name}-db-")
+
+
+few_users = st.text("aB-_.", min_size=1, max_size=4)
+few_databases = st.text("aB-_$", min_size=1, max_size=4)
+"""Few enough that drawn texts differ only in what a name cannot show."""
+
+
+@settings(max_examples=300)
+@given(few_users, few_users)
+def test_two_accounts_have_two_names(one: str, other: str) -> None:
+    assert (names.account("db", one) == names.account("db", other)) == (one == other)
+
+
+@settings(max_examples=300)
+@given(few_databases, few_databases)
+def test_two_databases_have_two_names(one: str, other: str) -> None:
+    assert (names.schema("db", one) == names.schema("db", other)) == (one == other)
+
+
+@settings(max_examples=300)
+@given(few_users, few_databases, few_users, few_databases)
+def test_two_grants_have_two_names(user: str, schema: str, other: str, else_: str) -> None:
+    same = names.grant("db", user, schema) == names.grant("db", other, else_)
+    assert same == ((user, schema) == (other, else_))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(("a", "b-c"), ("a-b", "c")), (("a.b", "c"), ("a", "b-c")), (("a", "B"), ("A", "b"))],
+)
+def test_grants_that_look_alike(one: tuple[str, str], other: tuple[str, str]) -> None:
+    assert names.grant("db", *one) != names.grant("db", *other)
+    assert names.account("db", one[0]) not in (names.grant("db", *one), names.grant("db", *other))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (names.account("db", "shop"), "db-user-shop"),
+        (names.account("db", "shop.eu-1"), "db-user-shop.eu-1"),
+        (names.grant("db", "shop", "orders"), "db-user-shop.orders"),
+        (names.schema("db", "orders"), "db-db-orders"),
+        (names.app_secret("db", "shop"), "db-app-shop"),
+        (names.account_secret("db", "shop"), "db-account-shop"),
+        (names.proxysql_users("db"), "db-proxysql-users"),
+    ],
+)
+def test_what_kubernetes_takes_stays_readable(found: str, expected: str) -> None:
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "start"), [("Shop_DB", "shop-db"), ("a..b", "a-b"), ("x-", "x"), ("__", "")]
+)
+def test_other_names_are_marked(text: str, start: str) -> None:
+    """By a hash that stays: another name would be another object."""
+    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    assert names.account("db", text) == f"db-user-{f'{start}-{mark}'.lstrip('-')}"
+
+
+@given(st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True))
+def test_secrets_of_an_app(app: str) -> None:
+    secrets = {names.app_secret(LONGEST, app), names.account_secret(LONGEST, app)}
+    assert len(secrets) == 2
+    assert not secrets & names.owned(LONGEST, "mariadb")
+    assert all(SUBDOMAIN.fullmatch(secret) and len(secret) <= 253 for secret in secrets)

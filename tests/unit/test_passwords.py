@@ -7,6 +7,7 @@ from hypothesis import given
 
 from components import passwords
 from components.config import resolve
+from components.errors import ConfigError
 from components.schema import PROXY_ROLES, StackConfig
 from tests.unit.models import config, proxied_configs
 
@@ -30,24 +31,30 @@ def test_roles(tree: dict[str, Any], roles: list[str]) -> None:
 
 
 @given(proxied_configs())
-def test_every_password_has_a_source(config: StackConfig) -> None:
-    assert passwords.described(config).keys() == {
-        *(f"credentials.{role}" for role in passwords.roles(config)),
-        *(f"proxy.users[{index}]" for index in range(len(config.proxy.users))),
-    }
+def test_every_password_of_the_file_has_a_source(config: StackConfig) -> None:
+    """Of `proxysql.cnf`; what the proxies know of nobody else rolls them."""
+    assert passwords.described(config).keys() == set(PROXY_ROLES)
 
 
 def test_sources_in_words() -> None:
     found = passwords.described(
         config(
-            credentials={"root": REF, "monitor": {"rotation": 2}},
-            proxy={"users": [USER, {"username": "inline", "password": "(secret)", "rotation": 1}]},
+            credentials={
+                "root": {"password": "(secret)"},
+                "monitor": {"rotation": 2},
+                "proxy_admin": {**REF, "rotation": 1},
+                "proxy_stats": {"password": "(secret)"},
+            },
+            proxy={"users": [USER]},
+            apps=[{"name": "shop", "databases": {"shop": "owner"}, "rotation": 4}],
         )
     )
-    assert found["credentials.root"] == "Secret given, key pw, rotation 0"
-    assert found["credentials.monitor"] == "generated, rotation 2"
-    assert found["proxy.users[0]"] == "Secret app, key pw, rotation 0"
-    assert found["proxy.users[1]"] == "config, rotation 1"
+    assert found == {
+        "monitor": "generated, rotation 2",
+        "proxy_admin": "Secret given, key pw, rotation 1",
+        "proxy_stats": "config, rotation 0",
+        "proxy_cluster": "generated, rotation 0",
+    }
 
 
 def test_a_secret_of_a_role_that_is_not_needed_is_not_read() -> None:
@@ -66,3 +73,80 @@ def test_existing_secrets_by_path() -> None:
         "credentials.monitor": ("given", "pw"),
         "proxy.users[0]": ("app", "pw"),
     }
+
+
+# --- what a password must be ---
+
+APPS = [{"name": "shop", "databases": {"shop": "owner"}, "password": "(secret)"}]
+
+
+def takes(path: str, password: str, **tree: Any) -> bool:
+    """Whether the password at a config path may be this one."""
+    pattern, _, _ = passwords._rule(config(**tree), path)  # pyright: ignore[reportPrivateUsage]
+    return pattern.fullmatch(password) is not None
+
+
+@pytest.mark.parametrize(
+    ("password", "mariadb", "percona"),
+    [
+        ('any text of é and :;"/', True, True),
+        ("two\nlines", True, True),
+        ("*" + "0" * 40, True, False),
+        ("a*", True, True),
+        ("it's", False, False),
+        ("back\\slash", False, True),
+        ("", False, False),
+        ("nul\0", False, False),
+    ],
+)
+def test_passwords_of_apps(password: str, mariadb: bool, percona: bool) -> None:
+    """mariadb-operator puts one into SQL as it is; for Percona ProxySQL does, where it takes one
+    with `*` first for a hash."""
+    assert takes("apps[0]", password, apps=APPS) is mariadb
+    assert takes("apps[0]", password, apps=APPS, engine="percona") is percona
+
+
+def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
+    """Its hash is all that MariaDB's proxies get."""
+    users = {"users": [{"username": "app", "password": "(secret)"}]}
+    assert takes("proxy.users[0]", "it's \\ *", proxy=users)
+    standalone = {"engine": "percona", "proxy": {"mode": "standalone", **users}}
+    assert not takes("proxy.users[0]", "it's", **standalone)
+    assert takes("proxy.users[0]", "\\", **standalone)
+
+
+def test_sources_of_apps() -> None:
+    reference = {"existing_secret": {"name": "legacy", "key": "pw"}}
+    apps = [*APPS, {"name": "legacy", "databases": {"erp": "owner"}, **reference}]
+    found = passwords.stored(config(apps=apps))
+    assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
+        "apps[1]": ("legacy", "pw")
+    }
+
+
+# --- what is protected ---
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        ({"size": "small"}, ("root", "replication")),
+        ({"size": "dev"}, ()),
+        ({"size": "dev", "security": {"protect": True}}, ("root", "replication")),
+        # Its operator carries a new password of root to the servers.
+        ({"size": "small", "engine": "percona"}, ("replication",)),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_made_anew_is_protected(
+    tree: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert passwords.protected(resolve(tree)) == set(expected)
+
+
+def test_what_rotates_is_not_protected() -> None:
+    """Pulumi would refuse to replace it."""
+    rotated = config(engine="percona", credentials={"root": {"rotation": 1}})
+    assert "root" not in passwords.protected(rotated)
+    with pytest.raises(ConfigError, match=r"mysql-ha:credentials\.root\.rotation: "):
+        config(credentials={"root": {"rotation": 1}})

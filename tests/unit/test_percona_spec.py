@@ -13,7 +13,7 @@ from components import names, percona, proxysql_cnf, quantity
 from components.config import resolve
 from components.credentials import Credentials, ResolvedCredential
 from components.errors import ConfigError
-from components.schema import StackConfig
+from components.schema import App, StackConfig
 from tests.unit import libconfig
 from tests.unit.models import SECRETS
 
@@ -547,10 +547,44 @@ def test_the_monitor_exists_only_for_our_own_proxies(config: StackConfig) -> Non
     assert user == {
         "name": "proxysql_monitor",
         "hosts": ["%"],
-        "passwordSecretRef": {"name": "secret-monitor", "key": "pw"},
+        "passwordSecretRef": {"name": "secret-monitor", "key": "password"},
     }
     # users_custom.go creates no account of these names; with `grants` it would grant on *.*.
     assert user["name"] not in {"root", "operator", "monitor", "xtrabackup", "replication"}
+
+
+MONITOR = {
+    turn: {
+        "name": f"proxysql_monitor{turn}",
+        "hosts": ["%"],
+        "passwordSecretRef": {"name": "secret-monitor", "key": key},
+    }
+    for turn, key in (("", "password"), ("_b", "password-b"))
+}
+
+
+@pytest.mark.parametrize("rotation", [1, 2, 3])
+def test_both_accounts_of_a_rotated_monitor(rotation: int) -> None:
+    """In an order that no rotation changes: it is the Secret that the operator follows."""
+    chosen = config(proxy=STANDALONE["proxy"], credentials={"monitor": {"rotation": rotation}})
+    assert spec(chosen)["users"] == [MONITOR[""], MONITOR["_b"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [({"password": "(secret)"}, "password"), ({"existing_secret": {"name": "s", "key": "k"}}, "k")],
+    ids=str,
+)
+@pytest.mark.parametrize("rotation", [0, 1, 2])
+def test_a_given_password_of_the_monitor_has_one_account(
+    source: dict[str, Any], key: str, rotation: int
+) -> None:
+    chosen = config(
+        proxy=STANDALONE["proxy"], credentials={"monitor": {**source, "rotation": rotation}}
+    )
+    (user,) = spec(chosen)["users"]
+    assert user["name"] == "proxysql_monitor"
+    assert user["passwordSecretRef"]["key"] == key
 
 
 @pytest.mark.parametrize("name", ["monitor", "root"])
@@ -566,17 +600,102 @@ def test_a_name_that_the_operator_reserves_is_refused(name: str) -> None:
         config(proxy={**STANDALONE["proxy"], "monitor": {"username": name}})
 
 
+# --- apps: accounts that the operator makes ---
+
+APPS: list[dict[str, Any]] = [
+    {"name": "shop", "databases": {"shop": "owner"}, "rotation": 3},
+    {
+        "name": "reports",
+        "databases": {"shop": "readonly", "stock": "readonly"},
+        "default_database": "stock",
+    },
+    {
+        "name": "legacy",
+        "username": "Legacy.ERP",
+        "databases": {"erp": ["SELECT", "EXECUTE"]},
+        "existing_secret": {"name": "given", "key": "pw"},
+    },
+]
+ACCOUNTS = [
+    {
+        "name": "shop",
+        "hosts": ["%"],
+        "passwordSecretRef": {"name": "mysql-account-shop", "key": "password"},
+        "dbs": ["shop"],
+        "grants": ["ALL PRIVILEGES"],
+    },
+    {
+        "name": "shop_b",
+        "hosts": ["%"],
+        "passwordSecretRef": {"name": "mysql-account-shop", "key": "password-b"},
+        "dbs": ["shop"],
+        "grants": ["ALL PRIVILEGES"],
+    },
+    {
+        "name": "reports",
+        "hosts": ["%"],
+        "passwordSecretRef": {"name": "mysql-account-reports", "key": "password"},
+        "dbs": ["shop", "stock"],
+        "grants": ["SELECT", "SHOW VIEW"],
+    },
+    {
+        "name": "Legacy.ERP",
+        "hosts": ["%"],
+        "passwordSecretRef": {"name": "mysql-account-legacy", "key": "password"},
+        "dbs": ["erp"],
+        "grants": ["SELECT", "EXECUTE"],
+    },
+]
+
+
+@pytest.mark.parametrize("overrides", [OPERATOR, STANDALONE, {"proxy": {"enabled": False}}])
+def test_the_accounts_of_apps(overrides: dict[str, Any]) -> None:
+    """Both logins of a rotated one; after the monitor, where there is one."""
+    users = spec(config(apps=APPS, **overrides))["users"]
+    monitor = [user for user in users if user["name"] == "proxysql_monitor"]
+    assert len(monitor) == (1 if overrides is STANDALONE else 0)
+    assert users == [*monitor, *ACCOUNTS]
+
+
+@given(configs(), st.integers(0, 5))
+def test_the_operator_takes_every_spec_with_apps(config: StackConfig, rotation: int) -> None:
+    app = App.model_validate({**APPS[0], "rotation": rotation})
+    found = spec(config.model_copy(update={"apps": (app,)}))
+    assert list(refusals(config.name, found)) == []
+    for user in found["users"]:
+        # Privileges without a database would be granted on all of them (users_custom.go).
+        assert ("dbs" in user) == ("grants" in user)
+        assert user["passwordSecretRef"].keys() == {"name", "key"}
+
+
+@pytest.mark.parametrize("overrides", [OPERATOR, STANDALONE])
+def test_whose_turn_it_is_changes_nothing_of_the_cluster(overrides: dict[str, Any]) -> None:
+    """Once both accounts are there a rotation is an edit of a Secret."""
+    one, other = (
+        spec(config(apps=[{**APPS[0], "rotation": rotation}], **overrides)) for rotation in (1, 2)
+    )
+    assert one == other
+
+
+def test_an_app_is_all_that_changes() -> None:
+    bare, found = spec(config()), spec(config(apps=APPS))
+    assert found.pop("users")
+    assert found == bare
+
+
 @pytest.mark.parametrize("replicas", [1, 3, 5])
 def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
     chosen = config(database={"replicas": replicas}, proxy=STANDALONE["proxy"])
     topology = percona.topology(chosen)
     model = proxysql_cnf.CnfModel(
         proxy=chosen.proxy,
+        monitor_username=chosen.monitor_logins[0].username,
         topology=topology,
         peers=(),
         backend_max_connections=chosen.backend_max_connections,
     )
-    cnf = libconfig.parse(proxysql_cnf.render(model, SECRETS))
+    text = proxysql_cnf.render(model, SECRETS)
+    cnf = libconfig.parse(libconfig.whole(text, "/etc/proxysql-users/users.cnf", ""))
     (galera,) = cnf["mysql_galera_hostgroups"]
     assert galera["max_writers"] == 1
     assert galera["writer_is_also_reader"] == (2 if replicas > 2 else 1)
@@ -629,7 +748,6 @@ def test_a_tag_without_a_version_needs_one() -> None:
         ({"database": {"semi_sync": False}}, "database.semi_sync"),
         ({"images": {"data_plane": {"tag": "1"}}}, "images.data_plane"),
         ({"credentials": {"replication": {"rotation": 0}}}, "credentials.replication"),
-        ({"credentials": {"root": {"rotation": 1}}}, "credentials.root.rotation"),
         ({"percona": {"cr_version": "1.17.0"}}, "percona.cr_version"),
         ({"proxy": {"users": []}}, "proxy.users"),
         ({"proxy": {"threads": 2}}, "proxy.threads"),

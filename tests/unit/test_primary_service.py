@@ -10,8 +10,7 @@ from components.config import merge, resolve
 from components.errors import ConfigError
 from components.proxysql_cnf import render
 from components.schema import StackConfig
-from tests.unit import libconfig
-from tests.unit.models import cnf_model, config, proxied_trees, secrets
+from tests.unit.models import SECRETS, cnf, cnf_model, config, proxied_trees
 
 TOPOLOGY_TABLES = {
     "mysql_replication_hostgroups",
@@ -19,10 +18,6 @@ TOPOLOGY_TABLES = {
     "mysql_group_replication_hostgroups",
     "mysql_hostgroup_attributes",
 }
-
-
-def cnf(config: StackConfig) -> dict[str, Any]:
-    return libconfig.parse(render(cnf_model(config), secrets(config)))
 
 
 def through_service(**proxy: Any) -> StackConfig:
@@ -120,4 +115,4 @@ def test_the_file_does_not_depend_on_the_number_of_replicas(replicas: int) -> No
         config(database={"replicas": number}, proxy={"routing": "primary_service"})
         for number in (3, replicas)
     )
-    assert render(cnf_model(small), secrets(small)) == render(cnf_model(other), secrets(other))
+    assert render(cnf_model(small), SECRETS) == render(cnf_model(other), SECRETS)

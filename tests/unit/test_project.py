@@ -1,4 +1,7 @@
-"""`Pulumi.yaml`: the config keys as the CLI knows them."""
+"""What stands beside the program: `Pulumi.yaml` and the requirements of the example's consumer."""
+
+import re
+from pathlib import Path
 
 import yaml
 
@@ -11,3 +14,18 @@ def test_every_key_is_declared_and_described() -> None:
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     assert declared.keys() == {f"{PROJECT}:{key}" for key in KEYS}
     assert all(entry["type"] and entry["description"] for entry in declared.values())
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Package to version; a line that is no exact pin fails."""
+    lines = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    matches = [re.fullmatch(r"([a-z0-9-]+)==([0-9.]+)", line) for line in lines]
+    assert all(matches), lines
+    return {match[1]: match[2] for match in matches if match}
+
+
+def test_the_consumers_packages_are_the_programs() -> None:
+    """One of another version would need another CLI, and is never run by a test."""
+    consumer = pins(ROOT / "examples" / "consumer" / "requirements.txt")
+    assert consumer
+    assert consumer.items() <= pins(ROOT / "requirements.txt").items()

@@ -3,36 +3,31 @@
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 
 from components import proxysql, tls
-from components.proxysql_cnf import render, self_check
+from components.proxysql_cnf import self_check, users_check
 from components.schema import StackConfig
-from tests.unit import libconfig
-from tests.unit.models import cnf_model, config, proxied_configs, secrets
+from tests.unit.models import cnf, cnf_model, config, proxied_configs, users_model
 
 FILES = ("proxysql-cert.pem", "proxysql-key.pem", "proxysql-ca.pem")
 """What ProxySQL looks for in its data directory (src/proxy_tls.cpp)."""
-
-
-def cnf(config: StackConfig) -> dict[str, Any]:
-    return libconfig.parse(render(cnf_model(config), secrets(config)))
 
 
 # --- the file ---
 
 
 @given(proxied_configs())
-def test_the_scheduler_runs_the_reload_script(config: StackConfig) -> None:
-    """Only where there is a certificate that can change."""
+def test_the_scheduler_runs_the_reload_scripts(config: StackConfig) -> None:
+    """That of the certificate only where there is one that can change."""
     given_one = bool(config.proxy.tls.secret or config.proxy.tls.issuer)
-    rows = cnf(config).get("scheduler", [])
-    assert [(row["id"], row["active"], row["filename"], row["arg1"]) for row in rows] == (
-        [(1, 1, "/bin/sh", "/etc/proxysql/reload-tls.sh")] if given_one else []
-    )
+    rows = cnf(config)["scheduler"]
+    assert [(row["id"], row["active"], row["filename"], row["arg1"]) for row in rows] == [
+        (1, 1, "/bin/sh", "/etc/proxysql/reload-users.sh"),
+        *([(2, 1, "/bin/sh", "/etc/proxysql/reload-tls.sh")] if given_one else []),
+    ]
     # lib/ProxySQL_Admin.cpp, table scheduler: CHECK (interval_ms>=100 AND interval_ms<=100000000).
     assert all(100 <= row["interval_ms"] <= 60_000 for row in rows)
     counted = f"(SELECT COUNT(*) FROM runtime_scheduler)={len(rows)}\n"
@@ -41,11 +36,13 @@ def test_the_scheduler_runs_the_reload_script(config: StackConfig) -> None:
 
 @given(proxied_configs())
 def test_the_self_check_counts_users_that_need_tls(config: StackConfig) -> None:
-    """A lost flag would let a password through in clear."""
-    needed = sum(row["use_ssl"] and row["active"] for row in cnf(config)["mysql_users"])
-    sign = ">=" if config.proxy.clustering == "runtime" else "="
-    counted = f"WHERE frontend=1 AND use_ssl=1){sign}{needed}\n"
-    assert counted in self_check(cnf_model(config))
+    """A lost flag would let a password through in clear. An inactive user is not in use."""
+    users = cnf(config).get("mysql_users", [])
+    needed = sum(row["use_ssl"] and row["active"] for row in users)
+    counted = f"WHERE frontend=1 AND use_ssl=1)={needed};\n"
+    assert users_check(users_model(config), "runtime_mysql_users").endswith(counted)
+    read = f"WHERE 1 AND use_ssl=1)={sum(row['use_ssl'] for row in users)};\n"
+    assert users_check(users_model(config), "mysql_users").endswith(read)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,31 @@ from hypothesis import strategies as st
 
 from components import proxysql_cnf
 from components.config import merge, resolve
-from components.proxysql_cnf import SYNCED_MODULES, digest, native_password_hash, render, self_check
+from components.proxysql_cnf import (
+    SYNCED_MODULES,
+    digest,
+    native_password_hash,
+    render,
+    render_users,
+    self_check,
+    users_check,
+)
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.rules import RESERVED_VARIABLES
 from components.schema import StackConfig
 from tests.unit import libconfig
-from tests.unit.models import cnf_model, config, proxied_configs, proxied_trees, secrets
+from tests.unit.models import (
+    SECRETS,
+    cnf,
+    cnf_model,
+    config,
+    passwords,
+    proxied_configs,
+    proxied_trees,
+    users_model,
+)
 
+SHOP: dict[str, Any] = {"name": "shop", "databases": {"shop": "owner"}}
 REFERENCE = Path(__file__).parents[3] / "shared" / "proxysql-ref"
 """Files that a real ProxySQL loaded completely, beside the checkout."""
 
@@ -46,11 +64,6 @@ TOPOLOGY_TABLES = {
     "replication": {"mysql_replication_hostgroups", "mysql_hostgroup_attributes"},
     "galera": {"mysql_galera_hostgroups"},
 }
-
-
-def cnf(config: StackConfig) -> dict[str, Any]:
-    """The rendered file of a config, parsed."""
-    return libconfig.parse(render(cnf_model(config), secrets(config)))
 
 
 # --- libconfig syntax ---
@@ -157,11 +170,16 @@ def test_servers(config: StackConfig) -> None:
 
 @given(proxied_configs())
 def test_users(config: StackConfig) -> None:
-    """R 29: everything goes to the writer; no row but the stack's own."""
-    rows = cnf(config)["mysql_users"]
-    assert [row["username"] for row in rows] == [u.username for u in config.proxy.users]
-    for row, user in zip(rows, config.proxy.users, strict=True):
-        assert row["default_hostgroup"] == config.proxy.hostgroups.writer
+    """R 29: everything goes to the writer, but for apps that only read; no row but the stack's."""
+    rows = cnf(config).get("mysql_users", [])
+    apps = [(login.username, app) for app in config.apps for login in app.logins]
+    users = [user.username for user in config.proxy.users]
+    assert [row["username"] for row in rows] == [*users, *(name for name, _ in apps)]
+    readers = {name for name, app in apps if app.routing == "reader"}
+    groups = config.proxy.hostgroups
+    for row, user in zip(rows, config.logins, strict=True):
+        reads = user.username in readers
+        assert row["default_hostgroup"] == (groups.reader if reads else groups.writer)
         assert row["transaction_persistent"] == 1
         assert row["fast_forward"] == 0
         assert row["active"] == int(user.active)
@@ -177,8 +195,8 @@ def test_admin_accounts(config: StackConfig) -> None:
     variables = cnf(config)["admin_variables"]
     clustering = config.proxy.clustering
     accounts = dict(pair.split(":") for pair in variables["admin_credentials"].split(";"))
-    assert accounts.pop("admin") == secrets(config).admin
-    assert variables["stats_credentials"] == f"stats:{secrets(config).stats}"
+    assert accounts.pop("admin") == SECRETS.admin
+    assert variables["stats_credentials"] == f"stats:{SECRETS.stats}"
     assert variables["web_enabled"] is False
     diffs = {key: value for key, value in variables.items() if key.endswith("_before_sync")}
     if clustering == "off":
@@ -190,6 +208,8 @@ def test_admin_accounts(config: StackConfig) -> None:
         assert accounts == {name: variables["cluster_password"]}
         assert set(diffs) == {f"cluster_{module}_diffs_before_sync" for module in SYNCED_MODULES}
         assert len(diffs) == 7
+        # Users have a source of their own, which changes in each Pod at another moment.
+        assert diffs.pop("cluster_mysql_users_diffs_before_sync") == 0
         assert set(diffs.values()) == ({0} if clustering == "membership" else {3})
     assert variables.get("cluster_mysql_servers_sync_algorithm") == (
         2 if clustering == "runtime" else None
@@ -218,7 +238,7 @@ def test_mysql_variables(config: StackConfig) -> None:
     retries = variables["connect_retries_on_failure"] * variables["connect_retries_delay"]
     assert retries >= variables["connect_timeout_server_max"]
     assert variables["monitor_writer_is_also_reader"] is True
-    assert variables["monitor_password"] == secrets(config).monitor
+    assert variables["monitor_password"] == SECRETS.monitor
     assert ("ssl_p2s_ca" in variables) == config.security.tls.enabled
     assert variables["threads"] == config.proxy.threads
     assert config.proxy.mysql_variables.items() <= variables.items()
@@ -318,8 +338,8 @@ def test_it_is_the_reference_file_but_for_listed_differences(file: str, topology
             },
         )
     )
-    # The reference is for 2.7, which serves no PostgreSQL.
-    assert ours.keys() - {"pgsql_variables"} == reference.keys()
+    # The reference is for 2.7, which serves no PostgreSQL, and its users never change.
+    assert ours.keys() - {"pgsql_variables", "scheduler"} == reference.keys()
     changed = {
         key
         for key in {*ours["mysql_variables"], *reference["mysql_variables"]}
@@ -365,7 +385,7 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
         CREATE TABLE runtime_global_variables (variable_name, variable_value);
         """
     )
-    for user in parsed["mysql_users"]:
+    for user in parsed.get("mysql_users", []):
         if user["active"]:  # each appears once as frontend and once as backend
             for frontend in (0, 1):
                 row = (user["username"], frontend, 1 - frontend, user["use_ssl"])
@@ -398,7 +418,10 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
 
 
 def checked(db: sqlite3.Connection, config: StackConfig) -> int:
-    return db.execute(self_check(cnf_model(config))).fetchone()[0]
+    """What the startup probe finds: 1 if both queries do."""
+    in_use = users_check(users_model(config), "runtime_mysql_users")
+    queries = (self_check(cnf_model(config)), in_use)
+    return min(db.execute(query).fetchone()[0] for query in queries)
 
 
 @given(proxied_configs())
@@ -494,11 +517,87 @@ def test_the_self_check_notices_what_a_topology_lost(topology: str, loss: str) -
 
 
 def test_a_self_check_is_one_statement_without_secrets() -> None:
-    text = self_check(cnf_model(CHECKED))
-    assert text.count(";") == 1
-    given = secrets(CHECKED)
-    every = (given.admin, given.stats, given.cluster, given.monitor, *given.users.values())
-    assert not any(secret in text for secret in every)
+    every = (*vars(SECRETS).values(), *passwords(CHECKED).values())
+    model = users_model(CHECKED)
+    for text in (
+        self_check(cnf_model(CHECKED)),
+        users_check(model, "mysql_users"),
+        users_check(model, "runtime_mysql_users"),
+    ):
+        assert text.count(";") == 1
+        assert text.endswith(";\n")
+        assert not any(secret in text for secret in every)
+
+
+# --- users.cnf and what must be true of it before it is put to use ---
+
+
+def read_tables(rows: list[dict[str, Any]]) -> sqlite3.Connection:
+    """`mysql_users` after LOAD … FROM CONFIG; nothing of it is in use yet."""
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE mysql_users (username, active INT, use_ssl INT)")
+    for row in rows:
+        fields = (row["username"], row["active"], row["use_ssl"])
+        db.execute("INSERT INTO mysql_users VALUES (?, ?, ?)", fields)
+    return db
+
+
+@given(proxied_configs())
+def test_a_complete_reading_is_put_to_use(config: StackConfig) -> None:
+    """With users that are inactive, and with apps."""
+    db = read_tables(cnf(config).get("mysql_users", []))
+    assert db.execute(users_check(users_model(config), "mysql_users")).fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "DELETE FROM mysql_users WHERE username = 'app'",
+        "DELETE FROM mysql_users WHERE username = 'old'",
+        "DELETE FROM mysql_users",
+        "INSERT INTO mysql_users VALUES ('stranger', 1, 0)",
+        "UPDATE mysql_users SET use_ssl = 0 WHERE username = 'old'",
+        "UPDATE mysql_users SET use_ssl = 1 WHERE username = 'app'",
+    ],
+)
+def test_an_incomplete_reading_is_not(loss: str) -> None:
+    db = read_tables(cnf(CHECKED)["mysql_users"])
+    assert db.execute(loss).rowcount > 0
+    assert db.execute(users_check(users_model(CHECKED), "mysql_users")).fetchone() == (0,)
+
+
+def test_without_logins_the_file_is_empty() -> None:
+    """An empty list would be one user without a name."""
+    assert render_users(users_model(config()), {}) == ""
+    db = read_tables([])
+    assert db.execute(users_check(users_model(config()), "mysql_users")).fetchone() == (1,)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
+def test_a_server_of_another_kind_is_told_the_password_itself(password: str) -> None:
+    """caching_sha2_password: ProxySQL has no hash that it could give to a server."""
+    model = proxysql_cnf.UsersModel(
+        users=CHECKED.logins[:1],
+        auth_plugin="caching_sha2_password",
+        writer=10,
+        tls_required=False,
+    )
+    (row,) = libconfig.parse(render_users(model, {"app": password}))["mysql_users"]
+    assert row["password"] == password
+
+
+@given(proxied_trees())
+def test_users_are_a_file_of_their_own(tree: dict[str, Any]) -> None:
+    """The other one knows nobody; only how many hostgroups they use decides a server's share."""
+    rules = [{**rule, "username": None} for rule in tree["proxy"]["query_rules"]]
+    tree = merge(tree, {"proxy": {"query_rules": rules}})
+    everyone = resolve(tree)
+    nobody = resolve(merge(tree, {"apps": [], "proxy": {"users": []}}))
+    assert not nobody.logins
+    assume(nobody.rows_in_use == everyone.rows_in_use)
+    text = render(cnf_model(everyone), SECRETS)
+    assert text == render(cnf_model(nobody), SECRETS)
+    assert "mysql_users =" not in text
 
 
 # --- the digest (R 4) ---
@@ -514,11 +613,7 @@ def test_the_digest_is_short_and_always_the_same(config: StackConfig) -> None:
 @given(proxied_trees(), proxied_trees())
 def test_the_digest_changes_iff_the_file_does(a: dict[str, Any], b: dict[str, Any]) -> None:
     one, two = resolve(a), resolve(b)
-    names = {user.username for config in (one, two) for user in config.proxy.users}
-    same = proxysql_cnf.Secrets(
-        admin="", stats="", cluster="", monitor="", users=dict.fromkeys(names, "")
-    )
-    files = [render(cnf_model(config), same) for config in (one, two)]
+    files = [render(cnf_model(config), SECRETS) for config in (one, two)]
     digests = [digest(cnf_model(config), {}) for config in (one, two)]
     assert (files[0] == files[1]) == (digests[0] == digests[1])
 
@@ -528,7 +623,6 @@ def test_the_digest_changes_iff_the_file_does(a: dict[str, Any], b: dict[str, An
     [
         {"proxy": {"threads": 9}},
         {"proxy": {"hostgroups": {"writer": 5}}},
-        {"proxy": {"users": [{"username": "a", "password": "(secret)"}]}},
         {"proxy": {"mysql_variables": {"wait_timeout": 5}}},
         {"proxy": {"clustering": "off"}},
         {"proxy": {"replicas": 2}},
@@ -546,6 +640,30 @@ def test_an_edit_of_the_file_changes_the_digest(edit: dict[str, Any]) -> None:
     base = {"size": "small", "proxy": {"routing": "monitor"}}
     before, after = resolve(base), resolve(merge(base, edit))
     assert digest(cnf_model(before), {}) != digest(cnf_model(after), {})
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"proxy": {"users": [{"username": "a", "password": "(secret)"}]}},
+        {"proxy": {"tls": {"required": True}}},
+        {"apps": [{**SHOP, "rotation": 3}]},
+        {"apps": [{**SHOP, "routing": "reader", "max_connections": 5}]},
+        {"apps": [SHOP, {"name": "b", "databases": {"shop": "readonly"}, "routing": "reader"}]},
+    ],
+    ids=str,
+)
+def test_an_edit_of_the_logins_leaves_the_digest(edit: dict[str, Any]) -> None:
+    """Proxies take up logins while they run: no such edit may roll a Pod."""
+    base = {
+        "size": "small",
+        "proxy": {"users": [{"username": "app", "password": "(secret)"}]},
+        "apps": [SHOP],
+    }
+    before, after = resolve(base), resolve(merge(base, edit))
+    assert digest(cnf_model(before), {}) == digest(cnf_model(after), {})
+    users = [render_users(users_model(c), passwords(c)) for c in (before, after)]
+    assert users[0] != users[1]
 
 
 sources = st.dictionaries(st.text(max_size=3), st.text(max_size=3))
@@ -577,8 +695,8 @@ def test_the_native_hash_is_a_hash(one: str, other: str) -> None:
 
 
 def test_a_password_is_never_in_the_file_in_clear_where_a_hash_does() -> None:
-    model = cnf_model(CHECKED)
-    text = render(model, secrets(CHECKED))
+    text = render_users(users_model(CHECKED), passwords(CHECKED))
+    assert native_password_hash("pw of app") in text
     assert "pw of app" not in text
     assert hashlib.sha1(b"pw of app").hexdigest() not in text
 

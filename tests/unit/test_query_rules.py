@@ -9,10 +9,9 @@ from pydantic import ValidationError
 
 from components.config import resolve
 from components.errors import ConfigError
-from components.proxysql_cnf import render, self_check
+from components.proxysql_cnf import self_check
 from components.schema import QueryRule, StackConfig
-from tests.unit import libconfig
-from tests.unit.models import cnf_model, config, proxied_configs, secrets
+from tests.unit.models import cnf, cnf_model, config, proxied_configs
 
 SPELLED = {"flag_in": "flagIN", "flag_out": "flagOUT"}
 """Fields whose ProxySQL key is another; all others have its name."""
@@ -52,7 +51,7 @@ def rules(*entries: dict[str, Any]) -> StackConfig:
 
 
 def rendered(config: StackConfig) -> list[dict[str, Any]]:
-    return libconfig.parse(render(cnf_model(config), secrets(config))).get("mysql_query_rules", [])
+    return cnf(config).get("mysql_query_rules", [])
 
 
 def test_every_field_is_tested() -> None:
@@ -120,9 +119,7 @@ def test_the_self_check_counts_active_rules(config: StackConfig) -> None:
 
 
 def test_without_rules_there_is_no_table() -> None:
-    assert "mysql_query_rules" not in libconfig.parse(
-        render(cnf_model(config()), secrets(config()))
-    )
+    assert "mysql_query_rules" not in cnf(config())
 
 
 # --- texts that would break ProxySQL's SQL ---

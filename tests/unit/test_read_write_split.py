@@ -12,15 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.proxysql_cnf import render
-from tests.unit import digests, libconfig
-from tests.unit.models import cnf_model, config, secrets
+from tests.unit import digests
+from tests.unit.models import cnf, config
 
 SPLIT = config(proxy={"read_write_split": True})
 WRITER, READER = SPLIT.proxy.hostgroups.writer, SPLIT.proxy.hostgroups.reader
-RULES: list[dict[str, Any]] = libconfig.parse(render(cnf_model(SPLIT), secrets(SPLIT)))[
-    "mysql_query_rules"
-]
+RULES: list[dict[str, Any]] = cnf(SPLIT)["mysql_query_rules"]
 
 
 def destination(statement: str) -> int:
@@ -330,7 +327,7 @@ def test_the_hostgroups_are_the_stacks(topology: str) -> None:
     own = config(
         database={"topology": topology}, proxy={"read_write_split": True, "hostgroups": groups}
     )
-    rules = libconfig.parse(render(cnf_model(own), secrets(own)))["mysql_query_rules"]
+    rules = cnf(own)["mysql_query_rules"]
     assert [rule["destination_hostgroup"] for rule in rules] == [1, 1, 1, 2]
 
 
@@ -338,7 +335,7 @@ def test_a_read_with_autocommit_off_opens_a_transaction() -> None:
     """Whose later statements belong to the same server."""
     for split in (True, False):
         own = config(proxy={"read_write_split": split})
-        variables = libconfig.parse(render(cnf_model(own), secrets(own)))["mysql_variables"]
+        variables = cnf(own)["mysql_variables"]
         assert variables.get("autocommit_false_is_transaction", False) is split
 
 
