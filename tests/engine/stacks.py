@@ -2,15 +2,16 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-import libconf
 import pytest
 from pulumi.automation import CommandError, Stack, UpResult
 
+from components.proxysql_cnf import USERS_DIR
 from local.control_plane import ControlPlane
-from local.engine import Engine
+from local.engine import Engine, run_program
+from tests.unit import libconfig
 
 
 class Cluster:
@@ -37,11 +38,14 @@ class Cluster:
         return self.secrets()[name]
 
     def proxysql_cnf(self, name: str, stateful_set: str | None = None) -> dict[str, Any]:
-        """The parsed file of the ProxySQL Pods of database `name`."""
+        """The parsed files of the ProxySQL Pods of database `name`, the users' included."""
         found = self.list("statefulsets")[stateful_set or f"{name}-proxysql"]
         volumes = found["spec"]["template"]["spec"]["volumes"]
-        secret = next(v["secret"]["secretName"] for v in volumes if v["name"] == "config")
-        return cast(Any, libconf).loads(self.secret(secret)["proxysql.cnf"])
+        mounted = {v["name"]: v["secret"]["secretName"] for v in volumes if "secret" in v}
+        secrets = self.secrets()
+        text = secrets[mounted["config"]]["proxysql.cnf"]
+        users = secrets[mounted["users"]]["users.cnf"]
+        return libconfig.parse(libconfig.whole(text, f"{USERS_DIR}/users.cnf", users))
 
     def passwords(self) -> set[str]:
         """Every text of every Secret of the namespace that looks like a password."""
@@ -49,8 +53,24 @@ class Cluster:
             text
             for texts in self.secrets().values()
             for text in texts.values()
-            if 20 <= len(text) <= 64 and "\n" not in text
+            if 20 <= len(text) <= 64 and "\n" not in text and ".svc." not in text
         }
+
+    def now(self, collection: str) -> str:
+        """The resource version that `events` starts from, of e.g. `/api/v1/…/secrets`."""
+        found = json.loads(self.control_plane.kubectl("get", "--raw", f"{collection}?limit=1"))
+        return found["metadata"]["resourceVersion"]
+
+    def events(self, collection: str, since: str) -> Iterator[tuple[int, str, str]]:
+        """What happened since then: (resource version, ADDED or MODIFIED or DELETED, name).
+
+        Resource versions are the store's own counter, so events of several kinds have one order.
+        """
+        watch = f"{collection}?watch=1&timeoutSeconds=1&resourceVersion={since}"
+        for line in self.control_plane.kubectl("get", "--raw", watch).splitlines():
+            event = json.loads(line)
+            metadata = event["object"]["metadata"]
+            yield int(metadata["resourceVersion"]), event["type"], metadata["name"]
 
 
 def changes(result: UpResult) -> dict[str, int]:
@@ -75,11 +95,16 @@ def raw_state(engine: Engine, stack: Stack) -> str:
     return file.read_text()
 
 
-def refused(engine: Engine, name: str, edited: Mapping[str, Any]) -> str:
+def refused(
+    engine: Engine,
+    name: str,
+    edited: Mapping[str, Any],
+    program: Callable[[], Any] = run_program,
+) -> str:
     """The one error of a preview that must fail."""
     output: list[str] = []
     with pytest.raises(CommandError):
-        engine.open(name, edited).preview(on_output=output.append)
+        engine.open(name, edited, program).preview(on_output=output.append)
     text = "".join(output)
     assert "Traceback" not in text, text
     return text

@@ -162,10 +162,18 @@ class TestSmall:
         engine.open("tier4-small", edited)
         stack.up(on_output=print)
         after = passwords_in_state(stack)
-        assert {name for name in before if before[name] != after[name]} == {f"{self.NAME}-monitor"}
-        current = after[f"{self.NAME}-monitor"]
-        assert cluster.secret(f"{self.NAME}-monitor")["password"] == current
+        # The monitor has a second account; proxies that wait for their roll still have the first.
+        current = after.pop(f"{self.NAME}-monitor.b")
+        assert after == before
+        assert cluster.secret(f"{self.NAME}-monitor") == {
+            "password": before[f"{self.NAME}-monitor"],
+            "password-b": current,
+        }
+        users = cluster.list("users.k8s.mariadb.com")
+        for mark in ("", ".b"):
+            assert f"{self.NAME}-proxysql-monitor{mark}" in users
         cnf = cluster.proxysql_cnf(self.NAME)
+        assert cnf["mysql_variables"]["monitor_username"] == "proxysql_monitor_b"
         assert cnf["mysql_variables"]["monitor_password"] == current
         # Nobody is left in the list of peers who is not there.
         peers = [peer["comment"] for peer in cnf["proxysql_servers"]]
