@@ -21,7 +21,7 @@ status: venv/.stamp ## Local processes, stacks and objects
 
 test: lint ## Lint and every test
 	@$(PY) -m local build
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: venv/.stamp ## The tests that need no engine and no server
 	$(PY) -m pytest -m "not engine and not database and not dataplane"

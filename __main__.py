@@ -16,7 +16,7 @@ cluster: dict[str, Any] = {"context": settings.get("context")}
 cluster["kubeconfig"] = settings.get_secret("kubeconfig")  # it may hold a credential
 # Reads before the provider that makes things, which waits until all that was read is accepted.
 reads = any(one.config.adopting or passwords.stored(one.config) for one in stack.databases)
-reader = pulumi.ResourceOptions(provider=k8s.Provider("reader", **cluster)) if reads else None
+reader = passwords.reader(cluster, facts) if reads else None
 given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
 adopting = [one for one in stack.databases if one.config.adopting]
 adopted = [adoption.agreed(one.config, one.where, reader) for one in adopting]

@@ -6,7 +6,7 @@ They are read and checked before anything is made: the program's provider waits 
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -68,6 +68,16 @@ def describe(source: Source) -> str:
     if ref := _reference(source):
         return f"Secret {ref.name}, key {ref.key}"
     return "config" if source.password else "generated"
+
+
+def reader(cluster: Mapping[str, Any], identity: pulumi.Output[Any]) -> pulumi.ResourceOptions:
+    """Options with a provider for reads only: `reader`, with the settings of `cluster`.
+
+    It waits for `identity`, which is read from the stack's own state: a resource more is a write to
+    that, and a file that is being written may be read empty.
+    """
+    known = pulumi.ResourceOptions(depends_on=identity.apply(lambda _: list[pulumi.Resource]()))
+    return pulumi.ResourceOptions(provider=k8s.Provider("reader", opts=known, **cluster))
 
 
 def given(
