@@ -47,13 +47,22 @@ def agreed(
 
 
 def options(
-    config: StackConfig, opts: pulumi.ResourceOptions, *, fixed: Sequence[str] = ()
+    config: StackConfig,
+    parent: pulumi.Resource,
+    *,
+    after: Sequence[pulumi.Resource],
+    fixed: Sequence[str],
 ) -> pulumi.ResourceOptions:
-    """`opts` of the operator's object. `fixed`: fields that keep the value that they began with."""
-    ignored = ["metadata", "spec"] if config.adopt == "import" else list(fixed)
-    imported = f"{config.namespace}/{config.name}" if config.adopting else None
-    more = pulumi.ResourceOptions(import_=imported, ignore_changes=ignored or None)
-    return pulumi.ResourceOptions.merge(opts, more)
+    """Of the operator's object. `fixed`: fields that keep the value that they began with."""
+    timeout = config.database.ready_timeout
+    return pulumi.ResourceOptions(
+        parent=parent,
+        protect=config.security.protect,
+        depends_on=list(after),
+        custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+        import_=f"{config.namespace}/{config.name}" if config.adopting else None,
+        ignore_changes=["metadata", "spec"] if config.adopt == "import" else list(fixed),
+    )
 
 
 def annotations(config: StackConfig) -> dict[str, str]:

@@ -226,10 +226,10 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
     objects: dict[tuple[str, str], str] = {}
     ports: dict[int, str] = {}
     for one in loaded:
-        own = names.owned(one.config.name, one.config.engine)
+        own, of_apps = names.owned(one.config.name, one.config.engine), apps.owned(one.config)
+        claims = {(one.config.namespace, claimed) for claimed in own | of_apps}
         # Logical names know no namespace.
-        claims = {(one.config.namespace, claimed) for claimed in own | apps.owned(one.config)}
-        claims |= {("", claimed) for claimed in apps.owned(one.config)}
+        claims |= {("", claimed) for claimed in of_apps}
         for namespace, object_name in sorted(claims):
             other = objects.setdefault((namespace, object_name), one.config.name)
             if other != one.config.name:

@@ -51,8 +51,8 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         facts["proxy_mode"] = config.proxy.mode
     if config.own_proxies:
         facts["monitor"] = config.proxy.monitor.username
-        if not (source := config.credentials.monitor).existing_secret and not source.password:
-            facts["monitor_rotation"] = source.rotation
+        if passwords.describe(config.credentials.monitor) == "generated":
+            facts["monitor_rotation"] = config.credentials.monitor.rotation
     if config.proxy.enabled:
         storage = config.proxy.storage
         facts["proxy_volumes"] = (

@@ -48,7 +48,6 @@ class MariaDb(pulumi.ComponentResource):
         super().__init__("mysql-ha:index:MariaDb", name, None, opts)
         config = args.config
         self.topology = topology(config)
-        timeout = config.database.ready_timeout
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
         mariadb = k8s.apiextensions.CustomResource(
             f"{name}-mariadb",
@@ -66,12 +65,8 @@ class MariaDb(pulumi.ComponentResource):
             spec=spec(config, args.credentials),
             opts=adoption.options(
                 config,
-                pulumi.ResourceOptions(
-                    parent=self,
-                    protect=config.security.protect,
-                    depends_on=[*args.after, *made],
-                    custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
-                ),
+                self,
+                after=[*args.after, *made],
                 fixed=_fixed(config),
             ),
         )

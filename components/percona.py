@@ -65,7 +65,6 @@ class Percona(pulumi.ComponentResource):
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
         if args.credentials["root"].secret != names.pxc_secrets(config.name):
             made.append(self._secret(name, args))
-        timeout = config.database.ready_timeout
         size = pods(config)
         cluster = pulumi.CustomResource(
             f"kubernetes:{names.OPERATOR_OBJECTS[config.engine]}",
@@ -95,12 +94,8 @@ class Percona(pulumi.ComponentResource):
             },
             opts=adoption.options(
                 config,
-                pulumi.ResourceOptions(
-                    parent=self,
-                    protect=config.security.protect,
-                    depends_on=[*args.after, *made],
-                    custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
-                ),
+                self,
+                after=[*args.after, *made],
                 # An adopted cluster with an encrypted disk keeps its keys where they are.
                 fixed=["spec.vaultSecretName"],
             ),
