@@ -77,11 +77,11 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
         cluster = ControlPlane(folder / "cluster", tools, say)
         try:
             cluster.start()
-            cluster.ensure_namespace("default")
+            cluster.kubectl.ensure_namespace("default")
 
             def preview(name: str, program: Path, config: Mapping[str, Any]) -> Callable[[], float]:
                 for namespace in namespaces(config):
-                    cluster.ensure_namespace(namespace)
+                    cluster.kubectl.ensure_namespace(namespace)
                 request = {
                     # None: found on PATH, by its bare name.
                     "engine": str(binary.parents[1]) if binary.is_absolute() else None,

@@ -45,7 +45,7 @@ class Local:
         self.tools.prepare()
         self.cluster.start()
         for namespace in sorted(engine.namespaces(config)):
-            self.cluster.ensure_namespace(namespace)
+            self.cluster.kubectl.ensure_namespace(namespace)
         return self.engine().open(name, config)
 
 

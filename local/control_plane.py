@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import os
-import select
 import shutil
-import signal
 import ssl
-import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from local import LocalError, go, ports
 from local.certificates import Authority
+from local.kubectl import Kubectl, write_kubeconfig
+from local.processes import Process, Processes
 from local.toolchain import Toolchain, crds
 
 CONTEXT = "mysql-ha-local"
@@ -32,44 +26,7 @@ PORTS = (
     "mariadb-operator",
 )  # fmt: skip
 SERVICE_RANGE = "10.96.0.0/16"
-START_TIMEOUT = 90  # seconds for one process; all of them take about 15 s on 2 cores
-STOP_TIMEOUT = 20  # seconds between SIGTERM and SIGKILL
 PUBLISHED_TIMEOUT = 60  # seconds in which the API server publishes the schema of a new kind
-LOG_TAIL = 15  # lines shown of the log of a process that failed
-
-
-@dataclass(frozen=True)
-class Process:
-    """One program, and the URL that answers 200 once it works."""
-
-    name: str
-    argv: list[str]
-    health: str
-    env: dict[str, str] = field(default_factory=dict[str, str])
-    files: tuple[Path, ...] = ()
-    """Files of this repository that it reads once, when it starts."""
-
-    def configuration(self) -> list[str]:
-        """What it is started with: a change restarts it."""
-        return [*self.argv, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files)]
-
-
-def identity(pid: int) -> str | None:
-    """What tells a process from every other one that had or gets its number; None once it ended.
-
-    It ends when its last thread does: until then it may hold its ports, though /proc may show
-    neither its arguments nor, when only the first thread has gone, anything but a zombie. Only a
-    pidfd tells (pidfd_open(2): readable when the whole thread group has exited). The start time is
-    field 22 of proc_pid_stat(5), in ticks since boot.
-    """
-    try:
-        with os.fdopen(os.pidfd_open(pid)) as process:
-            if select.select([process], [], [], 0)[0]:
-                return None
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {fields[22 - 3]}"
 
 
 class ControlPlane:
@@ -80,6 +37,8 @@ class ControlPlane:
         self.tools = tools
         self.say = say
         self.kubeconfig = self.directory / "kubeconfig"
+        self.kubectl = Kubectl(tools.path("kubectl"), self.kubeconfig)
+        self.processes = Processes(self.directory)
 
     def start(self) -> None:
         """Start what does not run yet; a no-op when all of it does."""
@@ -89,20 +48,20 @@ class ControlPlane:
             self.write_credentials()
             started: list[str] = []
             began = time.monotonic()
-            etcd, apiserver, *others = self._processes()
+            etcd, apiserver, *others = self._declared()
             for process in (etcd, apiserver):
-                if self.launch(process):
+                if self.processes.launch(process):
                     started.append(process.name)
                 self.wait_healthy(process)
-            if started or any(not self._up_to_date(process) for process in others):
+            if started or any(not self.processes.up_to_date(process) for process in others):
                 self._apply_objects()
             for process in others:
-                if self.launch(process):
+                if self.processes.launch(process):
                     started.append(process.name)
             for process in others:
                 self.wait_healthy(process)
             self._await_nodes()
-            self._await_service_account("default")
+            self.kubectl.await_service_account("default")
         if started:
             seconds = time.monotonic() - began
             self.say(f"control plane: {', '.join(started)} started in {seconds:.0f} s")
@@ -114,34 +73,12 @@ class ControlPlane:
         if not self.directory.exists():
             return
         with go.locked(self.directory / "lock"):
-            for pid_file in sorted(
-                self.directory.glob("*.pid"), key=lambda f: f.stat().st_mtime_ns, reverse=True
-            ):
-                self._end(pid_file.stem)
+            self.processes.end_all()
         shutil.rmtree(self.directory)
 
     def status(self) -> dict[str, bool]:
         """Whether each process that was started still runs."""
-        return {
-            pid_file.stem: self._pid(pid_file.stem) is not None
-            for pid_file in sorted(self.directory.glob("*.pid"))
-        }
-
-    def kubectl(self, *args: str, stdin: str | None = None) -> str:
-        """Run kubectl against this control plane and return what it printed."""
-        command = [str(self.tools.path("kubectl")), "--kubeconfig", str(self.kubeconfig), *args]
-        result = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise LocalError(f"kubectl {' '.join(args[:3])}: {result.stderr.strip()}")
-        return result.stdout
-
-    def ensure_namespace(self, name: str) -> None:
-        """Make the namespace that a stack expects; the label repeats what admission.yaml does."""
-        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-        metadata = {"name": name, "labels": labels}
-        namespace = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-        self.kubectl("apply", "--server-side", "-f", "-", stdin=namespace)
-        self._await_service_account(name)
+        return self.processes.status()
 
     # Files
 
@@ -171,9 +108,12 @@ class ControlPlane:
             authority.issue("kube-scheduler", "system:kube-scheduler")
             authority.key("service-account")
             (pki / "complete").touch()
-        self._write_kubeconfig(self.kubeconfig, "admin")
-        for identity in ("kube-controller-manager", "kube-scheduler"):
-            self._write_kubeconfig(self.directory / f"{identity}.kubeconfig", identity)
+        identities = ("kube-controller-manager", "kube-scheduler")
+        files = {"admin": self.kubeconfig}
+        files |= {name: self.directory / f"{name}.kubeconfig" for name in identities}
+        for identity, file in files.items():
+            server = f"https://127.0.0.1:{self.ports['kube-apiserver']}"
+            write_kubeconfig(file, server=server, pki=pki, identity=identity, context=CONTEXT)
         scheduler = {
             "apiVersion": "kubescheduler.config.k8s.io/v1",
             "kind": "KubeSchedulerConfiguration",
@@ -189,34 +129,9 @@ class ControlPlane:
         }  # fmt: skip
         (self.directory / "scheduler.json").write_text(json.dumps(scheduler, indent=2))
 
-    def _write_kubeconfig(self, path: Path, identity: str) -> None:
-        pki = self.directory / "pki"
-
-        def embed(file: str) -> str:
-            return base64.b64encode((pki / file).read_bytes()).decode()
-
-        server = f"https://127.0.0.1:{self.ports['kube-apiserver']}"
-        cluster = {"server": server, "certificate-authority-data": embed("ca.crt")}
-        user = {
-            "client-certificate-data": embed(f"{identity}.crt"),
-            "client-key-data": embed(f"{identity}.key"),
-        }
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": CONTEXT, "cluster": cluster}],
-            "users": [{"name": identity, "user": user}],
-            "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": identity}}],
-            "current-context": CONTEXT,
-        }
-        text = yaml.safe_dump(config)
-        if not path.exists() or path.read_text() != text:
-            path.touch(mode=0o600)
-            path.write_text(text)
-
     # Processes
 
-    def _processes(self) -> list[Process]:
+    def _declared(self) -> list[Process]:
         """In starting order: each needs the ones before it."""
         pki, ports, tools = self.directory / "pki", self.ports, self.tools
         server = (f"{pki}/server.crt", f"{pki}/server.key")
@@ -336,65 +251,9 @@ class ControlPlane:
             ),
         ]
 
-    def _record(self, name: str) -> dict[str, Any]:
-        try:
-            return json.loads((self.directory / f"{name}.pid").read_text())
-        except (OSError, ValueError):
-            return {"pid": 0}
-
-    def _pid(self, name: str) -> int | None:
-        """The process id, unless the process has gone or its number belongs to another one."""
-        record = self._record(name)
-        found = identity(record["pid"])
-        return record["pid"] if found and found == record.get("identity") else None
-
-    def _up_to_date(self, process: Process) -> bool:
-        return self._pid(process.name) is not None and (
-            self._record(process.name).get("configuration") == process.configuration()
-        )
-
-    def launch(self, process: Process) -> bool:
-        """Start a process unless it runs already, as it would be started; say whether it did."""
-        if self._up_to_date(process):
-            return False
-        self._end(process.name)
-        with (self.directory / f"{process.name}.log").open("wb") as log:
-            child = subprocess.Popen(
-                process.argv,
-                cwd=self.directory,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.directory), **process.env},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        record = {
-            "pid": child.pid,
-            "identity": identity(child.pid),
-            "configuration": process.configuration(),
-        }
-        (self.directory / f"{process.name}.pid").write_text(json.dumps(record))
-        return True
-
-    def _end(self, name: str) -> None:
-        deadline = time.monotonic() + STOP_TIMEOUT
-        while pid := self._pid(name):
-            kill = time.monotonic() > deadline
-            os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
-            _reap(pid)
-            time.sleep(0.1)
-        (self.directory / f"{name}.pid").unlink(missing_ok=True)
-
     def wait_healthy(self, process: Process) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._healthy(process.health):
-            _reap(self._record(process.name)["pid"])
-            if not self._pid(process.name):
-                raise LocalError(f"{process.name} ended while starting\n{self._tail(process.name)}")
-            if time.monotonic() > deadline:
-                reason = f"{process.name} is not healthy after {START_TIMEOUT} s"
-                raise LocalError(f"{reason}\n{self._tail(process.name)}")
-            time.sleep(0.1)
+        """Until its URL answers."""
+        self.processes.wait(process.name, lambda: self._healthy(process.health))
 
     def _healthy(self, url: str) -> bool:
         pki = self.directory / "pki"
@@ -409,18 +268,11 @@ class ControlPlane:
         except (OSError, urllib.error.URLError):
             return False
 
-    def _tail(self, name: str) -> str:
-        log = self.directory / f"{name}.log"
-        lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
-        return "\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)])
-
     # Objects
 
     def _apply_objects(self) -> None:
         nodes_and_classes = yaml.safe_load_all((CLUSTER / "objects.yaml").read_text())
-        items = [*crds(), *nodes_and_classes]
-        objects = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=objects)
+        self.kubectl.apply([*crds(), *nodes_and_classes])
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         self._await_schema("pxc.percona.com/v1", "perconaxtradbclusters")
 
@@ -440,16 +292,3 @@ class ControlPlane:
 
     def _await_nodes(self) -> None:
         self.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=60s")
-
-    def _await_service_account(self, namespace: str) -> None:
-        """No pod can be made in a namespace before this."""
-        account = "serviceaccount/default"
-        self.kubectl("wait", "--namespace", namespace, "--for=create", account, "--timeout=60s")
-
-
-def _reap(pid: int) -> None:
-    """Collect a child of ours that has ended, or it would stay in /proc as a zombie."""
-    try:
-        os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return

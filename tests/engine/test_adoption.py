@@ -78,7 +78,7 @@ SECRET: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def cluster(control_plane: ControlPlane) -> Cluster:
-    control_plane.ensure_namespace(NAMESPACE)
+    control_plane.kubectl.ensure_namespace(NAMESPACE)
     return Cluster(control_plane, NAMESPACE)
 
 

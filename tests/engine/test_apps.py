@@ -174,7 +174,7 @@ def give_legacy(control_plane: ControlPlane, password: str) -> None:
 
 @pytest.fixture(scope="module")
 def site(engine: Engine, control_plane: ControlPlane) -> Iterator[Site]:
-    control_plane.ensure_namespace("default")
+    control_plane.kubectl.ensure_namespace("default")
     give_legacy(control_plane, LEGACY)
     yield Site(engine, Cluster(control_plane, "default"))
     if STACK in local_engine.stacks_in(engine.directory):

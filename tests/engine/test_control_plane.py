@@ -25,7 +25,7 @@ LISTEN = "0A"  # a listening TCP socket in /proc/net/tcp (include/net/tcp_states
 
 @pytest.fixture(scope="module")
 def plane(control_plane: ControlPlane) -> Generator[ControlPlane]:
-    control_plane.ensure_namespace(NAMESPACE)
+    control_plane.kubectl.ensure_namespace(NAMESPACE)
     yield control_plane
     control_plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 

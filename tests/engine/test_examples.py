@@ -57,7 +57,7 @@ def stacks(engine: Engine, control_plane: ControlPlane) -> Iterator[dict[str, St
     """The examples, with the namespaces and the Secret that they expect."""
     for name in EXAMPLES:
         for namespace in local_engine.namespaces(settings(name)):
-            control_plane.ensure_namespace(namespace)
+            control_plane.kubectl.ensure_namespace(namespace)
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -130,7 +130,7 @@ def _place(
             ),
         ),
     )
-    control_plane.ensure_namespace(name)
+    control_plane.kubectl.ensure_namespace(name)
     return Place(stack, name, control_plane, directory)
 
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def cluster(control_plane: ControlPlane) -> Cluster:
-    control_plane.ensure_namespace("tier4")
+    control_plane.kubectl.ensure_namespace("tier4")
     return Cluster(control_plane, "tier4")
 
 

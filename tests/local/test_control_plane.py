@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from local import LocalError, ports
-from local.control_plane import CONTEXT, ControlPlane, Process, identity
+from local.control_plane import CONTEXT, ControlPlane
+from local.processes import Process, identity
 from local.toolchain import Toolchain
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -93,18 +94,18 @@ def test_a_stale_or_broken_pid_file_is_no_process(plane: ControlPlane, content: 
 
 
 def test_start_is_idempotent_and_stop_ends_it(plane: ControlPlane, sleeper: Process) -> None:
-    assert plane.launch(sleeper)
+    assert plane.processes.launch(sleeper)
     pid = json.loads((plane.directory / "kwok.pid").read_text())["pid"]
-    assert not plane.launch(sleeper)
+    assert not plane.processes.launch(sleeper)
     assert plane.status() == {"kwok": True}
     plane.stop()
     assert identity(pid) is None
 
 
 def test_changed_arguments_restart_the_process(plane: ControlPlane, sleeper: Process) -> None:
-    plane.launch(sleeper)
+    plane.processes.launch(sleeper)
     old = json.loads((plane.directory / "kwok.pid").read_text())["pid"]
-    assert plane.launch(Process("kwok", [*SLEEP, "--new"], sleeper.health))
+    assert plane.processes.launch(Process("kwok", [*SLEEP, "--new"], sleeper.health))
     assert identity(old) is None
     assert plane.status() == {"kwok": True}
     plane.stop()
@@ -114,10 +115,10 @@ def test_a_changed_file_restarts_the_process(plane: ControlPlane, tmp_path: Path
     file = tmp_path / "stages.yaml"
     file.write_text("one")
     process = Process("kwok", SLEEP, "http://127.0.0.1:9", files=(file,))
-    plane.launch(process)
-    assert not plane.launch(process)
+    plane.processes.launch(process)
+    assert not plane.processes.launch(process)
     file.write_text("two")
-    assert plane.launch(process)
+    assert plane.processes.launch(process)
     plane.stop()
 
 
@@ -125,7 +126,7 @@ def test_a_failed_start_shows_the_end_of_its_log(plane: ControlPlane) -> None:
     plane.choose_ports()
     plane.write_credentials()
     broken = Process("kwok", [sys.executable, "-c", "exit('bad flag')"], "http://127.0.0.1:9")
-    plane.launch(broken)
+    plane.processes.launch(broken)
     with pytest.raises(LocalError, match=r"kwok ended while starting(.|\n)*bad flag"):
         plane.wait_healthy(broken)
 

@@ -1,0 +1,80 @@
+"""kubectl on a local cluster, and the kubeconfig files by which its programs log in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local import LocalError
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Calling it runs `program` with `kubeconfig`. Raises LocalError with kubectl's own reason."""
+
+    program: Path
+    kubeconfig: Path
+
+    def command(self, *args: str) -> list[str]:
+        """The command line, to be shown or run."""
+        return [str(self.program), "--kubeconfig", str(self.kubeconfig), *args]
+
+    def __call__(self, *args: str, stdin: str | None = None) -> str:
+        result = subprocess.run(
+            self.command(*args), input=stdin, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise LocalError(f"kubectl {' '.join(args[:3])}: {result.stderr.strip()}")
+        return result.stdout
+
+    def apply(self, objects: Sequence[Object]) -> None:
+        """Apply the objects, also over what somebody else set."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
+
+    def ensure_namespace(self, name: str) -> None:
+        """Make the namespace that a stack expects; the label repeats what admission.yaml does."""
+        labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+        metadata = {"name": name, "labels": labels}
+        namespace = json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        self("apply", "--server-side", "-f", "-", stdin=namespace)
+        self.await_service_account(name)
+
+    def await_service_account(self, namespace: str) -> None:
+        """No Pod can be made in a namespace before this."""
+        account = "serviceaccount/default"
+        self("wait", "--namespace", namespace, "--for=create", account, "--timeout=60s")
+
+
+def write_kubeconfig(path: Path, *, server: str, pki: Path, identity: str, context: str) -> None:
+    """A file for its owner alone: `identity` names a certificate and key in `pki`."""
+
+    def embed(file: str) -> str:
+        return base64.b64encode((pki / file).read_bytes()).decode()
+
+    user = {
+        "client-certificate-data": embed(f"{identity}.crt"),
+        "client-key-data": embed(f"{identity}.key"),
+    }
+    cluster = {"server": server, "certificate-authority-data": embed("ca.crt")}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": context, "cluster": cluster}],
+        "users": [{"name": identity, "user": user}],
+        "contexts": [{"name": context, "context": {"cluster": context, "user": identity}}],
+        "current-context": context,
+    }
+    text = yaml.safe_dump(config)
+    if not path.exists() or path.read_text() != text:
+        path.touch(mode=0o600)
+        path.write_text(text)

@@ -1,0 +1,154 @@
+"""Processes that outlive the command that started them, each known by a file in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local import LocalError
+
+START_TIMEOUT = 90  # seconds for one process; all of a control plane take about 15 s on 2 cores
+STOP_TIMEOUT = 20  # seconds between SIGTERM and SIGKILL
+LOG_TAIL = 15  # lines shown of the log of a process that failed
+
+
+@dataclass(frozen=True)
+class Process:
+    """One program; `health` is the URL that answers 200 once it works, if it has one."""
+
+    name: str
+    argv: list[str]
+    health: str = ""
+    env: dict[str, str] = field(default_factory=dict[str, str])
+    files: tuple[Path, ...] = ()
+    """Files of this repository that it reads once, when it starts."""
+
+    def configuration(self) -> list[str]:
+        """What it is started with: a change restarts it."""
+        return [*self.argv, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files)]
+
+
+def identity(pid: int) -> str | None:
+    """What tells a process from every other one that had or gets its number; None once it ended.
+
+    It ends when its last thread does: until then it may hold its ports, though /proc may show
+    neither its arguments nor, when only the first thread has gone, anything but a zombie. Only a
+    pidfd tells (pidfd_open(2): readable when the whole thread group has exited). The start time is
+    field 22 of proc_pid_stat(5), in ticks since boot.
+    """
+    try:
+        with os.fdopen(os.pidfd_open(pid)) as process:
+            if select.select([process], [], [], 0)[0]:
+                return None
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {fields[22 - 3]}"
+
+
+class Processes:
+    """`<name>.pid` and `<name>.log` in `directory`, which is also where each of them runs."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+
+    def record(self, name: str) -> dict[str, Any]:
+        """What its file says: `pid`, `identity`, `configuration`."""
+        try:
+            return json.loads((self.directory / f"{name}.pid").read_text())
+        except (OSError, ValueError):
+            return {"pid": 0}
+
+    def pid(self, name: str) -> int | None:
+        """The process id, unless the process has gone or its number belongs to another one."""
+        record = self.record(name)
+        found = identity(record["pid"])
+        return record["pid"] if found and found == record.get("identity") else None
+
+    def up_to_date(self, process: Process) -> bool:
+        """Whether it runs as it would be started now."""
+        return self.pid(process.name) is not None and (
+            self.record(process.name).get("configuration") == process.configuration()
+        )
+
+    def launch(self, process: Process) -> bool:
+        """Start a process unless it runs already, as it would be started; say whether it did."""
+        if self.up_to_date(process):
+            return False
+        self.end(process.name)
+        with (self.directory / f"{process.name}.log").open("wb") as log:
+            child = subprocess.Popen(
+                process.argv,
+                cwd=self.directory,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.directory), **process.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        record = {
+            "pid": child.pid,
+            "identity": identity(child.pid),
+            "configuration": process.configuration(),
+        }
+        (self.directory / f"{process.name}.pid").write_text(json.dumps(record))
+        return True
+
+    def end(self, name: str) -> None:
+        """End a process, by force after STOP_TIMEOUT; nothing if it does not run."""
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while pid := self.pid(name):
+            kill = time.monotonic() > deadline
+            os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
+            _reap(pid)
+            time.sleep(0.1)
+        (self.directory / f"{name}.pid").unlink(missing_ok=True)
+
+    def wait(self, name: str, works: Callable[[], bool]) -> None:
+        """Until it works. Raises LocalError with the end of its log if it ends or never does."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not works():
+            _reap(self.record(name)["pid"])
+            if not self.pid(name):
+                raise LocalError(f"{name} ended while starting\n{self.tail(name)}")
+            if time.monotonic() > deadline:
+                reason = f"{name} is not healthy after {START_TIMEOUT} s"
+                raise LocalError(f"{reason}\n{self.tail(name)}")
+            time.sleep(0.1)
+
+    def status(self) -> dict[str, bool]:
+        """Whether each process that was started still runs."""
+        return {name: self.pid(name) is not None for name in sorted(self.names())}
+
+    def names(self) -> list[str]:
+        """What was started, the last one first."""
+        files = sorted(self.directory.glob("*.pid"), key=lambda f: f.stat().st_mtime_ns)
+        return [file.stem for file in reversed(files)]
+
+    def end_all(self) -> None:
+        """End what was started, the last one first."""
+        for name in self.names():
+            self.end(name)
+
+    def tail(self, name: str) -> str:
+        """The end of its log, for an error."""
+        log = self.directory / f"{name}.log"
+        lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+        return "\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)])
+
+
+def _reap(pid: int) -> None:
+    """Collect a child of ours that has ended, or it would stay in /proc as a zombie."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return
