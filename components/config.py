@@ -5,6 +5,7 @@ and non-secret: a password given in the config is taken out before validation (s
 that no model, error or diff can hold one.
 """
 
+import copy
 import difflib
 import json
 import re
@@ -199,18 +200,9 @@ def load() -> Stack:
         tree[key] = value
     _refuse_unknown_keys()
     retire = _string_list("retire", tree.pop("retire", []))
-    declared = _mapping("databases", tree.pop("databases", {}))
-    several = bool(declared)
-    if several and tree.get("name", DEFAULTS["name"]) != DEFAULTS["name"]:
-        refuse("name", "does not go with databases, whose keys are the names", "remove name")
-    entries = declared or {tree.get("name", DEFAULTS["name"]): dict[str, Any]()}
+    several = bool(tree.get("databases"))
     loaded: list[Loaded] = []
-    for name, overrides in entries.items():
-        where = f"databases.{name}." if several else ""
-        own = _mapping(where.rstrip("."), overrides)
-        if several and "name" in own:
-            refuse(f"{where}name", "is given by the mapping key", "remove it")
-        config = resolve(merge(tree, {**own, "name": name}), where, own if several else None)
+    for where, config in _databases(tree):
         secrets = {
             path.removeprefix(where): pulumi.Output.secret(value)
             for path, value in passwords.items()
@@ -219,6 +211,39 @@ def load() -> Stack:
         loaded.append(Loaded(config=config, passwords=secrets, where=where))
     _refuse_clashes(loaded)
     return Stack(databases=tuple(loaded), several=several, retire=retire)
+
+
+def read(section: Mapping[str, Any]) -> tuple[StackConfig, ...]:
+    """The databases of a stack file's `config` section, for programs beside Pulumi's.
+
+    Passwords are left out; what only `load` checks is not checked. Raises ConfigError.
+    """
+    prefix = f"{PROJECT}:"
+    tree = {
+        key.removeprefix(prefix): copy.deepcopy(value)
+        for key, value in section.items()
+        if key.startswith(prefix) and key != f"{prefix}retire"
+    }
+    for key, value in tree.items():
+        for _ in _take_passwords(value, key):
+            pass
+    return tuple(config for _, config in _databases(tree))
+
+
+def _databases(tree: Mapping[str, Any]) -> Iterator[tuple[str, StackConfig]]:
+    """Each database of a stack's tree, and what stands before its config paths."""
+    declared = _mapping("databases", tree.get("databases", {}))
+    common = {key: value for key, value in tree.items() if key != "databases"}
+    if declared and common.get("name", DEFAULTS["name"]) != DEFAULTS["name"]:
+        refuse("name", "does not go with databases, whose keys are the names", "remove name")
+    entries = declared or {common.get("name", DEFAULTS["name"]): dict[str, Any]()}
+    for name, overrides in entries.items():
+        where = f"databases.{name}." if declared else ""
+        own = _mapping(where.rstrip("."), overrides)
+        if declared and "name" in own:
+            refuse(f"{where}name", "is given by the mapping key", "remove it")
+        merged = merge(common, {**own, "name": name})
+        yield where, resolve(merged, where, own if declared else None)
 
 
 def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
