@@ -27,7 +27,7 @@ from components.sizes import SIZES
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import namespaces
-from local.toolchain import Toolchain
+from local.toolchain import SIMULATED, Toolchain
 from tests.program import recorder
 
 HERE = Path(__file__).parent
@@ -70,7 +70,7 @@ Measured = dict[str, list[float]]
 def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
     """Previews by the real engine against a control plane of their own: of each size, and by
     number of apps; and what ran them."""
-    tools.prepare()
+    tools.prepare(SIMULATED)
     engine, plugin_path = tools.pulumi(), tools.plugin_path()
     binary = Path(engine.command)
     with temporary() as folder:

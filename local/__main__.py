@@ -1,4 +1,4 @@
-"""`python -m local build|up|preview|down|status`: what the Makefile calls."""
+"""`python -m local build|up|preview|down|status|sql`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -7,49 +7,34 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pulumi.automation import CommandError, OutputMap, Stack
 
-from local import REPOSITORY, LocalError, engine, go
+from components import config as configuration
+from components import names
+from components.errors import ConfigError
+from components.schema import StackConfig
+from local import REPOSITORY, LocalError, engine, sql
+from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
-from local.engine import Engine
-from local.toolchain import Toolchain
+from local.kubectl import Kubectl
+from local.place import HOME, Place, place_of, places
+from local.toolchain import REAL, SIMULATED, Toolchain
 
-HOME = REPOSITORY / ".local"
 # What `status` lists; the operator's own objects show that it reconciles.
 SQL_KINDS = "users.k8s.mariadb.com,grants.k8s.mariadb.com,databases.k8s.mariadb.com"
 KINDS = f"mariadb,perconaxtradbcluster,statefulset,service,poddisruptionbudget,{SQL_KINDS}"
-
-
-class Local:
-    """The local control plane and engine of this clone."""
-
-    def __init__(self) -> None:
-        self.tools = Toolchain()
-        self.cluster = ControlPlane(HOME / "cluster", self.tools)
-
-    def engine(self) -> Engine:
-        return Engine(
-            directory=HOME / "engine",
-            command=self.tools.pulumi(),
-            kubeconfig=self.cluster.kubeconfig,
-            plugin_path=self.tools.plugin_path(),
-            pulumi_home=self.tools.pulumi_home,
-        )
-
-    def open(self, name: str, config: dict[str, Any]) -> Stack:
-        """Everything that must be there before the engine can run."""
-        self.tools.prepare()
-        self.cluster.start()
-        for namespace in sorted(engine.namespaces(config)):
-            self.cluster.kubectl.ensure_namespace(namespace)
-        return self.engine().open(name, config)
+UNTOUCHED = (
+    "Everything runs in network namespaces of its own, without an uplink; this machine's packages, "
+    "containerd, docker, networks and firewall are not touched."
+)
 
 
 def up(wanted: str, yes: bool) -> None:
+    """Deploy a stack: to the cluster it names, else to the best nodes that this machine offers."""
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
     if engine.names_cluster(config):
@@ -58,69 +43,159 @@ def up(wanted: str, yes: bool) -> None:
         _confirm(name, yes)
         _print_outputs(stack.up(on_output=print, color=_color(), show_secrets=False).outputs)
         return
-    local = Local()
-    stack = local.open(name, config)
-    # Like `pulumi up`: whatever a preview refuses has then changed nothing.
-    stack.preview(on_output=print, color=_color())
-    result = stack.up(on_output=print, color=_color(), show_secrets=False)
-    _print_outputs(result.outputs)
-    print(directions(local.cluster, "percona" in engine.values(config, "engine")))
+    configs = _read(config)
+    place = _choose(name, configs)
+    with place.locked():
+        stack = _open(place, name, config, configs)
+        # Like `pulumi up`: whatever a preview refuses has then changed nothing.
+        stack.preview(on_output=print, color=_color())
+        result = stack.up(on_output=print, color=_color(), show_secrets=False)
+        _print_outputs(result.outputs)
+        if isinstance(place.cluster, ControlPlane):
+            print(directions(place.cluster, any(c.engine == "percona" for c in configs)))
+            return
+        outputs = {key: o.value for key, o in result.outputs.items() if not o.secret}
+        print("\nAsked")
+        for one in configs:
+            login = sql.login(one, sql.by_database(configs, outputs)[one.name], None)
+            with sql.Sql(place.cluster.kubectl, one, login) as pod:
+                answer = pod.ask_until_answered(sql.QUESTION)
+            print(f"  {login.who} at {login.endpoint}: {sql.QUESTION}\n  {answer}")
+        print(look_around(place.cluster.kubectl, wanted, outputs))
 
 
 def preview(wanted: str) -> None:
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
-    named = engine.names_cluster(config)
-    stack = _cluster_stack(name, file) if named else Local().open(name, config)
-    stack.preview(on_output=print, color=_color())
+    if engine.names_cluster(config):
+        _cluster_stack(name, file).preview(on_output=print, color=_color())
+        return
+    configs = _read(config)
+    place = _choose(name, configs)
+    with place.locked():
+        _open(place, name, config, configs).preview(on_output=print, color=_color())
 
 
 def down(wanted: str | None) -> None:
-    """Destroy one local stack, or all of them and the control plane with them."""
-    local = Local()
-    existing = engine.stacks_in(HOME / "engine")
-    if wanted:
-        name = engine.stack_file(wanted)[0] if wanted.endswith(".yaml") else wanted
-        if name not in existing:
-            known = ", ".join(existing) or "none"
-            raise LocalError(f"There is no local stack {name}. Stacks: {known}.")
-        existing = [name]
-    if existing:
-        local.tools.prepare()
-        local.cluster.start()
-        running = local.engine()
-        for name in existing:
-            try:
-                running.destroy(name, on_output=print, color=_color())
-            except CommandError as error:
-                if wanted:
-                    raise
-                print(f"{_reason(error)}\nstack {name}: goes with its cluster all the same")
+    """Destroy one local stack, or end every local cluster with its stacks and state."""
+    tools = Toolchain()
     if not wanted:
-        local.cluster.stop()
-        shutil.rmtree(HOME / "engine", ignore_errors=True)
-        print("control plane stopped, state removed")
+        for place in places(tools):
+            with place.locked():
+                for name in place.stacks:
+                    print(f"stack {name}: goes with its cluster")
+                place.cluster.stop()
+                shutil.rmtree(place.directory / "engine", ignore_errors=True)
+            shutil.rmtree(place.directory)
+            print(f"{place.kind} nodes: stopped, state removed")
+        shutil.rmtree(HOME, ignore_errors=True)
+        return
+    name = engine.stack_file(wanted)[0] if wanted.endswith(".yaml") else wanted
+    place = place_of(name, tools)
+    if not place:
+        known = ", ".join(s for p in places(tools) for s in p.stacks) or "none"
+        raise LocalError(f"There is no local stack {name}. Stacks: {known}.")
+    with place.locked():
+        configs = _read(place.engine().config(name))
+        place.start(configs, place.sources(configs))
+        place.engine().destroy(name, on_output=print, color=_color())
+        print(left_behind(place.cluster.kubectl, configs))
 
 
 def status() -> None:
-    local = Local()
-    processes = local.cluster.status()
-    if not processes:
+    found = places(Toolchain())
+    if not found:
         print("nothing runs here; `make up` starts it")
-        return
-    for name, alive in processes.items():
-        print(f"{name:26}{'running' if alive else 'STOPPED'}")
-    print(f"\nstacks: {', '.join(engine.stacks_in(HOME / 'engine')) or 'none'}\n")
-    if all(processes.values()):
-        print(local.cluster.kubectl("get", KINDS, "--all-namespaces"), end="")
+    for place in found:
+        print(f"{place.kind} nodes, stacks: {', '.join(place.stacks) or 'none'}")
+        processes = place.cluster.status()
+        for name, alive in processes.items():
+            print(f"  {name:26}{'running' if alive else 'STOPPED'}")
+        if processes and all(processes.values()):
+            print(f"\n{place.cluster.kubectl('get', KINDS, '--all-namespaces')}", end="")
+
+
+def shell(wanted: str, app: str | None, arguments: Sequence[str]) -> int:
+    """A SQL client on a deployed stack, as one of its apps or root."""
+    name, file = engine.stack_file(wanted)
+    config = engine.stack_config(file)
+    tools = Toolchain()
+    if engine.names_cluster(config):
+        configs = _read(config)
+        outputs = {k: o.value for k, o in _cluster_stack(name, file).outputs().items()}
+        kubectl = _users_kubectl(tools, config)
+    else:
+        place = place_of(name, tools)
+        if not place:
+            raise LocalError(f"Stack {name} is not deployed here: `make up STACK={wanted}` first.")
+        if isinstance(place.cluster, ControlPlane):
+            raise LocalError(f"The containers of stack {name} are simulated: nothing answers SQL.")
+        configs = _read(place.engine().config(name))
+        outputs = place.engine().outputs(name)
+        kubectl = place.cluster.kubectl
+    exported = sql.by_database(configs, outputs)
+    having = [c for c in configs if app in (exported[c.name].get("apps") or {})]
+    one = (having or list(configs))[0]
+    with sql.Sql(kubectl, one, sql.login(one, exported[one.name], app)) as pod:
+        return pod.shell(arguments)
+
+
+def build() -> None:
+    """Everything that tests and `make up` run on this machine."""
+    real = not this_machine().lacks_for_real
+    Toolchain().prepare(SIMULATED, *([REAL] if real else []))
+
+
+def _read(config: Mapping[str, Any]) -> tuple[StackConfig, ...]:
+    try:
+        return configuration.read(config)
+    except ConfigError as error:
+        raise LocalError(str(error)) from None
+
+
+def _choose(name: str, configs: Sequence[StackConfig]) -> Place:
+    """The place of a stack: where it is, else the best that can be had."""
+    tools = Toolchain()
+    wanted = os.environ.get("NODES") or None
+    choice = choose(this_machine(), configs, wanted)
+    existing = place_of(name, tools)
+    if existing and existing.kind != choice.kind:
+        if wanted:
+            raise LocalError(
+                f"Stack {name} is on {existing.kind} nodes: `make down STACK={name}` first."
+            )
+        return existing
+    print(f"nodes: {choice.kind}, as {choice.reason}")
+    if choice.better:
+        print(f"better: {choice.better}")
+    if choice.kind == "real":
+        print(UNTOUCHED)
+    return Place(choice.kind, tools)
+
+
+def _open(
+    place: Place, name: str, config: dict[str, Any], configs: Sequence[StackConfig]
+) -> Stack:
+    """Everything that must be there before the engine can run."""
+    place.start(configs, place.sources(configs))
+    for namespace in sorted(engine.namespaces(config)):
+        place.cluster.kubectl.ensure_namespace(namespace)
+    return place.engine().open(name, config)
 
 
 def _cluster_stack(name: str, file: Path) -> Stack:
     if file.parent != REPOSITORY:
         raise LocalError(f"{file} names a cluster: copy it next to Pulumi.yaml first.")
     tools = Toolchain()
-    tools.prepare(cluster=False)
+    tools.prepare()
     return engine.open_cluster_stack(name, tools.pulumi())
+
+
+def _users_kubectl(tools: Toolchain, config: Mapping[str, Any]) -> Kubectl:
+    """kubectl on the cluster that a stack names."""
+    keys = {"kubernetes:kubeconfig": "--kubeconfig", "kubernetes:context": "--context"}
+    options = [f"{flag}={config[key]}" for key, flag in keys.items() if config.get(key)]
+    return Kubectl(tools.path("kubectl"), tuple(options))
 
 
 def _confirm(name: str, yes: bool) -> None:
@@ -143,13 +218,41 @@ def _print_outputs(outputs: OutputMap) -> None:
         print(f"  {key:16}{'[secret]' if output.secret else value}")
 
 
-def directions(cluster: ControlPlane, percona: bool) -> str:
-    """How to look around, and what this machine only simulates."""
-    kubectl = f"{cluster.tools.path('kubectl')} --kubeconfig {cluster.kubeconfig}"
+def look_around(kubectl: Kubectl, wanted: str, outputs: Mapping[str, Any]) -> str:
+    """What to type next on nodes that run containers."""
+    apps: Mapping[str, Any] = outputs.get("apps") or {}
+    app = f" APP={next(iter(apps))}" if apps else ""
+    stack = "" if wanted == "dev" else f" STACK={wanted}"
     lines = [
         "",
         "Look around",
-        f"  {kubectl} get mariadb,pxc,pods,services --all-namespaces",
+        f"  make sql{stack}{app}",
+        f"  {' '.join(kubectl.command('get', 'mariadb,pods,services', '--all-namespaces'))}",
+        "  make status",
+        "  make down",
+    ]
+    return "\n".join(lines)
+
+
+def left_behind(kubectl: Kubectl, configs: Sequence[StackConfig]) -> str:
+    """What stays of a destroyed stack, with the command that removes it."""
+    lines = ["Volumes, and what the operator made for itself, stay:"]
+    for config in configs:
+        kept = names.left_behind(
+            config.name, config.engine, config.database.topology, config.database.replicas
+        )
+        command = kubectl.command("delete", "--ignore-not-found", "-n", config.namespace, *(f"{kind.lower()}/{object_name}" for kind, object_name in kept))
+        lines.append(f"  {' '.join(command)}")
+    return "\n".join(lines)
+
+
+def directions(cluster: ControlPlane, percona: bool) -> str:
+    """How to look around, and what this machine only simulates."""
+    kubectl = cluster.kubectl.command("get", "mariadb,pxc,pods,services", "--all-namespaces")
+    lines = [
+        "",
+        "Look around",
+        f"  {' '.join(kubectl)}",
         "  make status",
         "  make down",
         "",
@@ -175,35 +278,33 @@ def _reason(error: CommandError) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("build", "up", "preview", "down", "status"):
+    for name in ("build", "up", "preview", "down", "status", "sql"):
         command = commands.add_parser(name)
         if name not in ("build", "status"):
             default = None if name == "down" else "dev"
             command.add_argument("--stack", default=default, help="name or file of a stack")
         if name == "up":
             command.add_argument("--yes", action="store_true", help="a named cluster: do not ask")
+        if name == "sql":
+            command.add_argument("--app", help="whose login; the first app's by default")
+            command.add_argument("arguments", nargs="*", help="for the SQL client")
     arguments = parser.parse_args()
-    run: dict[str, Callable[[], None]] = {
-        "build": Toolchain().prepare,
+    run: dict[str, Callable[[], int | None]] = {
+        "build": build,
         "up": lambda: up(arguments.stack, arguments.yes),
         "preview": lambda: preview(arguments.stack),
         "down": lambda: down(arguments.stack),
         "status": status,
+        "sql": lambda: shell(arguments.stack, arguments.app, arguments.arguments),
     }
     try:
-        if arguments.command == "status":
-            status()
-        else:
-            with go.locked(HOME / "lock"):
-                run[arguments.command]()
+        return run[arguments.command]() or 0
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
     except CommandError as error:
         print(f"{_reason(error)}\nerror: pulumi failed; see above".lstrip(), file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-    else:
-        return 0
     return 1
 
 

@@ -37,7 +37,7 @@ class ControlPlane:
         self.tools = tools
         self.say = say
         self.kubeconfig = self.directory / "kubeconfig"
-        self.kubectl = Kubectl(tools.path("kubectl"), self.kubeconfig)
+        self.kubectl = Kubectl.of(tools.path("kubectl"), self.kubeconfig)
         self.processes = Processes(self.directory)
 
     def start(self) -> None:

@@ -75,15 +75,19 @@ def run_program() -> None:
     runpy.run_path(str(REPOSITORY / "__main__.py"))
 
 
-def write_stack_file(work: Path, name: str, config: Mapping[str, Any]) -> None:
-    """Write the engine's own copy of a stack file, keeping the salt that encrypts its state."""
+def write_stack_file(
+    work: Path, name: str, config: Mapping[str, Any], *, answers_sql: bool = False
+) -> None:
+    """Write the engine's own copy of a stack file, keeping the salt that encrypts its state.
+
+    Without a SQL server no user or grant would ever become ready: `await_sql` is then off.
+    """
     file = work / f"Pulumi.{name}.yaml"
     content: dict[str, Any] = {}
     if file.exists():
         old: Mapping[str, Any] = yaml.safe_load(file.read_text()) or {}
         content = {key: value for key, value in old.items() if key == "encryptionsalt"}
-    # No SQL server runs here, so no user or grant would ever become ready.
-    content["config"] = {**config, f"{PROJECT}:await_sql": False}
+    content["config"] = dict(config) if answers_sql else {**config, f"{PROJECT}:await_sql": False}
     partial = file.with_suffix(".partial")
     partial.write_text(yaml.safe_dump(content, sort_keys=False))
     partial.replace(file)
@@ -99,6 +103,8 @@ class Engine:
     plugin_path: Path | None
     """Folder of stand-in plugins; None where the official ones are installed."""
     pulumi_home: Path
+    answers_sql: bool = False
+    """Whether servers run in the cluster, rather than being simulated."""
 
     def open(
         self,
@@ -121,8 +127,17 @@ class Engine:
                 "local engine has another. Use existing Secrets here, or name a cluster."
             )
         options = self._options()
-        write_stack_file(self._work, name, config)
+        write_stack_file(self._work, name, config, answers_sql=self.answers_sql)
         return create_or_select_stack(name, PROJECT, program, opts=options)
+
+    def outputs(self, name: str) -> dict[str, Any]:
+        """What a deployed stack exports, without what is secret."""
+        stack = create_or_select_stack(name, PROJECT, run_program, opts=self._options())
+        return {key: found.value for key, found in stack.outputs().items() if not found.secret}
+
+    def config(self, name: str) -> dict[str, Any]:
+        """The `config` section that a stack was deployed with."""
+        return stack_config(self._work / f"Pulumi.{name}.yaml")
 
     def destroy(self, name: str, on_output: Callable[[str], Any], color: str) -> None:
         """Destroy a stack and forget it, protected resources too."""

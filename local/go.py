@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,11 @@ BUILD = ("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false")
 
 @dataclass(frozen=True)
 class Program:
-    """A main package of a module that local/tools/<directory>/go.mod pins."""
+    """A main package of a module that local/tools/<directory>/go.mod pins.
+
+    `package` is its path in the module, empty for the module itself, or `.` for a
+    main package of our own in that folder.
+    """
 
     name: str
     directory: str
@@ -34,6 +38,8 @@ class Program:
     """A cold build on 2 cores, with nothing in Go's own cache."""
     stamps: tuple[str, ...] = ()
     """Linker symbols and their values; without them clients cannot parse the program's version."""
+    static: bool = False
+    """Linked to no library: it also runs in an image that has nothing else."""
 
     @property
     def version(self) -> str:
@@ -43,7 +49,7 @@ class Program:
         major, minor, _ = self.version.removeprefix("v").split(".")
         stamps = (s.format(version=self.version, major=major, minor=minor) for s in self.stamps)
         ldflags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in stamps)])
-        package = f"{self.module}/{self.package}"
+        package = "." if self.package == "." else f"{self.module}/{self.package}".rstrip("/")
         return [*BUILD, f"-ldflags={ldflags}", "-o", str(output), package]
 
     def key(self, go_version: str) -> str:
@@ -55,6 +61,8 @@ class Program:
             (module / "go.sum").read_bytes(),
             "\0".join(self.command(Path("-"))).encode(),
             go_version.encode(),
+            *((b"static",) if self.static else ()),
+            *(file.read_bytes() for file in sorted(module.glob("*.go"))),
         ):
             digest.update(hashlib.sha256(part).digest())
         return digest.hexdigest()[:16]
@@ -73,7 +81,8 @@ class Program:
                 return False
             with tempfile.TemporaryDirectory(dir=cache) as folder:
                 built = Path(folder) / self.name
-                run(self.command(built), TOOLS / self.directory)
+                cgo = {"CGO_ENABLED": "0"} if self.static else {}
+                run(self.command(built), TOOLS / self.directory, cgo)
                 binary.parent.mkdir(parents=True, exist_ok=True)
                 built.rename(binary)
         return True
@@ -100,16 +109,16 @@ def go_version() -> str:
     return run(["go", "env", "GOVERSION"], TOOLS).strip()
 
 
-def run(command: list[str], directory: Path) -> str:
-    """Run a go command, free of the user's workspace file."""
+def run(command: list[str], directory: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Run a go command, free of the user's workspace file, with `environment` on top of ours."""
     if not shutil.which("go"):
         raise LocalError(
             "The local mode builds its control plane with Go, and there is no `go` on PATH.\n"
             "Install Go 1.25 or later (https://go.dev/dl/), or name a cluster in the stack file."
         )
-    environment = {**os.environ, "GOWORK": "off"}
+    variables = {**os.environ, "GOWORK": "off", **(environment or {})}
     result = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+        command, cwd=directory, env=variables, capture_output=True, text=True, check=False
     )
     if result.returncode:
         reason = "\n".join((result.stderr or result.stdout).strip().splitlines()[-15:])
@@ -118,9 +127,17 @@ def run(command: list[str], directory: Path) -> str:
 
 
 @contextmanager
-def locked(file: Path) -> Generator[None]:
-    """Held by one process at a time; the kernel lets go of it when that process ends."""
+def locked(file: Path, waiting: Callable[[], None] | None = None) -> Generator[None]:
+    """Held by one process at a time; the kernel lets go of it when that process ends.
+
+    `waiting` is called once if somebody else holds it.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waiting:
+                waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield

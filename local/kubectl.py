@@ -19,14 +19,20 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kubectl:
-    """Calling it runs `program` with `kubeconfig`. Raises LocalError with kubectl's own reason."""
+    """Calling it runs `program` on the cluster that `options` name. Raises LocalError with
+    kubectl's own reason."""
 
     program: Path
-    kubeconfig: Path
+    options: tuple[str, ...]
+
+    @classmethod
+    def of(cls, program: Path, kubeconfig: Path) -> Kubectl:
+        """On the current context of a kubeconfig file."""
+        return cls(program, (f"--kubeconfig={kubeconfig}",))
 
     def command(self, *args: str) -> list[str]:
         """The command line, to be shown or run."""
-        return [str(self.program), "--kubeconfig", str(self.kubeconfig), *args]
+        return [str(self.program), *self.options, *args]
 
     def __call__(self, *args: str, stdin: str | None = None) -> str:
         result = subprocess.run(

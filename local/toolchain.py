@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,30 +30,43 @@ ENGINE = go.Program(
     minutes=4,
     stamps=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version={version}",),
 )
-CLUSTER = (
-    *(
-        go.Program(
-            name=name,
-            directory="kubernetes",
-            module="k8s.io/kubernetes",
-            package=f"cmd/{name}",
-            minutes=minutes,
-            stamps=(
-                "k8s.io/component-base/version.gitVersion={version}",
-                "k8s.io/component-base/version.gitMajor={major}",
-                "k8s.io/component-base/version.gitMinor={minor}",
-            ),
-        )
-        for name, minutes in (
-            ("kube-apiserver", 3),
-            ("kube-controller-manager", 1),
-            ("kube-scheduler", 0.1),
-        )
-    ),
-    go.Program("mariadb-operator", "mariadb-operator", OPERATOR, "cmd/controller", minutes=2),
+
+
+def _kubernetes(name: str, minutes: float, *, static: bool = False) -> go.Program:
+    stamps = (
+        "k8s.io/component-base/version.gitVersion={version}",
+        "k8s.io/component-base/version.gitMajor={major}",
+        "k8s.io/component-base/version.gitMinor={minor}",
+    )
+    module = "k8s.io/kubernetes"
+    return go.Program(name, "kubernetes", module, f"cmd/{name}", minutes, stamps, static)
+
+
+# With nothing of it built, by what it takes on 2 cores.
+CONTROL_PLANE = (
+    _kubernetes("kube-apiserver", 3),
+    _kubernetes("kube-controller-manager", 1),
+    _kubernetes("kube-scheduler", 0.1),
+    go.Program("mariadb-operator", "mariadb-operator", OPERATOR, "cmd/controller", 2, static=True),
+)
+SIMULATED = (
+    *CONTROL_PLANE,
     go.Program("kwok", "kwok", "sigs.k8s.io/kwok", "cmd/kwok", minutes=1),
 )
-PROGRAMS = {program.name: program for program in (ENGINE, *CLUSTER)}
+HELM = go.Program("helm", "helm", "helm.sh/helm/v3", "cmd/helm", 1)
+REAL = (
+    *CONTROL_PLANE,
+    _kubernetes("kubelet", 2, static=True),
+    _kubernetes("kube-proxy", 0.5, static=True),
+    go.Program("dns", "dns", "github.com/coredns/coredns", ".", 1, static=True),
+    go.Program(
+        "provisioner", "provisioner",
+        "sigs.k8s.io/sig-storage-lib-external-provisioner/v13", ".", 0.5, static=True,
+    ),
+    HELM,
+)  # fmt: skip
+KIND = (HELM, go.Program("kind", "kind", "sigs.k8s.io/kind", "", 0.5))
+PROGRAMS = {program.name: program for program in (ENGINE, *SIMULATED, *REAL, *KIND)}
 # local/tools/<directory>/go.mod, a module in it, and the files in the module that hold CRDs.
 CRDS = (
     ("mariadb-operator", OPERATOR, ("config/crd/bases/*.yaml",)),
@@ -125,11 +139,11 @@ class Toolchain:
         self.cache = (cache or Path(home) / "mysql-ha").resolve()
         self.say = say
 
-    def prepare(self, *, cluster: bool = True) -> None:
-        """Find or make the engine, and what a cluster needs, saying what is left to do."""
+    def prepare(self, *clusters: Sequence[go.Program]) -> None:
+        """Find or make the engine, and the programs of clusters, saying what is left to do."""
         self.cache.mkdir(parents=True, exist_ok=True)
-        programs = () if self._install_pulumi() else (ENGINE,)
-        programs += CLUSTER if cluster else ()
+        wanted = () if self._install_pulumi() else (ENGINE,)
+        programs = tuple(dict.fromkeys((*wanted, *itertools.chain(*clusters))))
         for number, program in enumerate(programs, 1):
             step = f"[{number}/{len(programs)}] {program.name} {program.version}"
             if program.binary(self.cache).exists():
@@ -144,6 +158,10 @@ class Toolchain:
             program.build(self.cache)
             self.say(f"{step}: built in {time.monotonic() - began:.0f} s")
 
+    def program(self, name: str) -> go.Program:
+        """What is known of a program that is built here."""
+        return PROGRAMS[name]
+
     def path(self, name: str) -> Path:
         """A program: built from Go, or installed in the Python environment that runs this."""
         if name in PROGRAMS:
@@ -156,6 +174,14 @@ class Toolchain:
             if program.exists():
                 return program
         raise LocalError(f"{name} is missing: pip install -r requirements-dev.txt")
+
+    def run(self, name: str, *arguments: str) -> str:
+        """What a program prints. Raises LocalError with what it says when it fails."""
+        command = [str(self.path(name)), *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise LocalError(f"{name} {arguments[0]}: {result.stderr.strip()}")
+        return result.stdout
 
     def pulumi(self) -> PulumiCommand:
         """The engine: on PATH, else the installed official one, else the built one."""

@@ -1,4 +1,4 @@
-"""Debian packages, fetched and unpacked into the cache; this machine's own packages stay as they are.
+"""Debian packages, fetched and unpacked into the cache; none is installed.
 
 apt resolves and verifies them with lists, state and archives of our own (apt.conf(5), `Dir`).
 """
@@ -19,7 +19,13 @@ OS_RELEASE = Path("/etc/os-release")
 SOURCES = Path("/etc/apt")
 STATUS = Path("/var/lib/dpkg/status")
 COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
-LEFT_OUT = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian")
+LEFT_OUT = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "usr/share/lintian",
+)
 """What a container never reads, half of what some packages hold."""
 
 
@@ -31,7 +37,7 @@ class Release:
     codename: str
 
     def lines(self, sources: str) -> list[str]:
-        """`deb` lines on the mirrors that the machine's own sources name; empty if they name none."""
+        """`deb` lines on the mirrors that apt sources name; empty if they name none."""
         keyring = f"/usr/share/keyrings/{self.distribution}-archive-keyring.gpg"
         found = dict.fromkeys(re.findall(r"https?://[^\s]+", sources))
         mirrors = [uri.rstrip("/") for uri in found]

@@ -7,6 +7,7 @@ whatever a stack calls it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from components.schema import Image, StackConfig
 from local import LocalError, go
-from local.real.debian import Packages, Release, own_release
+from local.real.debian import Packages, Release, own_release, own_sources
 from local.toolchain import Toolchain
 
 HERE = Path(__file__).parent
@@ -73,6 +74,10 @@ class Plan:
     pulled: tuple[str, ...] = ()
 
 
+Sources = dict[str, Callable[[], Archive] | None]
+"""What packs an image, by its reference; None where it is pulled."""
+
+
 class Images:
     """Makes archives in the cache, and says which image comes from where."""
 
@@ -103,34 +108,29 @@ class Images:
 
     # What a stack runs.
 
-    def plan(self, configs: Sequence[StackConfig]) -> Plan:
-        """Packed where it can be, pulled where a registry answers.
+    def sources(self, configs: Sequence[StackConfig]) -> Sources:
+        """What packs each image of a stack; None for one that a registry has.
 
-        Raises LocalError if an image can be had in neither way; nothing was started then.
+        Fetches and packs nothing. Raises LocalError if an image can be had in neither way.
         """
-        packed: dict[str, Archive] = {}
-        pulled: list[str] = []
+        found: Sources = {}
         for config in configs:
             for image, pack in self._needed(config):
-                reference = image.reference
-                if reference in packed or reference in pulled:
+                if image.reference in found:
                     continue
-                if pack is self._operator_image and image.tag == self._operator_version:
-                    packed[reference] = self.operator()
-                elif registry_answers(image.registry):
-                    pulled.append(reference)
-                elif image.digest:
-                    raise LocalError(
-                        f"{reference} is pinned by digest, and no registry answers here: "
-                        "an image that is packed has another digest."
-                    )
-                else:
-                    packed[reference] = pack(image)
-        return Plan(packed, tuple(pulled))
+                own = image == config.images.data_plane and image.tag == self._operator_version
+                pulled = not own and registry_answers(image.registry)
+                found[image.reference] = None if pulled else pack(image)
+        return found
+
+    def plan(self, sources: Sources) -> Plan:
+        """Pack what is to be packed."""
+        packed = {reference: pack() for reference, pack in sources.items() if pack}
+        return Plan(packed, tuple(reference for reference, pack in sources.items() if not pack))
 
     def _needed(
         self, config: StackConfig
-    ) -> Iterable[tuple[Image, Callable[[Image], Archive]]]:
+    ) -> Iterable[tuple[Image, Callable[[Image], Callable[[], Archive]]]]:
         yield config.images.database, self._mariadb
         if config.database.topology != "standalone":
             yield config.images.data_plane, self._operator_image
@@ -141,13 +141,25 @@ class Images:
     def _operator_version(self) -> str:
         return self.tools.program("mariadb-operator").version.removeprefix("v")
 
-    def _operator_image(self, image: Image) -> Archive:
-        raise LocalError(
-            f"{image.reference}: the operator that runs here is {self._operator_version}, and no "
-            "registry answers. Remove images.data_plane.tag, or set it to that."
-        )
+    def _operator_image(self, image: Image) -> Callable[[], Archive]:
+        _refuse_digest(image)
+        if image.tag != self._operator_version:
+            raise LocalError(
+                f"{image.reference}: the operator that runs here is {self._operator_version}, and "
+                "no registry answers. Remove images.data_plane.tag, or set it to that."
+            )
+        return self.operator
 
-    def _mariadb(self, image: Image) -> Archive:
+    def _mariadb(self, image: Image) -> Callable[[], Archive]:
+        _refuse_digest(image)
+        if not MARIADB_RELEASE.lines(own_sources()):
+            raise LocalError(
+                f"{image.reference} cannot be pulled (no registry answers) nor packed: the apt "
+                "sources of this machine name no mirror of Debian. NODES=simulated goes without."
+            )
+        return lambda: self._pack_mariadb(image)
+
+    def _pack_mariadb(self, image: Image) -> Archive:
         packages = self._debian(MARIADB_RELEASE)
         folder = packages.unpack(MARIADB)
         version = packages.version(folder, "mariadb-server")
@@ -186,13 +198,17 @@ class Images:
         recipe = [f.read_bytes() for f in sorted((HERE / "mariadb").iterdir())]
         return self._pack(f"mariadb-{version}", config, build, *recipe)
 
-    def _proxysql(self, image: Image) -> Archive:
+    def _proxysql(self, image: Image) -> Callable[[], Archive]:
+        _refuse_digest(image)
         program = proxysql_program()
         if not program:
             raise LocalError(PROXYSQL_WAYS.format(image=image.reference))
         release = own_release()
         if not release:
             raise LocalError("ProxySQL can be packed only where dpkg knows its libraries.")
+        return lambda: self._pack_proxysql(program, release)
+
+    def _pack_proxysql(self, program: Path, release: Release) -> Archive:
         packages = self._debian(release)
         version = proxysql_version(program)
 
@@ -287,6 +303,15 @@ def write_archive(root: Path, file: Path, tag: str, config: Config) -> None:
     layer.unlink()
 
 
+def _refuse_digest(image: Image) -> None:
+    if image.digest:
+        raise LocalError(
+            f"{image.reference} is pinned by digest, and no registry answers here: an image that "
+            "is packed has another digest. Leave the digest out, or NODES=simulated."
+        )
+
+
+@functools.cache
 def registry_answers(registry: str) -> bool:
     """Whether something that speaks the registry protocol answers (OCI distribution spec, /v2/)."""
     host = "registry-1.docker.io" if registry == "docker.io" else registry
@@ -313,7 +338,7 @@ def proxysql_program() -> Path | None:
 def proxysql_version(program: Path) -> str:
     """What it says of itself, e.g. 2.7.2-14-g5cc418b."""
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    match = re.search(r"version v?([\w.-]+)", said.stdout + said.stderr)
+    match = re.search(r"ProxySQL version v?([\w.-]+)", said.stdout + said.stderr)
     if not match:
         raise LocalError(f"{program} --version does not name a version.")
     return match[1].rstrip(",")

@@ -13,7 +13,7 @@ from pulumi.automation import PulumiCommand
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine
-from local.toolchain import Toolchain
+from local.toolchain import SIMULATED, Toolchain
 
 HOME = REPOSITORY / ".local" / "test"
 """A folder for each run, named after its process: runs disturb neither each other nor `make up`."""
@@ -22,7 +22,7 @@ HOME = REPOSITORY / ".local" / "test"
 @pytest.fixture(scope="session")
 def tools() -> Toolchain:
     tools = Toolchain()
-    tools.prepare()
+    tools.prepare(SIMULATED)
     return tools
 
 

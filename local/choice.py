@@ -1,0 +1,127 @@
+"""Which kind of nodes this machine can offer a stack, and why not a better one. Pure decisions."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from components import quantity
+from components.schema import StackConfig
+from local import REPOSITORY, LocalError
+from local.real.debian import own_release, own_sources
+from local.real.node import PRIVATE
+
+Kind = Literal["real", "kind", "simulated"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+RESERVED_CPU = 0.3
+"""Cores of a node that DNS, operator and webhook ask for at most."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides about the kinds; see `this_machine`."""
+
+    cores: int
+    memory: int
+    """Bytes."""
+    lacks_for_real: tuple[str, ...]
+    """What real nodes need and this machine does not have; empty if it has all."""
+    lacks_for_kind: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    kind: Kind
+    reason: str
+    better: str = ""
+    """How to get the next better kind; empty for the best."""
+
+
+def this_machine() -> Machine:
+    """A look at the machine; nothing is started or changed."""
+    release = own_release()
+    real = {
+        "Linux": sys.platform == "linux",
+        "root": os.geteuid() == 0,
+        "Debian's or Ubuntu's apt, with a mirror": bool(release and release.lines(own_sources())),
+        "cgroups that can be written": os.access("/sys/fs/cgroup", os.W_OK),
+        "network namespaces": _runs("unshare", "--net", "--mount", "true"),
+        "overlayfs": "overlay" in _text("/proc/filesystems"),
+        f"a clone and a cache outside {', '.join(PRIVATE)}": not any(
+            path.is_relative_to(private)
+            for path in (REPOSITORY, Path.home() / ".cache")
+            for private in PRIVATE
+        ),
+    }
+    kind = {"docker, running": bool(shutil.which("docker")) and _runs("docker", "info")}
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return Machine(
+        cores=os.cpu_count() or 1,
+        memory=pages,
+        lacks_for_real=tuple(what for what, there in real.items() if not there),
+        lacks_for_kind=tuple(what for what, there in kind.items() if not there),
+    )
+
+
+def choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None) -> Choice:
+    """The best kind of nodes for a stack, or the one that NODES insists on.
+
+    Raises LocalError if that one cannot be had.
+    """
+    if wanted and wanted not in KINDS:
+        raise LocalError(f"NODES={wanted} is none of {', '.join(KINDS)}.")
+    unfit = _unfit(machine, configs)
+    lacks = {"real": machine.lacks_for_real, "kind": machine.lacks_for_kind, "simulated": ()}
+    if wanted:
+        reasons = [*(f"this machine has no {what}" for what in lacks[wanted]), *unfit]
+        if wanted != "simulated" and reasons:
+            raise LocalError(f"NODES={wanted} cannot be had: {'; '.join(reasons)}.")
+        return Choice(wanted, f"NODES={wanted} asks for it")
+    if unfit:
+        return Choice("simulated", unfit[0])
+    if not machine.lacks_for_real:
+        return Choice("real", "this machine has all that real nodes need")
+    needs = f"real nodes need {', '.join(machine.lacks_for_real)}"
+    if not machine.lacks_for_kind:
+        return Choice("kind", "docker runs here", needs)
+    docker = f"kind needs {', '.join(machine.lacks_for_kind)}"
+    return Choice("simulated", "neither real nodes nor kind can be had", f"{needs}; {docker}")
+
+
+def _unfit(machine: Machine, configs: Sequence[StackConfig]) -> list[str]:
+    """Why a stack cannot run on nodes of this machine, whatever they are."""
+    found: list[str] = []
+    for config in configs:
+        if config.engine == "percona":
+            found.append(f"{config.name}: Percona's operator cannot be had as a Go module")
+        requests = config.database.resources.requests
+        cores = float(quantity.parse(requests.cpu or "0"))
+        memory = int(quantity.parse(requests.memory or "0"))
+        if cores > machine.cores - RESERVED_CPU:
+            found.append(
+                f"{config.name}: each server asks for {cores:g} cores, and this machine has "
+                f"{machine.cores} for everything"
+            )
+        if memory * config.database.replicas > machine.memory:
+            found.append(f"{config.name}: its servers ask for more memory than this machine has")
+    return found
+
+
+def _runs(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

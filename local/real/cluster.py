@@ -1,0 +1,269 @@
+"""A Kubernetes of real nodes on this machine, with mariadb-operator by its own chart."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+from local import LocalError, go, ports
+from local.certificates import Authority
+from local.kubectl import Kubectl, write_kubeconfig
+from local.processes import Process, Processes
+from local.real import network, operator
+from local.real.debian import Packages, own_release
+from local.real.images import Archive, Images, Plan
+from local.real.network import NODES, SERVER, Network
+from local.real.node import PAUSE, Node, Programs, kill_all, kube_proxy, remove_cgroup
+from local.toolchain import Toolchain, crds
+
+CONTEXT = "mysql-ha-local"
+HERE = Path(__file__).parent
+ADMISSION = HERE.parent / "cluster" / "admission.yaml"
+NODE_PACKAGES = (
+    "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "socat", "procps",
+)  # fmt: skip
+"""What runs a node; socat leads from this machine's loopback to the API server."""
+DNS_IMAGE = "mysql-ha.local/dns:current"
+
+
+class RealCluster:
+    """Everything of one cluster lives in `directory`, and under names derived from it."""
+
+    def __init__(self, directory: Path, tools: Toolchain, say: Callable[[str], None] = print):
+        self.directory = directory.resolve()
+        self.tools = tools
+        self.say = say
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.kubectl = Kubectl.of(tools.path("kubectl"), self.kubeconfig)
+        self.processes = Processes(self.directory)
+        self.images = Images(tools)
+        self.prefix = f"mysql-ha-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:6]}"
+
+    def start(self, nodes: int, plan: Plan) -> None:
+        """Start what does not run yet, with at least that many nodes (1 to 3) and these images."""
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        began = time.monotonic()
+        with go.locked(self.directory / "lock"):
+            letters = sorted({*NODES[:nodes], *self._letters()})
+            self.network.start(letters)
+            self._write_credentials()
+            started = self._start_control_plane()
+            own = self._own_images()
+            for letter in letters:
+                node = self.node(letter)
+                started = node.start() or started
+                node.provide(Plan({**own, **plan.packed}, plan.pulled))
+                started = node.join() or started
+            if started:
+                self._install()
+                count = f"{len(letters)} node{'s' if len(letters) > 1 else ''}"
+                self.say(f"cluster: {count}, ready in {time.monotonic() - began:.0f} s")
+            else:
+                self.say("cluster: already running")
+
+    def stop(self) -> None:
+        """End and remove all of it, also what a start left behind that was killed."""
+        with go.locked(self.directory.parent / f"{self.directory.name}.lock"):
+            for name in self.processes.names():
+                if name.startswith(("kubelet", "kube-proxy", "provisioner")):
+                    self.processes.end(name)
+            remove_cgroup(self.prefix)
+            self.processes.end_all()
+            kill_all({*self.network.processes(), *self._running_here()})
+            self.network.stop()
+            remove_cgroup(self.prefix)
+            shutil.rmtree(self.directory, ignore_errors=True)
+        (self.directory.parent / f"{self.directory.name}.lock").unlink(missing_ok=True)
+
+    def status(self) -> dict[str, bool]:
+        """Whether each process that was started still runs."""
+        return self.processes.status()
+
+    @property
+    def programs(self) -> Programs:
+        release = own_release()
+        if not release:
+            raise LocalError("Real nodes need Debian's or Ubuntu's packages.")
+        packages = Packages(self.tools.cache, release)
+        return Programs(
+            kubelet=self.tools.path("kubelet"),
+            kube_proxy=self.tools.path("kube-proxy"),
+            unpacked=packages.unpack(NODE_PACKAGES, beside_installed=True),
+        )
+
+    @property
+    def network(self) -> Network:
+        root = self.programs.unpacked
+        found = [
+            p
+            for folder in ("usr/sbin", "usr/bin", "sbin", "bin")
+            for p in root.glob(f"{folder}/ip")
+        ]
+        return Network(self.prefix, found[0])
+
+    def node(self, letter: str) -> Node:
+        """The node `a`, `b` or `c`."""
+        return Node(letter, self.directory, self.network, self.programs, self.processes)
+
+    def node_of(self, pod: str, namespace: str) -> Node:
+        """The node that a Pod runs on."""
+        name = self.kubectl("get", "pod", pod, "-n", namespace, "-o", "jsonpath={.spec.nodeName}")
+        return self.node(name.rpartition("-")[2])
+
+    def inside(self, *command: str) -> list[str]:
+        """A command line that runs where Services and Pods can be reached by their addresses."""
+        return [*self.network.enter(), *command]
+
+    # Steps
+
+    def _letters(self) -> list[str]:
+        return [folder.name for folder in (self.directory / "nodes").glob("?")]
+
+    def _own_images(self) -> dict[str, Archive]:
+        return {
+            PAUSE: self.images.pause(),
+            DNS_IMAGE: self.images.dns(),
+            operator.image(self.tools): self.images.operator(),
+        }
+
+    def _write_credentials(self) -> None:
+        pki = self.directory / "pki"
+        kubelets = {f"kubelet-{n}": f"system:node:{self.network.namespace(n)}" for n in NODES}
+        parts = ("kube-controller-manager", "kube-scheduler", "kube-proxy")
+        if not (pki / "complete").exists():
+            shutil.rmtree(pki, ignore_errors=True)
+            authority = Authority(pki)
+            names = ["localhost", "127.0.0.1", SERVER, network.KUBERNETES, "kubernetes"]
+            names += ["kubernetes.default", "kubernetes.default.svc"]
+            authority.issue("server", CONTEXT, names=names)
+            authority.issue("admin", "admin", organization="system:masters")
+            for part in parts:
+                authority.issue(part, f"system:{part}")
+            for name, user in kubelets.items():
+                authority.issue(name, user, organization="system:nodes")
+            authority.key("service-account")
+            (pki / "complete").touch()
+        (self.directory / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+        for name in (*parts, *kubelets, "admin"):
+            write_kubeconfig(
+                self.directory / f"{name}.kubeconfig",
+                server=f"https://{SERVER}:6443", pki=pki, identity=name, context=CONTEXT,
+            )  # fmt: skip
+        write_kubeconfig(
+            self.kubeconfig,
+            server=f"https://127.0.0.1:{self._port()}", pki=pki, identity="admin", context=CONTEXT,
+        )  # fmt: skip
+
+    def _port(self) -> int:
+        """On this machine's loopback; it leads to the API server."""
+        file = self.directory / "port"
+        if not file.exists():
+            file.write_text(str(ports.free(1)[0]))
+        return int(file.read_text())
+
+    def _start_control_plane(self) -> bool:
+        etcd, apiserver, relay, *others = self._control_plane()
+        started = [self.processes.launch(process) for process in (etcd, apiserver, relay)]
+        self.processes.wait("kube-apiserver", self._api_answers)
+        started += [self.processes.launch(process) for process in others]
+        return any(started)
+
+    def _api_answers(self) -> bool:
+        try:
+            return self.kubectl("get", "--raw", "/readyz") == "ok"
+        except LocalError:
+            return False
+
+    def _control_plane(self) -> list[Process]:
+        """In starting order. etcd has no credentials: only this namespace reaches it."""
+        pki, enter, here = self.directory / "pki", self.network.enter(), self.directory
+        tls = (f"--tls-cert-file={pki}/server.crt", f"--tls-private-key-file={pki}/server.key")
+        etcd, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
+
+        def component(name: str, *arguments: str) -> Process:
+            return Process(name, [*enter, str(self.tools.path(name)), *arguments])
+
+        relay = (
+            f"TCP-LISTEN:{self._port()},bind=127.0.0.1,reuseaddr,fork",
+            f"EXEC:'{' '.join(enter)} socat STDIO TCP:{SERVER}:6443'",
+        )
+        kubeconfig = "--kubeconfig={}/{}.kubeconfig"
+        return [
+            component(
+                "etcd", f"--data-dir={here}/etcd", "--unsafe-no-fsync",
+                f"--listen-client-urls={etcd}", f"--advertise-client-urls={etcd}",
+                f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=default={peer}",
+            ),
+            component(
+                "kube-apiserver", *tls, "--secure-port=6443", f"--advertise-address={SERVER}",
+                f"--etcd-servers={etcd}", f"--client-ca-file={pki}/ca.crt",
+                "--anonymous-auth=false", "--authorization-mode=Node,RBAC",
+                "--enable-admission-plugins=NodeRestriction",
+                f"--admission-control-config-file={ADMISSION}",
+                f"--service-cluster-ip-range={network.SERVICES}",
+                # This etcd cannot report watch progress, and clients would wait for it.
+                "--feature-gates=WatchList=false",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={pki}/service-account.key",
+                f"--service-account-signing-key-file={pki}/service-account.key",
+                f"--kubelet-client-certificate={pki}/admin.crt",
+                f"--kubelet-client-key={pki}/admin.key",
+                "--kubelet-preferred-address-types=InternalIP", "--allow-privileged=true",
+            ),
+            Process("relay", ["socat", *relay], env=self.programs.environment),
+            component(
+                "kube-controller-manager", *tls,
+                kubeconfig.format(here, "kube-controller-manager"), "--leader-elect=false",
+                "--use-service-account-credentials", f"--root-ca-file={pki}/ca.crt",
+                f"--service-account-private-key-file={pki}/service-account.key",
+                f"--cluster-signing-cert-file={pki}/ca.crt",
+                f"--cluster-signing-key-file={pki}/ca.key",
+            ),
+            component(
+                "kube-scheduler", *tls, kubeconfig.format(here, "kube-scheduler"),
+                "--leader-elect=false",
+            ),
+            kube_proxy(self.programs, here, self.network, None, SERVER),
+            Process(
+                "provisioner",
+                [
+                    *enter, str(self.tools.path("provisioner")),
+                    f"-kubeconfig={here}/admin.kubeconfig", f"-root={here}/volumes",
+                ],
+            ),
+        ]  # fmt: skip
+
+    def _install(self) -> None:
+        """Objects that a cluster has before its first stack, and the operator with its webhook."""
+        self.kubectl.await_service_account("default")
+        self.kubectl.apply([*crds(), *yaml.safe_load_all((HERE / "objects.yaml").read_text())])
+        self.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=120s")
+        self.kubectl(
+            "wait", "-n", "kube-system", "--for=condition=Available", "deployment", "--all",
+            "--timeout=60s",
+        )  # fmt: skip
+        operator.install(self.kubectl, self.tools, self.directory / "chart")
+
+    # The end
+
+    def _running_here(self) -> set[int]:
+        """Processes whose folder it is, also those whose file a killed start did not write."""
+        found: set[int] = set()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cwd").readlink() == self.directory:
+                    found.add(int(process.name))
+            except OSError:
+                continue
+        return found
+
+
+def needed_nodes(replicas: Sequence[int]) -> int:
+    """Three when anything has several Pods, which then stand on different nodes; else one."""
+    return 3 if any(number > 1 for number in replicas) else 1

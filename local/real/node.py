@@ -1,0 +1,375 @@
+"""One node: a mount namespace, a cgroup, and containerd, kubelet and kube-proxy in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from local import LocalError
+from local.processes import Process, Processes
+from local.real import network
+from local.real.images import Archive, Plan
+from local.real.network import Network
+
+CGROUPS = Path("/sys/fs/cgroup")
+PRIVATE = ("/run", "/var/lib", "/var/log")
+"""Folders of which a node has its own: containerd, kubelet and CNI keep state at paths in them that
+cannot all be configured (e.g. the shims' sockets in /run/containerd/s)."""
+HIDDEN_SYSCTLS = (
+    "vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
+)  # fmt: skip
+"""The kubelet sets them for the whole machine (pkg/kubelet/cm/container_manager_linux.go)."""
+CONTAINERD_TIMEOUT = 30  # seconds
+KILL_TIMEOUT = 10  # seconds until the last process of a cgroup has gone
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Where a node's programs are: those built from Go, and Debian's, unpacked in a folder."""
+
+    kubelet: Path
+    kube_proxy: Path
+    unpacked: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """By which the unpacked programs find each other and their libraries."""
+        root = self.unpacked
+        folders = [str(root / f) for f in ("usr/sbin", "usr/bin", "sbin", "bin")]
+        libraries = [
+            str(folder)
+            for parent in ("usr/lib", "lib")
+            for folder in (root / parent, *sorted((root / parent).glob("*-linux-gnu")))
+            if folder.is_dir()
+        ]
+        return {
+            "PATH": os.pathsep.join((*folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin")),
+            "LD_LIBRARY_PATH": os.pathsep.join(libraries),
+            "XTABLES_LIBDIR": next(map(str, root.glob("usr/lib/*/xtables")), ""),
+        }
+
+
+class Node:
+    """`directory` has its files; its name in Kubernetes is that of its network namespace."""
+
+    def __init__(
+        self, letter: str, directory: Path, net: Network, programs: Programs, processes: Processes
+    ) -> None:
+        self.letter, self.network, self.programs = letter, net, programs
+        self.name = net.namespace(letter)
+        self.directory = directory / "nodes" / letter
+        self.cluster = directory
+        self.processes = processes
+
+    def start(self) -> bool:
+        """Start what does not run yet; say whether something was started."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        started = self._launch("node", [*self.network.enter(self.letter), *self._holder()])
+        if started:
+            self.processes.wait(self._process("node"), (self.directory / "mounted").exists)
+        make_cgroup(f"{self.network.prefix}/{self.letter}")
+        self._configure()
+        if self._launch(
+            "containerd", self._inside("containerd", f"--config={self._file('containerd.toml')}")
+        ):
+            started = True
+            self.processes.wait(self._process("containerd"), self._containerd_answers)
+        return started
+
+    def join(self) -> bool:
+        """Start the kubelet, which registers the node; its images must be there."""
+        labels = f"topology.kubernetes.io/zone={self.name},topology.kubernetes.io/region=local"
+        started = self._launch("kubelet", self._inside(
+            str(self.programs.kubelet), f"--config={self._file('kubelet.yaml')}",
+            f"--hostname-override={self.name}",
+            f"--kubeconfig={self.cluster}/kubelet-{self.letter}.kubeconfig",
+            f"--node-ip={network.address(self.letter)}", "--cert-dir=/var/lib/kubelet/pki",
+            f"--node-labels={labels}",
+        ))  # fmt: skip
+        proxy = kube_proxy(
+            self.programs, self.cluster, self.network, self.letter, network.address(self.letter)
+        )
+        return self.processes.launch(proxy) or started
+
+    def provide(self, plan: Plan) -> None:
+        """Import and tag, or pull, every image of the plan that this node lacks."""
+        present = set(self._ctr("images", "list", "--quiet").split())
+        for reference, archive in plan.packed.items():
+            if archive.name not in present:
+                self._ctr("images", "import", str(archive.file))
+                present.add(archive.name)
+            mark = self._file(f"tags/{reference.replace('/', '_')}")
+            if reference not in present or mark.read_text() != archive.name:
+                self._ctr("images", "tag", "--force", archive.name, reference)
+                mark.parent.mkdir(exist_ok=True)
+                mark.write_text(archive.name)
+        for reference in plan.pulled:
+            if reference not in present:
+                self._pull(reference)
+
+    def kill(self, pod_uid: str, program: str) -> int:
+        """SIGKILL to a program in a Pod, as the kernel's OOM killer would; how many."""
+        killed = 0
+        for pid in processes_in(f"{self.network.prefix}/{self.letter}", pod_uid):
+            try:
+                if Path(f"/proc/{pid}/comm").read_text().strip() == program:
+                    os.kill(pid, signal.SIGKILL)
+                    killed += 1
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return killed
+
+    # Files
+
+    def _file(self, name: str) -> Path:
+        return self.directory / name
+
+    def _holder(self) -> list[str]:
+        """A process that holds the mount namespace in which the node's programs run."""
+        script = ["set -e", "mount --make-rprivate /"]
+        for sysctl in HIDDEN_SYSCTLS:
+            copy = self._file(f"sysctl/{sysctl.replace('/', '-')}")
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(Path("/proc/sys") / sysctl, copy)
+            script.append(f"mount --bind {copy} /proc/sys/{sysctl}")
+        for path in PRIVATE:
+            own = self._file(f"root{path}")
+            own.mkdir(parents=True, exist_ok=True)
+            script.append(f"mount --bind {own} {path}")
+        script += [
+            "mkdir -p /run/netns",
+            "mount -t tmpfs none /run/netns",
+            "mount --make-rshared /",
+            f"touch {self._file('mounted')}",
+            "exec sleep infinity",
+        ]
+        self._file("mounted").unlink(missing_ok=True)
+        return ["unshare", "--mount", "--propagation=private", "bash", "-c", "\n".join(script)]
+
+    def _configure(self) -> None:
+        cni = self._file("root/var/lib/cni-config/10-nodes.conflist")
+        cni.parent.mkdir(exist_ok=True)
+        cni.write_text(json.dumps({
+            "cniVersion": "1.0.0",
+            "name": "nodes",
+            "plugins": [
+                {
+                    "type": "ptp",
+                    "ipMasq": False,
+                    "mtu": 1500,
+                    "ipam": {
+                        "type": "host-local",
+                        "ranges": [[{"subnet": network.pods(self.letter)}]],
+                        "routes": [{"dst": "0.0.0.0/0"}],
+                    },
+                },
+                {"type": "portmap", "capabilities": {"portMappings": True}},
+            ],
+        }))  # fmt: skip
+        plugins = self.programs.unpacked / "usr/lib/cni"
+        self._file("containerd.toml").write_text(f"""\
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "{PAUSE}"
+  # To lower a score needs CAP_SYS_RESOURCE, which a sandbox may lack.
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "{plugins if plugins.is_dir() else "/usr/lib/cni"}"
+    conf_dir = "/var/lib/cni-config"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    snapshotter = "overlayfs"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+      runtime_type = "io.containerd.runc.v2"
+""")
+        self._file("kubelet.yaml").write_text(yaml.safe_dump({
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "address": network.address(self.letter),
+            "failCgroupV1": False,  # 1.35 and later refuse cgroup v1 altogether
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{self.network.prefix}/{self.letter}",
+            "enforceNodeAllocatable": ["pods"],
+            "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
+            "authentication": {
+                "anonymous": {"enabled": False},
+                "webhook": {"enabled": True},
+                "x509": {"clientCAFile": f"{self.cluster}/pki/ca.crt"},
+            },
+            "authorization": {"mode": "Webhook"},
+            "clusterDomain": "cluster.local",
+            "clusterDNS": [network.DNS],
+            "resolvConf": str(self.cluster / "resolv.conf"),
+            "failSwapOn": False,
+            "evictionHard": {
+                "nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "200Mi",
+            },
+            "imageGCHighThresholdPercent": 100,
+            "healthzPort": 0,
+            "readOnlyPort": 0,
+        }))  # fmt: skip
+
+    # Processes
+
+    def _process(self, name: str) -> str:
+        return f"{name}-{self.letter}"
+
+    def _launch(self, name: str, argv: list[str]) -> bool:
+        process = Process(self._process(name), argv, env=self.programs.environment)
+        return self.processes.launch(process)
+
+    def _inside(self, *command: str) -> list[str]:
+        """A command line that runs in the node's namespaces."""
+        holder = self.processes.pid(self._process("node"))
+        if not holder:
+            raise LocalError(f"node {self.name} does not run")
+        return ["nsenter", f"--target={holder}", "--mount", "--net", *command]
+
+    @property
+    def _socket(self) -> Path:
+        return self._file("root/run/containerd/containerd.sock")
+
+    def _containerd_answers(self) -> bool:
+        return self._socket.exists() and self._run(self._inside("ctr", "version")).returncode == 0
+
+    def _ctr(self, *arguments: str) -> str:
+        result = self._run(self._inside("ctr", "--namespace=k8s.io", *arguments))
+        if result.returncode:
+            raise LocalError(f"ctr {' '.join(arguments)}: {result.stderr.strip()}")
+        return result.stdout
+
+    def _pull(self, reference: str) -> None:
+        """By a client outside the node's namespaces, as those have no uplink."""
+        command = ["ctr", f"--address={self._socket}", "--namespace=k8s.io"]
+        result = self._run([*command, "images", "pull", reference])
+        if result.returncode:
+            raise LocalError(f"{reference} cannot be pulled: {result.stderr.strip()}")
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        environment: Mapping[str, str] = {**os.environ, **self.programs.environment}
+        path = environment["PATH"]
+        program = shutil.which(command[0], path=path) or command[0]
+        return subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, check=False, env=environment
+        )
+
+
+PAUSE = "mysql-ha.local/pause:current"
+"""What containerd calls the image that holds a Pod's namespaces."""
+
+
+def kube_proxy(
+    programs: Programs, cluster: Path, net: Network, node: str | None, address: str
+) -> Process:
+    """A kube-proxy; the control plane has one too, as it calls webhooks by their Services."""
+    host = net.namespace(node)
+    name = f"kube-proxy-{node}" if node else "kube-proxy"
+    config = cluster / f"{name}.yaml"
+    config.write_text(yaml.safe_dump({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "clientConnection": {"kubeconfig": f"{cluster}/kube-proxy.kubeconfig"},
+        "mode": "iptables",
+        "clusterCIDR": network.PODS,
+        "detectLocalMode": "ClusterCIDR",
+        "hostnameOverride": host,
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        # Not a namespace's to set.
+        "conntrack": {
+            "maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s",
+        },
+    }))  # fmt: skip
+    command = [*net.enter(node), str(programs.kube_proxy), f"--config={config}"]
+    return Process(name, command, env=programs.environment, files=(config,))
+
+
+# Control groups
+
+
+def hierarchies() -> list[Path]:
+    """The cgroup hierarchies: one for each controller in version 1, one in version 2."""
+    if (CGROUPS / "cgroup.controllers").exists():
+        return [CGROUPS]
+    return sorted(
+        folder for folder in CGROUPS.iterdir() if folder.is_dir() and not folder.is_symlink()
+    )
+
+
+def make_cgroup(path: str) -> None:
+    """Make a group and its parents in every hierarchy (cgroups(7))."""
+    for hierarchy in hierarchies():
+        group = hierarchy
+        for part in path.split("/"):
+            parent, group = group, group / part
+            if hierarchy == CGROUPS:
+                controllers = (parent / "cgroup.controllers").read_text().split()
+                enabled = (parent / "cgroup.subtree_control").read_text().split()
+                for controller in set(controllers) - set(enabled):
+                    (parent / "cgroup.subtree_control").write_text(f"+{controller}")
+            group.mkdir(exist_ok=True)
+            for value in ("cpuset.cpus", "cpuset.mems") if hierarchy.name == "cpuset" else ():
+                (group / value).write_text((parent / value).read_text())
+
+
+def processes_in(path: str, part: str = "") -> set[int]:
+    """The processes in a group and those below it whose path contains `part`."""
+    found: set[int] = set()
+    for hierarchy in hierarchies():
+        if hierarchy.name not in ("memory", CGROUPS.name):
+            continue
+        for file in (hierarchy / path).glob("**/cgroup.procs"):
+            if part in str(file):
+                found |= {int(pid) for pid in file.read_text().split()}
+    return found
+
+
+def remove_cgroup(path: str) -> None:
+    """Kill what is left in a group and remove it, with all below it."""
+    deadline = time.monotonic() + KILL_TIMEOUT
+    while left := processes_in(path):
+        kill_all(left)
+        if time.monotonic() > deadline:
+            raise LocalError(f"processes of cgroup {path} do not end: {sorted(left)}")
+        time.sleep(0.1)
+    for hierarchy in hierarchies():
+        groups = sorted((hierarchy / path).glob("**/"), reverse=True)
+        for group in groups:
+            _remove_group(group)
+
+
+def _remove_group(group: Path) -> None:
+    """The kernel lets go of a group a little after its last process."""
+    deadline = time.monotonic() + KILL_TIMEOUT
+    while True:
+        try:
+            return group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def kill_all(pids: set[int]) -> None:
+    """SIGKILL to each that still exists."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def archives(*packed: Archive) -> Plan:
+    """A plan of images under their own names."""
+    return Plan({archive.name: archive for archive in packed})

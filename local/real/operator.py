@@ -1,0 +1,84 @@
+"""mariadb-operator in a cluster, by its own chart: webhook and certificate controller are on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import yaml
+
+from local import LocalError, go
+from local.kubectl import Kubectl, Object
+from local.toolchain import OPERATOR, Toolchain
+
+NAMESPACE = "mariadb-system"
+AVAILABLE_TIMEOUT = 180  # seconds for its Deployments
+WEBHOOK_TIMEOUT = 120  # seconds from then to its webhook's first answer
+PROBE: Object = {
+    "apiVersion": "k8s.mariadb.com/v1alpha1",
+    "kind": "MariaDB",
+    "metadata": {"name": "probe", "namespace": "default"},
+    "spec": {
+        "rootPasswordSecretKeyRef": {"name": "probe", "key": "password"},
+        "storage": {"size": "1Gi"},
+    },
+}
+"""Asks the webhook for an answer, in a dry run."""
+
+
+def image(tools: Toolchain) -> str:
+    """The image reference that the chart names."""
+    repository = yaml.safe_load((_chart() / "values.yaml").read_text())["image"]["repository"]
+    return f"{repository}:{tools.program('mariadb-operator').version.removeprefix('v')}"
+
+
+def install(kubectl: Kubectl, tools: Toolchain, chart: Path) -> None:
+    """Apply the chart's objects, its CRDs apart, and wait until the webhook answers.
+
+    `chart`: where its copy is made. An `up` before that answer would fail at preview.
+    """
+    if not chart.exists():
+        partial = chart.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(_chart(), partial)
+        _writable(partial)
+        # helm wants the chart of the CRDs beside it, which is off by default.
+        crds = partial / "charts" / "mariadb-operator-crds"
+        shutil.copytree(_chart().parent / crds.name, crds)
+        _writable(partial)
+        partial.rename(chart)
+    rendered = tools.run(
+        "helm", "template", "mariadb-operator", str(chart), f"--namespace={NAMESPACE}"
+    )
+    arguments = ("-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", "-")
+    kubectl("apply", *arguments, stdin=rendered)
+    kubectl(
+        "wait", "-n", NAMESPACE, "--for=condition=Available", "deployment", "--all",
+        f"--timeout={AVAILABLE_TIMEOUT}s",
+    )  # fmt: skip
+    _await_webhook(kubectl)
+
+
+def _chart() -> Path:
+    return go.module_directory("mariadb-operator", OPERATOR) / "deploy/charts/mariadb-operator"
+
+
+def _writable(folder: Path) -> None:
+    """Go's module cache is read-only, and so is a copy of it."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
+
+
+def _await_webhook(kubectl: Kubectl) -> None:
+    deadline = time.monotonic() + WEBHOOK_TIMEOUT
+    while True:
+        try:
+            kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(PROBE))
+        except LocalError as error:
+            if time.monotonic() > deadline:
+                raise LocalError(f"the operator's webhook does not answer: {error}") from None
+            time.sleep(0.5)
+        else:
+            return
