@@ -18,6 +18,7 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.credentials import WATCH_LABEL, generated, whose
 from components.schema import App, Login, StackConfig
+from components.sql_objects import Kind, sql_object
 from components.topology import Endpoint
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -94,7 +95,7 @@ class MariaDbAccountsArgs:
     secrets: Mapping[str, pulumi.Resource]
 
 
-LOGICAL = {"Database": "db", "User": "user", "Grant": "user"}
+LOGICAL: Mapping[Kind, str] = {"Database": "db", "User": "user", "Grant": "user"}
 
 
 class MariaDbAccounts(pulumi.ComponentResource):
@@ -184,26 +185,22 @@ class MariaDbAccounts(pulumi.ComponentResource):
 
     def _object(
         self,
-        kind: str,
+        kind: Kind,
         what: str,
         object_name: str,
         spec: Mapping[str, Any],
         after: Sequence[pulumi.Resource],
     ) -> pulumi.Resource:
-        config = self._args.config
-        return k8s.apiextensions.CustomResource(
+        return sql_object(
             # As the object's: what cannot clash there cannot clash here.
             f"{self._name}-{LOGICAL[kind]}-{what}",
-            api_version=names.MARIADB_API,
-            kind=kind,
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=object_name,
-                namespace=config.namespace,
-                labels=names.labels(config.name, "account"),
-                annotations={"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else None,
-            ),
-            spec={"mariaDbRef": {"name": config.name}, **spec},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
+            kind,
+            object_name,
+            spec,
+            config=self._args.config,
+            component="account",
+            parent=self,
+            after=after,
         )
 
 

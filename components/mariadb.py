@@ -3,7 +3,7 @@
 Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from components import adoption, names, pod_security, scheduling
 from components.credentials import Credentials
 from components.fields import TopologyKind
 from components.schema import Login, StackConfig, monitor_connections
+from components.sql_objects import sql_object
 from components.topology import Topology
 
 PORT = 3306
@@ -82,24 +83,13 @@ class MariaDb(pulumi.ComponentResource):
         self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource, login: Login
     ) -> tuple[pulumi.Resource, ...]:
         """An account by which ProxySQL checks the servers."""
-        config = args.config
-        metadata = k8s.meta.v1.ObjectMetaArgs(
-            name=names.proxysql_monitor(config.name, login.mark),
-            namespace=config.namespace,
-            labels=names.labels(config.name, "proxysql-monitor"),
-            annotations={"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else None,
-        )
-        common: Mapping[str, Any] = {
-            "mariaDbRef": {"name": config.name},
-            "host": "%",
-            "cleanupPolicy": "Delete",
-        }
-        user = k8s.apiextensions.CustomResource(
+        config, object_name = args.config, names.proxysql_monitor(args.config.name, login.mark)
+        common = {"host": "%", "cleanupPolicy": "Delete"}
+        user = sql_object(
             f"{name}-monitor-user{login.mark}",
-            api_version=names.MARIADB_API,
-            kind="User",
-            metadata=metadata,
-            spec={
+            "User",
+            object_name,
+            {
                 **common,
                 "name": login.username,
                 "passwordSecretKeyRef": {
@@ -108,26 +98,31 @@ class MariaDb(pulumi.ComponentResource):
                 },
                 "maxUserConnections": monitor_connections(config.proxy.replicas),
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[mariadb]),
+            config=config,
+            component="proxysql-monitor",
+            parent=self,
+            after=[mariadb],
         )
         privileges = monitor_privileges(
             config.database.topology,
             version=config.server_version,
             replication_lag=config.proxy.max_replication_lag > 0,
         )
-        grant = k8s.apiextensions.CustomResource(
+        grant = sql_object(
             f"{name}-monitor-grant{login.mark}",
-            api_version=names.MARIADB_API,
-            kind="Grant",
-            metadata=metadata,
-            spec={
+            "Grant",
+            object_name,
+            {
                 **common,
                 "username": login.username,
                 "privileges": list(privileges),
                 "database": "*",
                 "table": "*",
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[user]),
+            config=config,
+            component="proxysql-monitor",
+            parent=self,
+            after=[user],
         )
         return user, grant
 

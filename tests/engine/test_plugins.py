@@ -657,6 +657,54 @@ def test_delete_waits_for_finalizers(place: Place) -> None:
     assert "settings" not in place.state()
 
 
+@pytest.mark.parametrize("policy", ["", "foreground", "background", "Orphan"])
+def test_deletion_propagation(place: Place, policy: str) -> None:
+    """Only the foreground waits for what an object owns, and only orphan leaves it alone."""
+    waits = policy in ("", "foreground")
+
+    def program() -> None:
+        annotations = {"pulumi.com/deletionPropagationPolicy": policy} if policy else None
+        k8s.core.v1.ConfigMap(
+            "owner",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name="owner", annotations=annotations),
+            opts=pulumi.ResourceOptions.merge(
+                place.provider(),
+                pulumi.ResourceOptions(
+                    custom_timeouts=pulumi.CustomTimeouts(delete="3s" if waits else "60s")
+                ),
+            ),
+        )
+
+    place.up(program)
+    owner = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "name": "owner",
+        "uid": place.live("configmap", "owner")["metadata"]["uid"],
+        "blockOwnerDeletion": True,
+    }
+    owned = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "owned",
+            "ownerReferences": [owner],
+            "finalizers": ["example.com/hold"],
+        },
+    }
+    place.kubectl("apply", "-f", "-", stdin=json.dumps(owned))
+    if waits:
+        assert "foregroundDeletion" in place.refused("up", _nothing)
+    else:
+        place.up(_nothing)
+        assert not place.exists("configmap", "owner")
+    if policy == "Orphan":
+        assert "ownerReferences" not in place.live("configmap", "owned")["metadata"]
+    place.kubectl("patch", "configmap", "owned", "-p", '{"metadata": {"finalizers": null}}')
+    place.up(_nothing)
+    assert not place.exists("configmap", "owner")
+
+
 def test_names_that_pulumi_makes(place: Place) -> None:
     """Without a name: a random suffix, kept by updates, and a new one for a replacement."""
 

@@ -147,6 +147,9 @@ REPORTS: dict[str, Any] = {
     "routing": "reader",
 }
 
+IN_BACKGROUND = {"pulumi.com/deletionPropagationPolicy": "background"}
+"""How the objects of accounts and databases are deleted."""
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "dev-proxy": {"size": "dev", "proxy": {"enabled": True}},
     "galera": {

@@ -8,7 +8,17 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.program.cases import LEGACY, REPORTS, all_cases, case, configured, recorded, shop, trees
+from tests.program.cases import (
+    IN_BACKGROUND,
+    LEGACY,
+    REPORTS,
+    all_cases,
+    case,
+    configured,
+    recorded,
+    shop,
+    trees,
+)
 from tests.program.recorder import Recording, Resource, plain
 
 CASES = [case.id for case in all_cases() if any(tree.get("apps") for tree in trees(case).values())]
@@ -173,10 +183,10 @@ def test_what_one_app_makes() -> None:
 @pytest.mark.parametrize("await_sql", [True, False])
 def test_whether_it_waits_for_the_operator(await_sql: bool) -> None:
     recording = run(shop(), await_sql=await_sql)
-    expected = {"pulumi.com/waitFor": "condition=Ready"} if await_sql else None
+    expected = {"pulumi.com/waitFor": "condition=Ready"} if await_sql else {}
     for kind in ("Database", "User", "Grant"):
         for resource in recording.of_kind(kind):
-            assert resource.inputs["metadata"].get("annotations") == expected
+            assert resource.inputs["metadata"]["annotations"] == {**IN_BACKGROUND, **expected}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from components.proxysql_cnf import native_password_hash
 from components.schema import PROXY_ROLES
 from tests.program import pod_security
 from tests.program.cases import (
+    IN_BACKGROUND,
     LEGACY,
     REPORTS,
     SECURE,
@@ -529,6 +530,37 @@ def test_the_monitor_is_a_least_privilege_account(name: str) -> None:
     for user in recording.of_kind("User"):
         assert user.inputs["spec"]["maxUserConnections"] > 4
         assert user.inputs["spec"]["name"] not in ("root", "admin", "stats", "monitor")
+
+
+# --- what goes when an account goes ---
+
+
+@ALL_CASES
+def test_sql_objects_are_deleted_in_the_background(name: str) -> None:
+    """In the foreground the operator's finalizer may never end (components/sql_objects.py)."""
+    for kind in ("Database", "User", "Grant"):
+        for resource in recorded(name).of_kind(kind):
+            assert metadata(resource)["annotations"].items() >= IN_BACKGROUND.items(), resource.urn
+
+
+@ALL_CASES
+def test_a_grant_goes_before_what_it_is_about(name: str) -> None:
+    """Pulumi deletes in the reverse order, and what is revoked should still be there."""
+    recording = recorded(name)
+    before = ancestry(recording)
+    accounts, schemas = (
+        {
+            (r.inputs["spec"]["mariaDbRef"]["name"], r.inputs["spec"]["name"]): r.urn
+            for r in recording.of_kind(kind)
+        }
+        for kind in ("User", "Database")
+    )
+    for grant in recording.of_kind("Grant"):
+        spec = grant.inputs["spec"]
+        database = spec["mariaDbRef"]["name"]
+        assert accounts[database, spec["username"]] in before[grant.urn]
+        if spec["database"] != "*":
+            assert schemas[database, spec["database"].replace("\\_", "_")] in before[grant.urn]
 
 
 # --- the accounts of apps ---
