@@ -67,6 +67,11 @@ def mariadb_ca_bundle(name: str) -> str:
     return f"{name}-ca-bundle"
 
 
+def mariadb_agent(name: str) -> str:
+    """The Secret by which the operator logs in to the agents beside the servers of a cluster."""
+    return f"{name}-agent-auth"
+
+
 def pxc(name: str) -> str:
     """Percona's StatefulSet of servers and its headless Service, which has the ready ones."""
     return f"{name}-pxc"
@@ -86,6 +91,11 @@ def pxc_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
 def pxc_secrets(name: str) -> str:
     """The Secret of the Percona operator's accounts; keys are their names."""
     return f"{name}-secrets"
+
+
+def pxc_internal(name: str) -> str:
+    """The Secret in which Percona's operator keeps the passwords that the servers have."""
+    return f"internal-{name}"
 
 
 def pxc_ssl(name: str) -> str:
@@ -231,6 +241,56 @@ def labels(name: str, component: str) -> dict[str, str]:
     }
 
 
+def server_claims(name: str, engine: str, topology: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of the servers, by volume and ordinal.
+
+    mariadb-operator `pkg/builder/statefulset_builder.go` (mariadbVolumeClaimTemplates; Galera's
+    second volume has its configuration), Percona's `pkg/pxc/app/app.go` (DataVolumeName).
+    """
+    if engine == "percona":
+        return _claims(("datadir",), pxc(name), replicas)
+    return _claims(("storage", "galera") if topology == "galera" else ("storage",), name, replicas)
+
+
+def proxy_claims(name: str, engine: str, mode: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of proxies that have any, by ordinal. `mode`: that of `proxy.mode`."""
+    if mode == "operator":
+        # pkg/pxc/app/statefulset/proxysql.go, proxyDataVolumeName
+        return _claims(("proxydata",), pxc_proxysql(name), replicas)
+    return _claims(("data",), proxysql(name, engine), replicas)
+
+
+def _claims(volumes: tuple[str, ...], stateful_set: str, replicas: int) -> tuple[str, ...]:
+    """As Kubernetes names them (kubernetes.io/docs, "StatefulSets", stable storage)."""
+    return tuple(
+        f"{volume}-{stateful_set}-{ordinal}" for volume in volumes for ordinal in range(replicas)
+    )
+
+
+def left_behind(name: str, engine: str, topology: str, replicas: int) -> list[tuple[str, str]]:
+    """(kind, name) of what the servers may leave when their database goes, claims first.
+
+    No StatefulSet takes its claims along, and these Secrets are made without an owner:
+    mariadb-operator's of the agents (pkg/controller/secret/controller.go, ReconcilePassword), which
+    a standalone server has not; Percona's copy of its accounts, its certificates with TLS, and
+    the statements of passwords that changed (pkg/controller/pxc/users.go, tls.go). Not here: the
+    claims of proxies (`proxy_claims`).
+    """
+    secrets = [mariadb_agent(name)] if topology != "standalone" else []
+    if engine == "percona":
+        secrets = [
+            pxc_internal(name),
+            pxc_ssl(name),
+            pxc_ssl_internal(name),
+            f"{name}-mysql-init",
+        ]
+    claims = server_claims(name, engine, topology, replicas)
+    return [
+        *(("PersistentVolumeClaim", claim) for claim in claims),
+        *(("Secret", secret) for secret in secrets),
+    ]
+
+
 def owned(name: str, engine: str) -> frozenset[str]:
     """Every name that database `name` may give to an object, its own and the operator's.
 
@@ -243,6 +303,7 @@ def owned(name: str, engine: str) -> frozenset[str]:
             mariadb_primary(name),
             mariadb_secondary(name),
             mariadb_ca_bundle(name),
+            mariadb_agent(name),
             proxysql_monitor(name),
             proxysql_monitor(name, ".b"),
         },
@@ -252,7 +313,7 @@ def owned(name: str, engine: str) -> frozenset[str]:
             pxc_secrets(name),
             pxc_ssl(name),
             pxc_ssl_internal(name),
-            f"internal-{name}",
+            pxc_internal(name),
             pxc_proxysql(name),
             pxc_proxysql_unready(name),
         },

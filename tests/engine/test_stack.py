@@ -13,7 +13,7 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError, Stack
 
-from components import proxysql_cnf
+from components import names, proxysql_cnf
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
@@ -243,10 +243,17 @@ class TestSmall:
         assert self.NAME in cluster.list("mariadbs")
 
     def test_destroy_when_meant_keeps_the_volumes(self, engine: Engine, cluster: Cluster) -> None:
+        """And what else the documentation names, no more."""
         engine.destroy("tier4-small", on_output=print, color="never")
         for kind in ("mariadbs", "statefulsets", "users.k8s.mariadb.com", "poddisruptionbudgets"):
             assert not [name for name in cluster.list(kind) if name.startswith(self.NAME)], kind
-        assert len([n for n in cluster.list("pvc") if n.startswith(f"storage-{self.NAME}")]) == 3
+        stayed = [
+            (kind, name)
+            for kind in ("PersistentVolumeClaim", "Secret")
+            for name in cluster.list(kind)
+            if self.NAME in name
+        ]
+        assert stayed == names.left_behind(self.NAME, "mariadb", "replication", 3)
 
 
 class TestExistingSecrets:

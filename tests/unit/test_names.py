@@ -102,6 +102,64 @@ def test_hosts() -> None:
     )
 
 
+CLAIM, SECRET = "PersistentVolumeClaim", "Secret"
+
+
+@pytest.mark.parametrize(
+    ("engine", "topology", "replicas", "claims", "secrets"),
+    [
+        ("mariadb", "standalone", 1, ["storage-db-0"], []),
+        ("mariadb", "replication", 2, ["storage-db-0", "storage-db-1"], ["db-agent-auth"]),
+        (
+            "mariadb",
+            "galera",
+            3,
+            [f"{volume}-db-{n}" for volume in ("storage", "galera") for n in range(3)],
+            ["db-agent-auth"],
+        ),
+        (
+            "percona",
+            "galera",
+            3,
+            [f"datadir-db-pxc-{n}" for n in range(3)],
+            ["internal-db", "db-ssl", "db-ssl-internal", "db-mysql-init"],
+        ),
+    ],
+)
+def test_what_stays_of_the_servers(
+    engine: str, topology: str, replicas: int, claims: list[str], secrets: list[str]
+) -> None:
+    assert names.server_claims("db", engine, topology, replicas) == tuple(claims)
+    assert names.left_behind("db", engine, topology, replicas) == [
+        *((CLAIM, name) for name in claims),
+        *((SECRET, name) for name in secrets),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("engine", "mode", "claims"),
+    [
+        ("mariadb", "standalone", ["data-db-proxysql-0", "data-db-proxysql-1"]),
+        ("percona", "standalone", ["data-db-proxysql-ha-0", "data-db-proxysql-ha-1"]),
+        ("percona", "operator", ["proxydata-db-proxysql-0", "proxydata-db-proxysql-1"]),
+    ],
+)
+def test_what_stays_of_the_proxies(engine: str, mode: str, claims: list[str]) -> None:
+    assert names.proxy_claims("db", engine, mode, 2) == tuple(claims)
+    assert names.proxy_claims("db", engine, mode, 0) == ()
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+def test_databases_leave_different_things_behind(engine: str) -> None:
+    """Also where one name is the beginning of another."""
+    found = [
+        {*names.left_behind(name, engine, "galera", 9)}
+        | {(CLAIM, claim) for claim in names.proxy_claims(name, engine, "standalone", 9)}
+        for name in ("db", "db-0", "db-pxc", "db-proxysql", "storage-db", "galera-db")
+    ]
+    assert len(set[tuple[str, str]]().union(*found)) == sum(map(len, found))
+
+
 @pytest.mark.parametrize("selector", [names.mariadb_selector, names.proxysql_selector])
 def test_two_databases_never_select_each_others_pods(
     selector: Callable[[str], dict[str, str]],
