@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.schema import Placement, Resources
+from components.schema import Placement, Resources, Toleration
+
+LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+"""The taints of a node whose kubelet reports that it is not ready, and of one that does not report
+(kubernetes.io/docs, "Taints and Tolerations")."""
 
 
 def resources(model: Resources) -> dict[str, dict[str, str]]:
@@ -35,11 +39,37 @@ def pod_spec(placement: Placement, selector: Mapping[str, str]) -> dict[str, Any
         result["affinity"] = affinity
     if placement.node_selector:
         result["nodeSelector"] = dict(placement.node_selector)
-    if placement.tolerations:
-        result["tolerations"] = [_toleration(t.model_dump()) for t in placement.tolerations]
+    own = [_toleration(t.model_dump()) for t in placement.tolerations]
+    if tolerations := [*own, *_of_lost_nodes(placement)]:
+        result["tolerations"] = tolerations
     if placement.priority_class:
         result["priorityClassName"] = placement.priority_class
     return result
+
+
+def _of_lost_nodes(placement: Placement) -> list[dict[str, Any]]:
+    """`node_loss_seconds` as tolerations, in place of those that the API server would add."""
+    if placement.node_loss_seconds is None:
+        return []
+    return [
+        {
+            "key": taint,
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": placement.node_loss_seconds,
+        }
+        for taint in LOST
+        if not any(_is_about(own, taint) for own in placement.tolerations)
+    ]
+
+
+def _is_about(own: Toleration, taint: str) -> bool:
+    """Whether the API server would leave a taint to this toleration.
+
+    As it decides itself (plugin/pkg/admission/defaulttolerationseconds/admission.go, Admit). Of
+    two tolerations of one taint the shorter counts.
+    """
+    return (own.key or taint) == taint and (own.effect or "NoExecute") == "NoExecute"
 
 
 def _apart(spread: str, selector: Mapping[str, str]) -> dict[str, Any]:

@@ -572,6 +572,10 @@ class Placement(Model):
     """Over nodes and zones; `required` leaves a Pod pending when it has no node of its own."""
     node_selector: Labels = {}
     tolerations: tuple[Toleration, ...] = ()
+    node_loss_seconds: Annotated[int, Strict(), Field(ge=0, le=86_400)] | None = None
+    """Seconds that a Pod stays bound to a node that is not ready or does not answer; a toleration
+    of that taint in `tolerations` wins. Unset: the cluster's default, 300 unless its owner has set
+    another ([what it decides](failover.md#when-a-node-is-lost))."""
     priority_class: ObjectName | None = None
     affinity: dict[Literal["nodeAffinity", "podAffinity", "podAntiAffinity"], dict[str, Any]] = {}
     """Kubernetes affinity terms; a `podAntiAffinity` here replaces the one made by `spread`. The

@@ -109,6 +109,12 @@ ENGINES: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 PROXY_MODES: dict[str, dict[str, Any]] = {
-    "standalone": {"images": {"proxy": schema.PROXYSQL_IMAGE}},
+    "standalone": {
+        "images": {"proxy": schema.PROXYSQL_IMAGE},
+        # They hold nothing. Pods with volumes of their own, the servers and the operator's proxies,
+        # follow the cluster's default: a volume may not follow them, and what was evicted
+        # restarts even if its node comes back.
+        "scheduling": {"proxy": {"node_loss_seconds": 30}},
+    },
     "operator": {"images": {"proxy": schema.PXC_PROXYSQL_IMAGE}},
 }

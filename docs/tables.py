@@ -491,6 +491,9 @@ def sizes() -> str:
     def switch(on: bool) -> str:
         return "on" if on else "off"
 
+    def seconds(value: int | None) -> str:
+        return "the cluster's default" if value is None else str(value)
+
     def log_collector(config: StackConfig) -> str:
         return switch(config.percona.log_collector) if config.percona else "-"
 
@@ -522,6 +525,10 @@ def sizes() -> str:
             ),
             *line("disruption budgets", lambda c: switch(c.scheduling.database.disruption_budget)),
             *line("spread over nodes and zones", lambda c: c.scheduling.database.spread),
+            *line(
+                "seconds until a proxy leaves a lost node",
+                proxied(lambda c: seconds(c.scheduling.proxy.node_loss_seconds)),
+            ),
             *line("Pulumi `protect`", lambda c: switch(c.security.protect)),
             *line("log collector", log_collector),
         ],

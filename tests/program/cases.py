@@ -197,6 +197,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
                 "spread": "required",
                 "node_selector": {"disk": "ssd"},
                 "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+                "node_loss_seconds": 120,
                 "priority_class": "important",
                 "affinity": {"nodeAffinity": {}},
             }

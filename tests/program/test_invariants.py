@@ -321,6 +321,32 @@ def test_spread_follows_the_config(name: str) -> None:
         assert constrained == ("podDisruptionBudget" in resource.inputs["spec"])
 
 
+def of_lost_nodes(pod_spec: dict[str, Any]) -> dict[str, int]:
+    """Seconds that a Pod tolerates the taints of a lost node, by taint."""
+    return {
+        toleration["key"]: toleration["tolerationSeconds"]
+        for toleration in pod_spec.get("tolerations", [])
+        if toleration["key"].startswith("node.kubernetes.io/")
+    }
+
+
+@ALL_PROXIED
+def test_proxies_leave_a_lost_node(name: str) -> None:
+    for stateful_set in recorded(name).of_kind("StatefulSet"):
+        seconds = of_lost_nodes(pod_spec(stateful_set))
+        assert seconds.keys() == {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
+        assert set(seconds.values()) == {120 if "placed" in name else 30}
+
+
+@ALL_CASES
+def test_servers_follow_the_config_when_a_node_is_lost(name: str) -> None:
+    """Without it nothing is said, so that the cluster's own default holds."""
+    for kind in SERVERS:
+        for database in recorded(name).of_kind(kind):
+            spec = database.inputs["spec"].get("pxc", database.inputs["spec"])
+            assert set(of_lost_nodes(spec).values()) == ({120} if "placed" in name else set())
+
+
 @ALL_PROXIED
 def test_references_of_the_stateful_set_exist(name: str) -> None:
     recording = recorded(name)

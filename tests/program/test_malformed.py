@@ -338,6 +338,24 @@ PLAIN = [
         "'Exists'",
     ),
     Bad(
+        "node-loss-below",
+        {"scheduling": {"proxy": {"node_loss_seconds": -1}}},
+        "scheduling.proxy.node_loss_seconds",
+        "at least 0",
+    ),
+    Bad(
+        "node-loss-above",
+        {"scheduling": {"database": {"node_loss_seconds": 86_401}}},
+        "scheduling.database.node_loss_seconds",
+        "at most 86400",
+    ),
+    Bad(
+        "type-node-loss",
+        {"scheduling": {"database": {"node_loss_seconds": "30s"}}},
+        "scheduling.database.node_loss_seconds",
+        "integer",
+    ),
+    Bad(
         "root-user",
         {"security": {"proxy": {"run_as_non_root": False}}},
         "security.proxy.run_as_non_root",

@@ -108,6 +108,7 @@ PLACEMENT: dict[str, Any] = {
     "disruption_budget": True,
     "node_selector": {"disk": "ssd"},
     "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+    "node_loss_seconds": 120,
     "priority_class": "important",
     "affinity": {"nodeAffinity": {}, "podAffinity": {}},
 }

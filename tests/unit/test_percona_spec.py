@@ -402,14 +402,20 @@ def test_one_field_overrides_and_the_rest_stays(
 
 def test_scheduling() -> None:
     tolerations = [{"key": "db", "operator": "Exists", "toleration_seconds": 60}]
-    chosen = {"node_selector": {"disk": "ssd"}, "tolerations": tolerations, "spread": "required"}
+    chosen = {
+        "node_selector": {"disk": "ssd"},
+        "tolerations": tolerations,
+        "spread": "required",
+        "node_loss_seconds": 45,
+    }
     found = spec(config(scheduling={"database": chosen, "proxy": chosen}))
     for tier in ("pxc", "proxysql"):
         pod = found[tier]
         labels = names.pxc_selector("mysql", tier)
         assert pod["nodeSelector"] == {"disk": "ssd"}
-        (toleration,) = pod["tolerations"]
+        toleration, *of_lost_nodes = pod["tolerations"]
         assert toleration == {"key": "db", "operator": "Exists", "tolerationSeconds": 60}
+        assert [t["tolerationSeconds"] for t in of_lost_nodes] == [45, 45]
         (term,) = at(
             pod,
             "affinity.advanced.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution",
