@@ -1,8 +1,9 @@
 PYTHON ?= python3
 PY := venv/bin/python
 STACK ?=
+APP ?=
 
-.PHONY: help up preview down status test test-fast lint bench
+.PHONY: help up preview sql down status test test-fast lint bench
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -12,6 +13,9 @@ up: venv/.stamp ## Deploy a stack (STACK=dev): to this machine, or to the cluste
 
 preview: venv/.stamp ## Show what `make up` would change
 	@$(PY) -m local preview $(if $(STACK),--stack $(STACK))
+
+sql: venv/.stamp ## A SQL shell on a deployed stack (STACK=..., APP=...; else root or the first app)
+	@$(PY) -m local sql $(if $(STACK),--stack $(STACK)) $(if $(APP),--app $(APP))
 
 down: venv/.stamp ## Destroy all local stacks (or STACK=...), stop everything, remove the state
 	@$(PY) -m local down $(if $(STACK),--stack $(STACK))

@@ -173,9 +173,7 @@ def _choose(name: str, configs: Sequence[StackConfig]) -> Place:
     return Place(choice.kind, tools)
 
 
-def _open(
-    place: Place, name: str, config: dict[str, Any], configs: Sequence[StackConfig]
-) -> Stack:
+def _open(place: Place, name: str, config: dict[str, Any], configs: Sequence[StackConfig]) -> Stack:
     """Everything that must be there before the engine can run."""
     place.start(configs, place.sources(configs))
     for namespace in sorted(engine.namespaces(config)):
@@ -241,7 +239,13 @@ def left_behind(kubectl: Kubectl, configs: Sequence[StackConfig]) -> str:
         kept = names.left_behind(
             config.name, config.engine, config.database.topology, config.database.replicas
         )
-        command = kubectl.command("delete", "--ignore-not-found", "-n", config.namespace, *(f"{kind.lower()}/{object_name}" for kind, object_name in kept))
+        command = kubectl.command(
+            "delete",
+            "--ignore-not-found",
+            "-n",
+            config.namespace,
+            *(f"{kind.lower()}/{object_name}" for kind, object_name in kept),
+        )
         lines.append(f"  {' '.join(command)}")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Where the stacks of one kind of nodes live on this machine: a cluster and an engine of its own."""
+"""Where stacks live on this machine: for each kind of nodes a cluster and an engine of its own."""
 
 from __future__ import annotations
 

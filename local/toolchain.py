@@ -32,14 +32,14 @@ ENGINE = go.Program(
 )
 
 
-def _kubernetes(name: str, minutes: float, *, static: bool = False) -> go.Program:
+def _kubernetes(name: str, minutes: float) -> go.Program:
     stamps = (
         "k8s.io/component-base/version.gitVersion={version}",
         "k8s.io/component-base/version.gitMajor={major}",
         "k8s.io/component-base/version.gitMinor={minor}",
     )
     module = "k8s.io/kubernetes"
-    return go.Program(name, "kubernetes", module, f"cmd/{name}", minutes, stamps, static)
+    return go.Program(name, "kubernetes", module, f"cmd/{name}", minutes, stamps)
 
 
 # With nothing of it built, by what it takes on 2 cores.
@@ -56,12 +56,12 @@ SIMULATED = (
 HELM = go.Program("helm", "helm", "helm.sh/helm/v3", "cmd/helm", 1)
 REAL = (
     *CONTROL_PLANE,
-    _kubernetes("kubelet", 2, static=True),
-    _kubernetes("kube-proxy", 0.5, static=True),
+    _kubernetes("kubelet", 1),
+    _kubernetes("kube-proxy", 0.2),
     go.Program("dns", "dns", "github.com/coredns/coredns", ".", 1, static=True),
     go.Program(
         "provisioner", "provisioner",
-        "sigs.k8s.io/sig-storage-lib-external-provisioner/v13", ".", 0.5, static=True,
+        "sigs.k8s.io/sig-storage-lib-external-provisioner/v13", ".", 0.5,
     ),
     HELM,
 )  # fmt: skip

@@ -193,8 +193,7 @@ def watch(
         over = time.time()
 
         def flow() -> bool:
-            writers = {e.client for e in journal.events if e.id and not e.error and e.began >= over}
-            return len(writers) == len(lifetimes)
+            return len(journal.writers_since(over)) == len(lifetimes)
 
         if not eventually(flow, timeout=PATIENCE):
             site.notes.append("writes did not flow again for all clients")

@@ -69,6 +69,10 @@ class Journal:
         ]
         return max(gaps, default=0.0)
 
+    def writers_since(self, moment: float) -> set[int]:
+        """The writers of whom a write was acknowledged that began after a moment."""
+        return {e.client for e in self.events if e.id and not e.error and e.began >= moment}
+
     def worst_outage(self) -> float:
         """The longest time that one writer had no acknowledged write."""
         writers = {event.client for event in self.events if event.id is not None}
@@ -158,22 +162,31 @@ def load(
 
     `pick`: the address that a new connection gets.
     """
-    journal, ending = Journal(), threading.Event()
 
     def connect() -> Session:
         return RemoteSession(
             pick(), CLIENT_PORT, account, connect_timeout=5, read_timeout=CLIENT_TIMEOUT
         )
 
-    clients = [
+    with clients(connect, lifetimes, readers) as journal:
+        yield journal
+
+
+@contextmanager
+def clients(
+    connect: Callable[[], Session], lifetimes: Sequence[float | None], readers: int
+) -> Generator[Journal]:
+    """The same with connections of any kind, which each client opens in a thread of its own."""
+    journal, ending = Journal(), threading.Event()
+    threads = [
         _Client(number, lifetime, connect, journal, ending, writes=number <= len(lifetimes))
         for number, lifetime in enumerate((*lifetimes, *[0.2] * readers), start=1)
     ]
-    for client in clients:
+    for client in threads:
         client.start()
     try:
         yield journal
     finally:
         ending.set()
-        for client in clients:
+        for client in threads:
             client.join(CLIENT_TIMEOUT + 10)
