@@ -59,12 +59,18 @@ class RealCluster:
                 started = node.start() or started
                 node.provide(Plan({**own, **plan.packed}, plan.pulled))
                 started = node.join() or started
-            if started:
+            installed = self.directory / "installed"
+            if started or not installed.exists():
+                installed.unlink(missing_ok=True)
                 self._install()
+                installed.touch()
                 count = f"{len(letters)} node{'s' if len(letters) > 1 else ''}"
                 self.say(f"cluster: {count}, ready in {time.monotonic() - began:.0f} s")
             else:
                 self.say("cluster: already running")
+            for name, alive in self.status().items():
+                if not alive:
+                    raise LocalError(f"{name} ended\n{self.processes.tail(name)}")
 
     def stop(self) -> None:
         """End and remove all of it, also what a start left behind that was killed."""

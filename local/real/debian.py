@@ -28,6 +28,16 @@ LEFT_OUT = (
 )
 """What a container never reads, half of what some packages hold."""
 
+ALTERNATIVES = (
+    ("usr/bin", "awk", "mawk"),
+    *(
+        ("usr/sbin", f"{family}{suffix}", f"{family}-nft{suffix}")
+        for family in ("iptables", "ip6tables")
+        for suffix in ("", "-save", "-restore")
+    ),
+)
+"""Folder, name, and what Debian's default choice for it is."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -82,7 +92,8 @@ class Packages:
 
         `beside_installed`: only what this machine lacks for them, though it may have them itself.
         """
-        key = hashlib.sha256("\0".join((*names, str(beside_installed))).encode()).hexdigest()[:12]
+        recipe = "\0".join((*names, str(beside_installed), repr(ALTERNATIVES)))
+        key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         folder = self.root / "unpacked" / key
         with go.locked(self.root / f"{key}.lock"):
             if folder.exists():
@@ -98,6 +109,7 @@ class Packages:
             (partial / "packages.txt").write_text(
                 "".join(f"{archive.stem}\n" for archive in sorted(archives))
             )
+            _link_alternatives(partial)
             shutil.rmtree(partial.with_suffix(".apt"))
             partial.rename(folder)
         return folder
@@ -126,6 +138,13 @@ class Packages:
         _run([*apt, "update"])
         _run([*apt, "--yes", "--download-only", "--reinstall", "install", *names])
         return list((state / "archives").glob("*.deb"))
+
+
+def _link_alternatives(root: Path) -> None:
+    """The names that install scripts give to one of several programs (update-alternatives(1))."""
+    for folder, name, chosen in ALTERNATIVES:
+        if (root / folder / chosen).exists() and not (root / folder / name).exists():
+            (root / folder / name).symlink_to(chosen)
 
 
 def _extract(archive: Path, directory: Path) -> None:

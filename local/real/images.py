@@ -372,16 +372,13 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _base(root: Path) -> None:
-    """What install scripts would have done: accounts, and the one alternative that scripts use."""
+    """What install scripts would have done: accounts, and folders to mount over."""
     master = root / "usr/share/base-passwd"
     for kind, line in (
         ("passwd", f"mysql:x:{MYSQL_ID}:{MYSQL_ID}::/var/lib/mysql:/usr/sbin/nologin\n"),
         ("group", f"mysql:x:{MYSQL_ID}:\n"),
     ):
         (root / "etc" / kind).write_text((master / f"{kind}.master").read_text() + line)
-    awk = root / "usr/bin/awk"
-    if not awk.exists():
-        awk.symlink_to("mawk")
     for folder in ("proc", "sys", "dev", "run", "tmp"):
         (root / folder).mkdir(exist_ok=True)
     (root / "tmp").chmod(0o1777)

@@ -50,8 +50,9 @@ def install(kubectl: Kubectl, tools: Toolchain, chart: Path) -> None:
         _writable(partial)
         partial.rename(chart)
     rendered = tools.run(
-        "helm", "template", "mariadb-operator", str(chart), f"--namespace={NAMESPACE}"
-    )
+        "helm", "template", "mariadb-operator", str(chart), f"--namespace={NAMESPACE}",
+        f"--kube-version={tools.program('kube-apiserver').version}",
+    )  # fmt: skip
     arguments = ("-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", "-")
     kubectl("apply", *arguments, stdin=rendered)
     kubectl(
