@@ -103,7 +103,7 @@ def down(wanted: str | None) -> None:
 
 
 def status() -> None:
-    found = places(Toolchain())
+    found = places(Toolchain(say=lambda _: None))
     if not found:
         print("nothing runs here; `make up` starts it")
     for place in found:
@@ -119,7 +119,7 @@ def shell(wanted: str, app: str | None, arguments: Sequence[str]) -> int:
     """A SQL client on a deployed stack, as one of its apps or root."""
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
-    tools = Toolchain()
+    tools = Toolchain(say=lambda _: None)
     if engine.names_cluster(config):
         configs = _read(config)
         outputs = {k: o.value for k, o in _cluster_stack(name, file).outputs().items()}

@@ -28,6 +28,7 @@ NODE_PACKAGES = (
     "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "socat", "procps",
 )  # fmt: skip
 """What runs a node; socat leads from this machine's loopback to the API server."""
+END_TIMEOUT = 20  # seconds from SIGKILL to the last process's end
 DNS_IMAGE = "mysql-ha.local/dns:current"
 
 
@@ -73,18 +74,22 @@ class RealCluster:
                     raise LocalError(f"{name} ended\n{self.processes.tail(name)}")
 
     def stop(self) -> None:
-        """End and remove all of it, also what a start left behind that was killed."""
+        """End and remove all of it, also what a start left behind that was killed.
+
+        Nothing of it is needed again, so nothing is asked to end in order; but containers go after
+        the kubelet that would start them again.
+        """
         with go.locked(self.directory.parent / f"{self.directory.name}.lock"):
-            for name in self.processes.names():
-                if name.startswith(("kubelet", "kube-proxy", "provisioner")):
-                    self.processes.end(name)
+            kill_all({pid for name in self.processes.names() if (pid := self.processes.pid(name))})
             remove_cgroup(self.prefix)
-            self.processes.end_all()
-            kill_all({*self.network.processes(), *self._running_here()})
+            deadline = time.monotonic() + END_TIMEOUT
+            while left := {*self.network.processes(), *self._running_here()}:
+                kill_all(left)
+                if time.monotonic() > deadline:
+                    raise LocalError(f"processes {sorted(left)} do not end")
+                time.sleep(0.1)
             self.network.stop()
-            remove_cgroup(self.prefix)
             shutil.rmtree(self.directory, ignore_errors=True)
-        (self.directory.parent / f"{self.directory.name}.lock").unlink(missing_ok=True)
 
     def status(self) -> dict[str, bool]:
         """Whether each process that was started still runs."""

@@ -186,10 +186,14 @@ class Site:
 
     def ask(self, server: str, sql: str) -> list[tuple[Any, ...]]:
         """A statement as root on one server."""
-        root, address = Account("root", self.secret(f"{self.name}-root")), self.address(server)
+        return self.ask_as(Account("root", self.secret(f"{self.name}-root")), server, sql)
+
+    def ask_as(self, account: Account, server: str, sql: str) -> list[tuple[Any, ...]]:
+        """The same with any login."""
+        address = self.address(server)
 
         def query() -> list[tuple[Any, ...]]:
-            with Session(SERVER_PORT, root, address) as session:
+            with Session(SERVER_PORT, account, address) as session:
                 return list(session.query(sql).rows)
 
         return self.inside(query)

@@ -1,0 +1,69 @@
+"""Three replicated servers, and proxies where there is a ProxySQL: faults, rolls, edits under load.
+
+After each, the rows that were acknowledged are compared with what every server holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import pytest
+
+from local.engine import Engine
+from local.real.cluster import RealCluster
+
+from . import scenarios
+from .inside import Inside
+from .site import Seen, Site
+
+pytestmark = pytest.mark.cluster
+SHOP = {"name": "shop", "databases": {"shop": "owner"}}
+
+
+@pytest.fixture(scope="module")
+def site(cluster: RealCluster, engine: Engine, inside: Inside, proxied: bool) -> Generator[Site]:
+    config = {"size": "small", "name": "db", "apps": [SHOP], "proxy": {"enabled": proxied}}
+    site = Site(cluster, engine, inside, "small", config)
+    site.up()
+    yield site
+    site.destroy()
+    site.kubectl("delete", "pvc", "-l", "app.kubernetes.io/instance=db")
+
+
+def passes(site: Site, happening: Callable[[Site], None]) -> Seen:
+    """No acknowledged write is lost on any server, all clients write again, no drift."""
+    seen = site.watch(happening)
+    print(f"{happening.__name__}: {seen}")
+    assert seen.acknowledged > 100, seen
+    assert not seen.lost, seen
+    assert seen.flows, seen
+    assert not site.changes()
+    return seen
+
+
+@pytest.mark.parametrize(
+    "happening",
+    [
+        scenarios.primary_killed,
+        scenarios.primary_deleted,
+        scenarios.replica_killed,
+        scenarios.server_config_edited,
+        scenarios.switchover,
+    ],
+)
+def test_no_acknowledged_write_is_lost(site: Site, happening: Callable[[Site], None]) -> None:
+    passes(site, happening)
+
+
+def test_smaller_storage_is_refused_and_nothing_changes(site: Site) -> None:
+    assert "database.storage.size" in site.refused(database={"storage": {"size": "1Gi"}})
+    assert not site.changes()
+
+
+@pytest.mark.parametrize(
+    "happening", [scenarios.proxy_killed, scenarios.proxies_rolled, scenarios.proxies_scaled]
+)
+def test_proxies_come_and_go(site: Site, proxied: bool, happening: Callable[[Site], None]) -> None:
+    if not proxied:
+        pytest.skip("no ProxySQL: neither named by PROXYSQL nor on PATH")
+    passes(site, happening)
