@@ -25,10 +25,11 @@ status: venv/.stamp ## Local processes, stacks and objects
 
 test: lint ## Lint and every test
 	@$(PY) -m local build
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -m "not cluster" -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -m cluster tests/cluster
 
 test-fast: venv/.stamp ## The tests that need no engine and no server
-	$(PY) -m pytest -m "not engine and not database and not dataplane"
+	$(PY) -m pytest -m "not engine and not database and not dataplane and not cluster"
 
 lint: venv/.stamp ## ruff and pyright
 	venv/bin/ruff check .

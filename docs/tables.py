@@ -448,7 +448,7 @@ def needs() -> str:
     lines = [re.search(r"^go (\S+)", file.read_text(), re.MULTILINE) for file in modules]
     found = [line[1] for line in lines if line]
     newest = max(found, key=lambda text: [int(part) for part in text.split(".")])
-    programs = toolchain.PROGRAMS.values()
+    programs = dict.fromkeys((toolchain.ENGINE, *toolchain.REAL))
     minutes = sum(program.minutes for program in programs)
     return table(
         ("needs", ""),
@@ -456,7 +456,8 @@ def needs() -> str:
             ("Python", f"{python} or later, with `venv`"),
             ("Go", f"{newest} or later; an earlier 1.21+ fetches it by itself"),
             ("make", "any"),
-            ("network", "the Python and Go package registries"),
+            ("network", "the Python and Go package registries, and a mirror of Debian for the images"),
+            ("for real nodes", "Linux, root, Debian or Ubuntu; elsewhere `kind` or simulated ones"),
             ("first build", f"about {minutes:g} minutes on 2 cores, {len(programs)} programs"),
         ],
     )

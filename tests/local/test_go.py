@@ -69,7 +69,7 @@ def test_builds_that_meet_build_once(
 ) -> None:
     built: list[Path] = []
 
-    def run(command: list[str], directory: Path) -> str:
+    def run(command: list[str], directory: Path, environment: object = None) -> str:
         if command[1] == "env":
             return "go1.26.8\n"
         output = Path(command[command.index("-o") + 1])
@@ -90,7 +90,7 @@ def test_builds_that_meet_build_once(
 def test_a_failed_build_leaves_nothing(
     program: go.Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(command: list[str], directory: Path) -> str:
+    def run(command: list[str], directory: Path, environment: object = None) -> str:
         if command[1] == "env":
             return "go1.26.8\n"
         Path(command[command.index("-o") + 1]).write_text("half")

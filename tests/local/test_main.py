@@ -8,6 +8,7 @@ import pytest
 
 from local.__main__ import directions
 from local.control_plane import ControlPlane
+from local.kubectl import Kubectl
 from local.toolchain import Toolchain
 
 
@@ -16,17 +17,17 @@ def plane(tmp_path: Path) -> ControlPlane:
     return ControlPlane(tmp_path, Toolchain(tmp_path))
 
 
-def answer(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    def kubectl(*_: str) -> str:
+def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def call(*_: object) -> str:
         return text
 
-    monkeypatch.setattr(plane, "kubectl", kubectl)
+    monkeypatch.setattr(Kubectl, "__call__", call)
 
 
 def test_what_waits_for_a_server_is_named(
     plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(plane, monkeypatch, "user.k8s.mariadb.com/a\ngrant.k8s.mariadb.com/b\n")
+    answer(monkeypatch, "user.k8s.mariadb.com/a\ngrant.k8s.mariadb.com/b\n")
     said = directions(plane, percona=False)
     assert "  user.k8s.mariadb.com/a\n  grant.k8s.mariadb.com/b\n" in said
     assert "Percona" not in said
@@ -35,7 +36,7 @@ def test_what_waits_for_a_server_is_named(
 def test_a_percona_stack_is_told_that_its_operator_is_simulated(
     plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(plane, monkeypatch, "")
+    answer(monkeypatch, "")
     said = directions(plane, percona=True)
     assert "No Percona operator runs" in said
     assert "KWOK" in said

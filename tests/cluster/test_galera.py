@@ -1,0 +1,68 @@
+"""Galera on real nodes, beside a database of another topology in the same stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from local.engine import Engine
+from local.real.cluster import RealCluster
+
+from . import scenarios
+from .inside import Inside
+from .site import Site
+
+pytestmark = pytest.mark.cluster
+SHOP = {"name": "shop", "databases": {"shop": "owner"}}
+
+
+@pytest.fixture(scope="module")
+def site(cluster: RealCluster, engine: Engine, inside: Inside, proxied: bool) -> Generator[Site]:
+    config: dict[str, Any] = {
+        "size": "small",
+        "name": "gal",
+        "database": {"topology": "galera"},
+        "apps": [SHOP],
+        "proxy": {"enabled": proxied},
+    }
+    site = Site(cluster, engine, inside, "galera", config)
+    site.up()
+    yield site
+    site.destroy()
+    site.kubectl("delete", "pvc", "-l", "app.kubernetes.io/instance=gal")
+
+
+@pytest.mark.parametrize(
+    "happening", [scenarios.galera_writer_deleted, scenarios.everything_killed]
+)
+def test_no_acknowledged_write_is_lost(site: Site, happening: Callable[[Site], None]) -> None:
+    seen = site.watch(happening)
+    print(f"galera, {happening.__name__}: {seen}")
+    assert seen.acknowledged > 100, seen
+    assert not seen.lost, seen
+    assert seen.flows, seen
+    assert not site.changes()
+
+
+def test_two_databases_of_one_stack_are_apart(
+    cluster: RealCluster, engine: Engine, inside: Inside
+) -> None:
+    databases = {name: {"apps": [{**SHOP, "name": name}]} for name in ("one", "two")}
+    site = Site(cluster, engine, inside, "two", {"size": "dev", "databases": databases})
+    site.up()
+    try:
+        for own, other in (("one", "two"), ("two", "one")):
+            server = site.get(f"pod {own}-0")["status"]["podIP"]
+            assert server
+            config = {**site.config, "name": own}
+            one = Site(cluster, engine, inside, "two", config)
+            assert one.ask(f"{own}-0", "SHOW DATABASES LIKE 'shop'") == [("shop",)]
+            users = one.ask(f"{own}-0", "SELECT user FROM mysql.user")
+            assert (own,) in users
+            assert (other,) not in users
+        assert not site.changes()
+    finally:
+        site.destroy()
+        site.kubectl("delete", "pvc", "storage-one-0", "storage-two-0")
