@@ -71,23 +71,33 @@ def _tls_source(config: StackConfig) -> str:
     return f"{tls.issuer.kind} {tls.issuer.name}" if tls.issuer else "the operator"
 
 
-def guarded(stack: Stack) -> pulumi.Output[dict[str, Any]]:
-    """The stack's identity, once the last known one was read and found to agree.
+def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
+    """The identities that the stack's last update exported, by database name."""
+    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    reference = pulumi.StackReference("identity", stack_name=own)
+
+    def read(output: Any) -> Mapping[str, Mapping[str, Any]]:
+        # An output that is no mapping is somebody else's.
+        return cast(Mapping[str, Any], output) if isinstance(output, dict) else {}
+
+    return reference.get_output(OUTPUT).apply(read)
+
+
+def guarded(
+    stack: Stack, known: pulumi.Output[Mapping[str, Mapping[str, Any]]]
+) -> pulumi.Output[dict[str, Any]]:
+    """The stack's identity, once the last known one was found to agree.
 
     Resources must wait for it, and so must the output: after a refused edit the old identity then
     stays. Fails with a ConfigError when an edit contradicts it.
     """
-    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    reference = pulumi.StackReference("identity", stack_name=own)
     current = of(stack)
 
-    def compare(known: Any) -> dict[str, Any]:
-        # An output that is no mapping is somebody else's.
-        last = cast(Mapping[str, Any], known if isinstance(known, dict) else {})
-        check(last, current, retire=stack.retire)
+    def compare(before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        check(before, current, retire=stack.retire)
         return current
 
-    return reference.get_output(OUTPUT).apply(compare)
+    return known.apply(compare)
 
 
 def check(

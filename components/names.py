@@ -20,6 +20,8 @@ MARIADB_API = "k8s.mariadb.com/v1alpha1"
 PXC_API, PXC_KIND = "pxc.percona.com/v1", "PerconaXtraDBCluster"
 OPERATOR_OBJECTS = {"mariadb": f"{MARIADB_API}:MariaDB", "percona": f"{PXC_API}:{PXC_KIND}"}
 """API version and kind of the object that an engine's operator runs a database from."""
+OPERATOR_PLURALS = {"mariadb": "mariadbs", "percona": "perconaxtradbclusters"}
+"""What the API calls objects of that kind in a path."""
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 

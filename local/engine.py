@@ -127,6 +127,8 @@ class Engine:
                 "local engine has another. Use existing Secrets here, or name a cluster."
             )
         options = self._options()
+        # The program looks at the cluster too, and runs here, not in the engine's environment.
+        config = {**config, "kubernetes:kubeconfig": str(self.kubeconfig)}
         write_stack_file(self._work, name, config, answers_sql=self.answers_sql)
         return create_or_select_stack(name, PROJECT, program, opts=options)
 

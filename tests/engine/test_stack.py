@@ -255,6 +255,33 @@ class TestSmall:
         ]
         assert stayed == names.left_behind(self.NAME, "mariadb", "replication", 3)
 
+    def test_the_name_is_refused_until_the_volumes_are_gone(
+        self, engine: Engine, cluster: Cluster
+    ) -> None:
+        """They have the data and the root password of the database that was."""
+        text = refused(engine, "tier4-small", config("small", self.NAME))
+        claims = names.server_claims(self.NAME, "mariadb", "replication", 3)
+        assert f"mysql-ha:name: namespace 'tier4' has the volume claims {', '.join(claims)}" in text
+        cluster.control_plane.kubectl("delete", "pvc", "-n", "tier4", *claims)
+        result = engine.open("tier4-small", config("small", self.NAME)).preview()
+        assert cast(Mapping[str, int], result.change_summary)["create"] > 20
+        engine.destroy("tier4-small", on_output=print, color="never")
+
+
+def test_a_first_update_that_failed_may_go_on(engine: Engine, cluster: Cluster) -> None:
+    """Although claims are there that no finished update has made."""
+    nowhere = config(
+        "dev",
+        "slow",
+        database={"ready_timeout": "5s"},
+        scheduling={"database": {"node_selector": {"example.com/room": "none"}}},
+    )
+    with pytest.raises(CommandError, match="timed out"):
+        engine.open("tier4-slow", nowhere).up(on_output=print)
+    assert "storage-slow-0" in cluster.list("pvc")
+    engine.open("tier4-slow", config("dev", "slow")).preview(on_output=print)
+    engine.destroy("tier4-slow", on_output=print, color="never")
+
 
 class TestExistingSecrets:
     """Every credential, and a user's password, from Secrets that exist already."""

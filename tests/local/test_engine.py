@@ -64,6 +64,9 @@ def test_nothing_ambient_reaches_the_engine(
     environment = open_with(tmp_path, monkeypatch, {}).env_vars
     assert environment["KUBECONFIG"] == str(tmp_path / "kubeconfig")
     assert "ambient" not in environment.values()
+    # The program itself has this process's environment.
+    config = yaml.safe_load((tmp_path / "work" / "Pulumi.dev.yaml").read_text())["config"]
+    assert config["kubernetes:kubeconfig"] == str(tmp_path / "kubeconfig")
     assert environment["PATH"].startswith(str(tmp_path / "bin"))
 
 
@@ -75,7 +78,11 @@ def test_the_salt_survives_every_copy(tmp_path: Path, monkeypatch: pytest.Monkey
     open_with(tmp_path, monkeypatch, {"mysql-ha:size": "small"})
     assert yaml.safe_load(file.read_text()) == {
         "encryptionsalt": "v1:abc",
-        "config": {"mysql-ha:size": "small", "mysql-ha:await_sql": False},
+        "config": {
+            "mysql-ha:size": "small",
+            "mysql-ha:await_sql": False,
+            "kubernetes:kubeconfig": str(tmp_path / "kubeconfig"),
+        },
     }
 
 

@@ -14,12 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from unittest import mock
 
 import pulumi
 import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
+
+from components import volumes
+from components.cluster import Unanswered
 
 ROOT = Path(__file__).parents[2]
 SECRET = "4dabf18193072939515e22adb298388d"
@@ -71,6 +75,8 @@ class Recording:
     """What one run told the engine."""
 
     resources: list[Resource] = field(default_factory=list[Resource])
+    asked: list[str] = field(default_factory=list[str])
+    """Paths of the cluster's API at which something was looked for."""
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     error: str | None = None
 
@@ -254,10 +260,12 @@ def run(
     live: Mapping[str, Mapping[str, Any]] | None = None,
     previous: Mapping[str, Any] | None = None,
     stack_name: str = "test",
+    found: Mapping[str, Any] | Unanswered | None = None,
 ) -> Recording:
     """Run `__main__` with `config` (keys without or with a namespace, values as in YAML).
 
-    `secret_keys`: config keys that the stack file keeps encrypted. An error of the program is
+    `secret_keys`: config keys that the stack file keeps encrypted. `found`: what a look at the
+    cluster's API finds, by path; or why the cluster does not answer. An error of the program is
     kept in `Recording.error`, as the engine would print it.
     """
     recording = Recording()
@@ -287,8 +295,21 @@ def run(
     def program() -> None:
         runpy.run_path(str(ROOT / "__main__.py"))
 
+    class Cluster:
+        def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+            """No server: nothing of the machine's own is asked."""
+
+        def get(self, path: str) -> Any:
+            recording.asked.append(path)
+            if isinstance(found, Unanswered):
+                raise found
+            return (found or {}).get(path)
+
     try:
-        sync_await._sync_await(stack.run_in_stack(program))  # pyright: ignore[reportPrivateUsage]
+        with mock.patch.object(volumes, "Cluster", Cluster):
+            sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
+                stack.run_in_stack(program)
+            )
     except pulumi.RunError as error:
         recording.error = str(error)
     return recording
