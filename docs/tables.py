@@ -456,7 +456,10 @@ def needs() -> str:
             ("Python", f"{python} or later, with `venv`"),
             ("Go", f"{newest} or later; an earlier 1.21+ fetches it by itself"),
             ("make", "any"),
-            ("network", "the Python and Go package registries, and a mirror of Debian for the images"),
+            (
+                "network",
+                "the Python and Go package registries, and a mirror of Debian for the images",
+            ),
             ("for real nodes", "Linux, root, Debian or Ubuntu; elsewhere `kind` or simulated ones"),
             ("first build", f"about {minutes:g} minutes on 2 cores, {len(programs)} programs"),
         ],

@@ -59,7 +59,7 @@ def server_image_edited(site: Site) -> None:
     """Another tag of the servers' image."""
     current = site.get(f"mariadb {site.name}")["spec"]["image"]
     tag = "11.8.5" if current.endswith(":11.8") else "11.8"
-    site.up(images={"database": {"tag": tag}, **{}}, database={"version": "11.8.5"})
+    site.up(images={"database": {"tag": tag}}, database={"version": "11.8.5"})
     site.await_ready()
 
 
@@ -70,7 +70,7 @@ def proxy_killed(site: Site) -> None:
 
 def proxies_rolled(site: Site) -> None:
     """Another configuration of the proxies rolls them, one after another."""
-    site.up(proxy={"variables": {"mysql": {"long_query_time": 1000 + int(time.time()) % 1000}}})
+    site.up(proxy={"mysql_variables": {"long_query_time": 1000 + int(time.time()) % 1000}})
     site.await_ready()
 
 

@@ -68,7 +68,7 @@ def test_destroy_ends_and_up_again_is_refused_until_the_volume_is_gone(site: Sit
     site.up(apps=[{"name": "again", "databases": {"shop": "owner"}}])
     site.destroy()
     assert f"storage-{NAME}-0" in site.kubectl("get", "pvc", "-o", "name")
-    assert "PersistentVolumeClaim" in site.refused()
+    assert f"storage-{NAME}-0" in site.refused()
     site.kubectl("delete", "pvc", f"storage-{NAME}-0")
     site.up()
     eventually(lambda: ask(site, "again", "SELECT CURRENT_USER()") == "again@%", 30)
