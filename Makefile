@@ -3,7 +3,7 @@ PY := venv/bin/python
 STACK ?=
 APP ?=
 
-.PHONY: help up preview sql down status test test-fast lint bench
+.PHONY: help up preview sql down status test test-long test-fast lint bench
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,7 +26,11 @@ status: venv/.stamp ## Local processes, stacks and objects
 test: lint ## Lint and every test
 	@$(PY) -m local build
 	$(PY) -m pytest -m "not cluster" -n 2 --dist loadfile --no-loadscope-reorder
-	$(PY) -m pytest -m cluster tests/cluster
+	$(PY) -m pytest -m "cluster and not long" tests/cluster
+
+test-long: venv/.stamp ## The scenarios on real nodes that take minutes each
+	@$(PY) -m local build
+	$(PY) -m pytest -m long tests/cluster
 
 test-fast: venv/.stamp ## The tests that need no engine and no server
 	$(PY) -m pytest -m "not engine and not database and not dataplane and not cluster"

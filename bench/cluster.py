@@ -1,7 +1,8 @@
 """`python -m bench.cluster`: what clients see of faults and rolls on real nodes, and what is left.
 
 The scenarios are those of tests/cluster, one after another on one stack of size `small` and one of
-Galera. Needs root, and a ProxySQL on PATH or named by PROXYSQL. Rewrites the section "Real nodes"
+Galera. Needs root, and a ProxySQL on PATH or named by PROXYSQL; the variable PROXYSQL_NEXT names
+another version for the roll to it. Rewrites the section "Real nodes"
 between the marks in docs/failover.md.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 from local import REPOSITORY
 from local.engine import Engine
 from local.real.cluster import RealCluster
-from local.real.images import proxysql_program, proxysql_version
+from local.real.images import Plan, proxysql_program, proxysql_version
 from local.toolchain import REAL, Toolchain
 from tests.cluster import scenarios
 from tests.cluster.conftest import missing, sources
@@ -40,6 +41,7 @@ REPLICATION: dict[str, Happening] = {
     "proxy killed": scenarios.proxy_killed,
     "proxies rolled": scenarios.proxies_rolled,
     "proxies 3 → 5 → 3": scenarios.proxies_scaled,
+    "proxies get another ProxySQL": scenarios.proxysql_changed,
     "primary's node cut off for 100 s": scenarios.node_cut_off,
     "planned switchover": scenarios.switchover,
 }
@@ -106,7 +108,14 @@ def main() -> None:
     tools.prepare(REAL)
     cluster = RealCluster(HOME, tools)
     try:
-        cluster.start(3, cluster.images.plan(sources(cluster, proxied=True)))
+        plan = cluster.images.plan(sources(cluster, proxied=True))
+        if next_program := os.environ.get("PROXYSQL_NEXT"):
+            other = cluster.images.pack_proxysql(Path(next_program).resolve())
+            image = f"docker.io/proxysql/proxysql:{scenarios.NEXT_PROXYSQL}"
+            plan = Plan({**plan.packed, image: other}, plan.pulled)
+        else:
+            REPLICATION.pop("proxies get another ProxySQL")
+        cluster.start(3, plan)
         inside = Inside(Path("/run/netns") / cluster.prefix)
         with tempfile.TemporaryDirectory() as directory:
             engine = Engine(

@@ -203,12 +203,13 @@ class Images:
         program = proxysql_program()
         if not program:
             raise LocalError(PROXYSQL_WAYS.format(image=image.reference))
+        return lambda: self.pack_proxysql(program)
+
+    def pack_proxysql(self, program: Path) -> Archive:
+        """The image of a ProxySQL program, with the libraries that it is linked to here."""
         release = own_release()
         if not release:
             raise LocalError("ProxySQL can be packed only where dpkg knows its libraries.")
-        return lambda: self._pack_proxysql(program, release)
-
-    def _pack_proxysql(self, program: Path, release: Release) -> Archive:
         packages = self._debian(release)
         version = proxysql_version(program)
 

@@ -11,6 +11,10 @@ CUT_OFF = 100.0
 (kube-controller-manager's --node-monitor-grace-period), and its Pods with it."""
 
 
+NEXT_PROXYSQL = "3.0.12-debian"
+"""A tag that passes for newer than the default; what it holds is the other ProxySQL at hand."""
+
+
 def primary_deleted(site: Site) -> None:
     """Somebody deletes the primary's Pod by force."""
     pod = site.primary
@@ -79,6 +83,12 @@ def proxies_scaled(site: Site) -> None:
     site.up(proxy={"replicas": 5})
     site.await_ready()
     site.up(proxy={"replicas": 3})
+    site.await_ready()
+
+
+def proxysql_changed(site: Site) -> None:
+    """The proxies get another version of ProxySQL, one after another."""
+    site.up(images={"proxy": {"tag": NEXT_PROXYSQL}})
     site.await_ready()
 
 

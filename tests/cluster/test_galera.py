@@ -35,7 +35,11 @@ def site(cluster: RealCluster, engine: Engine, inside: Inside, proxied: bool) ->
 
 
 @pytest.mark.parametrize(
-    "happening", [scenarios.galera_writer_deleted, scenarios.everything_killed]
+    "happening",
+    [
+        scenarios.galera_writer_deleted,
+        pytest.param(scenarios.everything_killed, marks=pytest.mark.long),
+    ],
 )
 def test_no_acknowledged_write_is_lost(site: Site, happening: Callable[[Site], None]) -> None:
     seen = site.watch(happening)

@@ -60,8 +60,21 @@ def test_smaller_storage_is_refused_and_nothing_changes(site: Site) -> None:
     assert not site.changes()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("happening", [scenarios.server_image_edited, scenarios.node_cut_off])
+def test_no_acknowledged_write_is_lost_in_the_long_run(
+    site: Site, happening: Callable[[Site], None]
+) -> None:
+    passes(site, happening)
+
+
 @pytest.mark.parametrize(
-    "happening", [scenarios.proxy_killed, scenarios.proxies_rolled, scenarios.proxies_scaled]
+    "happening",
+    [
+        scenarios.proxy_killed,
+        pytest.param(scenarios.proxies_rolled, marks=pytest.mark.long),
+        pytest.param(scenarios.proxies_scaled, marks=pytest.mark.long),
+    ],
 )
 def test_proxies_come_and_go(site: Site, proxied: bool, happening: Callable[[Site], None]) -> None:
     if not proxied:
