@@ -13,7 +13,7 @@ import pulumi_kubernetes as k8s
 from components import adoption, names, pod_security, scheduling
 from components.credentials import Credentials
 from components.fields import TopologyKind
-from components.schema import Login, StackConfig, monitor_connections
+from components.schema import Login, StackConfig
 from components.sql_objects import sql_object
 from components.topology import Topology
 
@@ -96,7 +96,7 @@ class MariaDb(pulumi.ComponentResource):
                     "name": args.credentials["monitor"].secret,
                     "key": login.key,
                 },
-                "maxUserConnections": monitor_connections(config.proxy.replicas),
+                "maxUserConnections": config.monitor_connections,
             },
             config=config,
             component="proxysql-monitor",

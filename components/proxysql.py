@@ -10,7 +10,7 @@ from typing import cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, network, passwords, proxysql_cnf, scheduling, tls
+from components import names, network, passwords, proxysql_cnf, proxysql_watch, scheduling, tls
 from components.credentials import Credentials
 from components.schema import PROXY_ROLES, StackConfig
 from components.topology import Topology
@@ -29,11 +29,19 @@ loose-skip-ssl
 """
 """Login of the probes: a file, because an argument would show the password to every `ps`."""
 
-_CLIENT = (
-    '"$(command -v mariadb || command -v mysql)" '
-    f"--defaults-extra-file={proxysql_cnf.CONFIG_DIR}/admin.cnf --batch --skip-column-names"
-)
-"""The image has one of the two clients, by Debian release."""
+
+def _client(login: str) -> str:
+    """The command of a client that logs in by a file of the configuration directory.
+
+    The image has one of the two clients, by Debian release.
+    """
+    return (
+        '"$(command -v mariadb || command -v mysql)" '
+        f"--defaults-extra-file={proxysql_cnf.CONFIG_DIR}/{login} --batch --skip-column-names"
+    )
+
+
+_CLIENT = _client("admin.cnf")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +91,7 @@ class ProxySql(pulumi.ComponentResource):
             monitor_username=config.monitor_logins[0].username,
             postgresql=not config.images.proxy.tag.startswith("2."),
             certificate=tls.secret(config) is not None,
+            watch=proxysql_cnf.watch(config, args.topology),
         )
         tls.certificate(name, config, self._child)
         self._logins = proxysql_cnf.UsersModel(
@@ -157,10 +166,23 @@ class ProxySql(pulumi.ComponentResource):
             "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
             "self-check.sql": proxysql_cnf.self_check(self._model),
             "reload-users.sh": proxysql_cnf.reload_users(_CLIENT),
+            **self._watch_files(secrets.monitor),
             **(
                 {"reload-tls.sh": tls.reload_script(_CLIENT, proxysql_cnf.DATA_DIR)}
                 if self._model.certificate
                 else {}
+            ),
+        }
+
+    def _watch_files(self, password: str) -> dict[str, str]:
+        watch = self._model.watch
+        if watch is None:
+            return {}
+        login = proxysql_watch.LOGIN_FILE
+        return {
+            login: proxysql_watch.login(watch, self._model.monitor_username, password),
+            proxysql_watch.FILE: proxysql_watch.script(
+                watch, _CLIENT, _client(login), f"{proxysql_cnf.DATA_DIR}/watch"
             ),
         }
 

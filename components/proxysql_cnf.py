@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from components import proxysql_watch
 from components.fields import MAX_INT
-from components.schema import Proxy, ProxyUser, QueryRule
+from components.proxysql_watch import Watch
+from components.schema import Proxy, ProxyUser, QueryRule, StackConfig
 from components.topology import Topology
 
 Scalar: TypeAlias = str | int | bool
@@ -33,6 +35,13 @@ TLS_CHECK_INTERVAL = 30_000
 
 SERVICE_CONNECTION_AGE = 5_000
 """Milliseconds after which an idle connection to the primary's Service is closed."""
+SERVICE_POOL_CHECK = 1_000
+"""Milliseconds between two looks at the age of idle connections, the least that ProxySQL takes."""
+SERVER_PINGS = 3
+"""Failed pings in a row that shun a server: there are others."""
+SERVICE_PINGS = 10
+"""The same of the primary's Service, which statements wait for: with the default interval of 2 s
+as long as CONNECT_TIMEOUT."""
 CLUSTER_USER = "cluster"
 """The account by which peers read each other. Not `admin`, `stats` or `monitor`: ProxySQL confines
 those names to loopback (lib/MySQL_Session.cpp)."""
@@ -83,11 +92,31 @@ class CnfModel:
     """Whether the release also serves PostgreSQL, as 3.0 and later do unless told otherwise."""
     certificate: bool = False
     """Whether the proxies show a given certificate, which a scheduled script keeps fresh."""
+    watch: Watch | None = None
+    """What the watcher of the primary is told; see `watch`."""
 
     @property
     def monitored(self) -> bool:
         """Whether the proxies themselves find the writer of a replication topology."""
         return self.topology.kind == "replication" and self.proxy.routing == "monitor"
+
+    @property
+    def through_service(self) -> bool:
+        """Whether the operator's Service of the primary is the only writer."""
+        return self.topology.kind == "replication" and not self.monitored
+
+
+def watch(config: StackConfig, topology: Topology) -> Watch | None:
+    """What the watcher of the primary is told, where there is one."""
+    if not config.watches_primary:
+        return None
+    return Watch(
+        host=topology.service,
+        port=topology.port,
+        hostgroup=config.proxy.hostgroups.writer,
+        wait=config.proxy.switchover_wait,
+        ca_file=f"{CA_DIR}/ca.crt" if topology.ca_secret else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,10 +216,12 @@ def render_users(model: UsersModel, passwords: Mapping[str, str]) -> str:
 
 
 def _scheduler(model: CnfModel) -> Sequence[Group]:
-    """What ProxySQL runs itself, every so often: it takes up Secrets that changed."""
+    """What ProxySQL runs itself, every so often: takes up Secrets that changed, watches."""
     jobs = {"reload-users.sh": USERS_CHECK_INTERVAL}
     if model.certificate:
         jobs["reload-tls.sh"] = TLS_CHECK_INTERVAL
+    if model.watch:
+        jobs[proxysql_watch.FILE] = proxysql_watch.INTERVAL
     return [
         {
             "id": number,
@@ -249,7 +280,8 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "monitor_connect_timeout": monitor.connect_timeout,
         "monitor_ping_interval": monitor.ping_interval,
         "monitor_ping_timeout": monitor.ping_timeout,
-        "monitor_ping_max_failures": monitor.ping_max_failures,
+        "monitor_ping_max_failures": monitor.ping_max_failures
+        or (SERVICE_PINGS if model.through_service else SERVER_PINGS),
         "monitor_read_only_interval": monitor.read_only_interval,
         "monitor_read_only_timeout": monitor.read_only_timeout,
         "monitor_read_only_max_timeout_count": monitor.read_only_max_timeout_count,
@@ -258,8 +290,9 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "monitor_galera_healthcheck_max_timeout_count": monitor.galera_max_timeout_count,
         # Without it the reader hostgroup is empty when the writer is the last server.
         "monitor_writer_is_also_reader": True,
-        # A restarted Pod has a new address: look names up often, keep them briefly (ms).
-        "monitor_local_dns_cache_ttl": 30_000,
+        # A restarted Pod has a new address: look names up often, keep them briefly (ms). 2.7 drops
+        # a record when a connection fails (lib/mysql_connection.cpp), 3.0 only when it is too old.
+        "monitor_local_dns_cache_ttl": 5_000,
         "monitor_local_dns_cache_refresh_interval": 5_000,
         "connect_timeout_server": 1_000,
         "connect_timeout_server_max": CONNECT_TIMEOUT,
@@ -283,12 +316,21 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
 def _routing_variables(model: CnfModel) -> dict[str, Scalar]:
     """Variables that the way of routing rests on."""
     variables: dict[str, Scalar] = {}
-    if model.topology.kind == "replication" and not model.monitored:
+    if model.through_service:
         # A connection that was open when the Service moved still leads to the old primary. Its age
         # is looked at when it is returned, and only if it is not reset instead, which would make
         # it young again (lib/MySQL_Thread.cpp, lib/MySQL_HostGroups_Manager.cpp).
         variables["connection_max_age_ms"] = SERVICE_CONNECTION_AGE
         variables |= {"reset_connection_algorithm": 1, "connpoll_reset_queue_length": 0}
+        # Idle ones are looked at this often, every 10 s by default (lib/MySQL_Thread.cpp,
+        # run_all_sessions' ping; lib/MySQL_HostGroups_Manager.cpp, drop_all_idle_connections).
+        variables["ping_interval_server_msec"] = SERVICE_POOL_CHECK
+        # Nothing to shun the only writer for: who waits would wait longer than the operator needs.
+        # ProxySQL takes the smaller of `shun_on_failures` and `connect_retries_on_failure` + 1 in
+        # one second (lib/MySrvC.cpp, connect_error), so both are at their upper limit; and when
+        # even that is reached, for a second (the least that shuns anything: lib/MyHGC.cpp).
+        variables |= {"shun_on_failures": 10_000_000, "connect_retries_on_failure": 1_000}
+        variables["shun_recovery_time_sec"] = 1
     if model.proxy.read_write_split:
         # With autocommit=0 what follows a write belongs to its transaction, without a BEGIN.
         variables["autocommit_false_is_transaction"] = True
@@ -346,7 +388,7 @@ def _servers(model: CnfModel) -> Sequence[Group]:
         # Distinct descending weights: every proxy elects the same writer, and not the highest
         # ordinal, which a rolling restart stops first (lib/MySQL_HostGroups_Manager.cpp).
         backends = [(host, first, 1000 - n) for n, host in enumerate(topology.hosts)]
-    elif topology.kind == "replication" and not model.monitored:
+    elif model.through_service:
         backends = [
             (topology.service, groups.writer, 1),
             (topology.reader_service, groups.reader, 1000),
@@ -550,5 +592,6 @@ def digest(model: CnfModel, sources: Mapping[str, str]) -> str:
     values stay out of it, so that a preview can show the name and the Pod template.
     """
     blank = Secrets(admin="", stats="", cluster="", monitor="")
-    text = render(model, blank) + json.dumps(dict(sorted(sources.items())))
+    watcher = repr(model.watch) if model.watch else ""
+    text = render(model, blank) + watcher + json.dumps(dict(sorted(sources.items())))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -260,6 +260,17 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
                 "configuration itself",
                 "remove it, or set proxy.mode to standalone",
             )
+    if (
+        _is_given(given, "proxy.switchover_wait")
+        and proxy.switchover_wait
+        and not config.watches_primary
+    ):
+        yield (
+            "proxy.switchover_wait",
+            "is for database.topology replication with proxy.routing primary_service, and not for "
+            "proxy.clustering runtime, where a hold of one proxy would be copied by all",
+            "remove it",
+        )
     if config.database.topology != "replication":
         for path in ("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"):
             if _is_given(given, path):

@@ -211,7 +211,8 @@ class Monitor(Model):
     connect_timeout: Milliseconds = 1_000
     ping_interval: Milliseconds = 2_000
     ping_timeout: Milliseconds = 1_000
-    ping_max_failures: Count = 3
+    ping_max_failures: Count | None = None
+    """Failed pings in a row that shun a server. None: 3, or 10 behind the primary's Service."""
     read_only_interval: Milliseconds = 1_000
     read_only_timeout: Milliseconds = 800
     read_only_max_timeout_count: Count = 3
@@ -494,6 +495,9 @@ class Proxy(Model):
     """The version told to clients. None: the database's."""
     interfaces: Interfaces = "0.0.0.0:6033"
     clustering: Literal["membership", "runtime", "off"] = "membership"
+    switchover_wait: Annotated[int, Strict(), Field(ge=0, le=60)] = 15
+    """Seconds for which new statements wait while the primary is read-only, as in a planned
+    switchover; then they are sent there and refused. 0: they are refused at once."""
     users: tuple[ProxyUser, ...] = ()
     read_write_split: Bool = False
     """Plain reads outside transactions go to the reader hostgroup."""
@@ -785,6 +789,26 @@ class StackConfig(Model):
         return self.proxy.enabled and self.proxy.mode == "standalone"
 
     @property
+    def watches_primary(self) -> bool:
+        """Whether a watcher beside each proxy looks at the server behind the primary's Service.
+
+        Not where peers copy what runs: a hold of one proxy would be everybody's.
+        """
+        proxy = self.proxy
+        return (
+            self.own_proxies
+            and self.database.topology == "replication"
+            and proxy.routing == "primary_service"
+            and proxy.clustering != "runtime"
+            and proxy.switchover_wait > 0
+        )
+
+    @property
+    def monitor_connections(self) -> int:
+        """Connections that the proxies' monitor account may hold to one server."""
+        return monitor_connections(self.proxy.replicas, watched=self.watches_primary)
+
+    @property
     def has_readers(self) -> bool:
         """Whether the proxies keep a hostgroup of readers."""
         return self.database.topology != "standalone" and self.database.replicas > 1
@@ -824,7 +848,7 @@ class StackConfig(Model):
         The rest is for the operator, the replicas, root and the proxies' monitors.
         """
         database = self.database.max_connections
-        return min(database * 8 // 10, database - 10 - monitor_connections(self.proxy.replicas))
+        return min(database * 8 // 10, database - 10 - self.monitor_connections)
 
     @property
     def backend_max_connections(self) -> int:
@@ -834,14 +858,15 @@ class StackConfig(Model):
         return self.connection_budget // (self.proxy.replicas * self.rows_in_use)
 
 
-def monitor_connections(proxies: int) -> int:
-    """Connections that the proxies' monitor account may hold to one server.
+def monitor_connections(proxies: int, *, watched: bool = False) -> int:
+    """Connections that so many proxies' monitor account may hold to one server.
 
     Each proxy keeps up to 5: connect, ping, read_only or galera, and the lag check once per
-    hostgroup that the server is in (lib/MySQL_Monitor.cpp). One proxy more is allowed for, as a
-    Pod that stops still holds its own. mariadb-operator's default of 10 starves 3 proxies.
+    hostgroup that the server is in (lib/MySQL_Monitor.cpp); its watcher up to 2. One proxy more is
+    allowed for, as a Pod that stops still holds its own. mariadb-operator's default of 10 starves
+    3 proxies.
     """
-    return 5 * (proxies + 1)
+    return (7 if watched else 5) * (proxies + 1)
 
 
 def version_in(tag: str) -> str:

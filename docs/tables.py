@@ -107,7 +107,8 @@ NOTES = {
     "proxy.monitor.connect_timeout": "Of a connect; ms.",
     "proxy.monitor.ping_interval": "Between pings; ms.",
     "proxy.monitor.ping_timeout": "Of a ping; ms.",
-    "proxy.monitor.ping_max_failures": "Failed pings in a row that shun a server.",
+    "proxy.monitor.ping_max_failures": "Failed pings in a row that shun a server. Unset: 3, or 10 "
+    "behind the primary's Service, which statements wait for.",
     "proxy.monitor.read_only_interval": "Replication: between looks at `read_only`; ms.",
     "proxy.monitor.read_only_timeout": "Replication: of such a look; ms.",
     "proxy.monitor.read_only_max_timeout_count": "Replication: timeouts in a row that make the "
@@ -118,6 +119,9 @@ NOTES = {
     "proxy.interfaces": "Where the client port listens, in the Pod.",
     "proxy.clustering": "`membership`: proxies know each other and never copy config. `runtime`: "
     "they copy admin changes. `off`: they do not know each other.",
+    "proxy.switchover_wait": "Seconds for which new statements wait while the primary is "
+    "read-only, as in a planned switchover; then they are sent there, and writes are refused. "
+    "0: at once. Routing `primary_service`, and not with clustering `runtime`.",
     "proxy.users[].username": "Login name.",
     "proxy.users[].password": "Secret config value: `pulumi config set --secret --path`.",
     "proxy.users[].password_secret.name": "Existing Secret.",

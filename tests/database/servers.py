@@ -278,6 +278,16 @@ class Server:
         terminate(self._process, STOP_TIMEOUT)
         self._process = None
 
+    def pause(self) -> None:
+        """Let it hang: its connections stay, and nothing answers."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def restart(self, settings: Settings | None = None) -> None:
         """Stop and start again, as a pod's container does: only the configuration survives."""
         self.stop()

@@ -27,7 +27,9 @@ from tests.database.servers import (
 from .loopback import SERVER_PORT, Network, RemoteSession
 
 REPLICATION = Account("repl", "replication-password")
-MONITOR = Account("proxysql_monitor", "monitorMONITORmonitorMONIT", monitor_connections(3))
+MONITOR = Account(
+    "proxysql_monitor", "monitorMONITORmonitorMONIT", monitor_connections(3, watched=True)
+)
 APP = Account("app", "application-password-1")
 SECOND = Account("second", "application-password-2")
 """A user that a later config removes."""

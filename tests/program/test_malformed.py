@@ -574,9 +574,9 @@ PLAIN = [
     Bad(
         # The proxies' monitors and a reserve leave less than 80 %.
         "connections-monitors",
-        database(max_connections=60) | proxy(replicas=6, backend_max_connections=3),
+        database(max_connections=75) | proxy(replicas=6, backend_max_connections=3),
         "proxy.backend_max_connections",
-        "may open 18 connections to one server, and 15 of its database.max_connections (60)",
+        "may open 18 connections to one server, and 16 of its database.max_connections (75)",
     ),
     Bad(
         "connections-none",
@@ -601,6 +601,19 @@ PLAIN = [
         proxy(routing="primary_service", read_write_split=True, max_replication_lag=5),
         "proxy.max_replication_lag",
         "proxy.routing monitor only",
+    ),
+    *(
+        Bad(
+            f"switchover-wait-{name}",
+            {"size": "small", **other, "proxy": {"switchover_wait": 5, **other.get("proxy", {})}},
+            "proxy.switchover_wait",
+            "is for database.topology replication with proxy.routing primary_service",
+        )
+        for name, other in {
+            "monitor": {"proxy": {"routing": "monitor"}},
+            "runtime": {"proxy": {"clustering": "runtime"}},
+            "galera": {"database": {"topology": "galera"}},
+        }.items()
     ),
     Bad(
         "lag-no-reader",

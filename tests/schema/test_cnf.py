@@ -29,6 +29,13 @@ def test_the_file_of_a_stack(name: str) -> None:
         own = bool(proxy.get("tls", {}).keys() & {"secret", "issuer"})
         names_of_files = {"proxysql.cnf", "admin.cnf", "self-check.sql", "reload-users.sh"}
         names_of_files |= {"reload-tls.sh"} if own else set()
+        if (
+            database.kind == "MariaDB"
+            and "replication" in database.inputs["spec"]
+            and proxy.get("routing", "primary_service") == "primary_service"
+            and proxy.get("clustering", "membership") != "runtime"
+        ):
+            names_of_files |= {"watch-primary.sh", "monitor.cnf"}
         assert files.keys() == {
             *(f"/etc/proxysql/{name}" for name in names_of_files),
             *(f"/etc/proxysql-users/{name}" for name in ("users.cnf", "read.sql", "in-use.sql")),

@@ -29,6 +29,7 @@ def cnf_model(config: StackConfig) -> proxysql_cnf.CnfModel:
         proxy=config.proxy,
         monitor_username=config.monitor_logins[0].username,
         topology=mariadb.topology(config),
+        watch=proxysql_cnf.watch(config, mariadb.topology(config)),
         peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
         backend_max_connections=config.backend_max_connections,
         postgresql=not config.images.proxy.tag.startswith("2."),

@@ -64,7 +64,7 @@ def test_what_resolves_fits(tree: dict[str, Any]) -> None:
         return
     limit = tree["database"]["max_connections"]
     assert total <= 0.8 * limit
-    assert total + monitor_connections(tree["proxy"]["replicas"]) + RESERVE <= limit
+    assert total + monitors(tree) + RESERVE <= limit
 
 
 @given(trees())
@@ -72,7 +72,7 @@ def test_only_what_cannot_fit_is_refused(tree: dict[str, Any]) -> None:
     """One connection per proxy and hostgroup is the least; a stack's own number counts as it is."""
     proxies, limit = tree["proxy"]["replicas"], tree["database"]["max_connections"]
     least = tree["proxy"].get("backend_max_connections", 1)
-    budget = min(limit * 8 // 10, limit - RESERVE - monitor_connections(proxies))
+    budget = min(limit * 8 // 10, limit - RESERVE - monitors(tree))
     fits = proxies * rows(tree) * least <= budget
     try:
         resolve(tree)
@@ -81,6 +81,15 @@ def test_only_what_cannot_fit_is_refused(tree: dict[str, Any]) -> None:
         assert len(str(error).splitlines()) == 1
     else:
         assert fits
+
+
+def monitors(tree: dict[str, Any]) -> int:
+    """Connections that the proxies' monitors and watchers may hold to one server."""
+    watched = (
+        tree["database"]["topology"] == "replication"
+        and tree["proxy"].get("routing", "primary_service") == "primary_service"
+    )
+    return monitor_connections(tree["proxy"]["replicas"], watched=watched)
 
 
 def rows(tree: dict[str, Any]) -> int:
@@ -162,7 +171,7 @@ def test_the_share_of_a_proxy(size: str, split: bool, expected: int) -> None:
 def test_the_budget(proxies: int, limit: int) -> None:
     """Of a small server the monitors and the reserve leave less than 80 %."""
     tree: StackConfig | None = None
-    budget = min(limit * 8 // 10, limit - RESERVE - 5 * (proxies + 1))
+    budget = min(limit * 8 // 10, limit - RESERVE - 7 * (proxies + 1))
     overrides: dict[str, Any] = {"database": {"max_connections": limit}}
     overrides["proxy"] = {"replicas": proxies}
     try:

@@ -203,6 +203,7 @@ def test_the_monitor_has_the_least_privilege(
 @pytest.mark.parametrize("proxies", [1, 3, 20])
 def test_the_monitor_has_connections_for_every_proxy(proxies: int) -> None:
     assert schema.monitor_connections(proxies) >= 4 * proxies
+    assert schema.monitor_connections(proxies, watched=True) >= (4 + 2) * proxies
 
 
 # --- what the proxies are told ---

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from components.config import merge, resolve
 from components.errors import ConfigError
-from components.proxysql_cnf import render
+from components.proxysql_cnf import digest, render
 from components.schema import StackConfig
 from tests.unit.models import SECRETS, cnf, cnf_model, config, proxied_trees
 
@@ -64,6 +64,64 @@ def test_a_connection_does_not_outlive_a_switchover_by_much() -> None:
     # Otherwise a connection is reset when it is returned, which makes it young again.
     assert variables["reset_connection_algorithm"] == 1
     assert variables["connpoll_reset_queue_length"] == 0
+
+
+def test_the_only_writer_is_not_shunned() -> None:
+    """Who waits for it would wait longer than the operator needs."""
+    variables = cnf(through_service())["mysql_variables"]
+    # lib/MySQL_Thread.cpp: the upper limit of each.
+    assert variables["shun_on_failures"] == 10_000_000
+    assert variables["connect_retries_on_failure"] == 1_000
+    assert variables["shun_recovery_time_sec"] == 1
+    pings = variables["monitor_ping_max_failures"] * variables["monitor_ping_interval"]
+    assert pings >= variables["connect_timeout_server_max"]
+    own = cnf(through_service(monitor={"ping_max_failures": 3}))["mysql_variables"]
+    assert own["monitor_ping_max_failures"] == 3
+
+
+def test_idle_connections_are_looked_at_every_second() -> None:
+    """The least that ProxySQL takes; by default an age of 5 s means up to 15."""
+    assert cnf(through_service())["mysql_variables"]["ping_interval_server_msec"] == 1_000
+
+
+def test_a_server_among_others_is_shunned() -> None:
+    variables = cnf(through_service(routing="monitor"))["mysql_variables"]
+    assert variables["shun_on_failures"] == 5
+    assert variables["connect_retries_on_failure"] == 200
+    assert variables["monitor_ping_max_failures"] == 3
+
+
+# --- the watcher ---
+
+
+@given(routed())
+def test_a_watcher_looks_at_the_primary_unless_peers_copy(config: StackConfig) -> None:
+    model = cnf_model(config)
+    assert (model.watch is not None) == (config.proxy.clustering != "runtime")
+    if model.watch:
+        assert model.watch.host == model.topology.service
+        assert model.watch.hostgroup == config.proxy.hostgroups.writer
+        assert (model.watch.ca_file is not None) == config.security.tls.enabled
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"proxy": {"routing": "monitor"}},
+        {"proxy": {"clustering": "runtime"}},
+        {"proxy": {"switchover_wait": 0}},
+        {"database": {"topology": "galera"}},
+    ],
+)
+def test_nobody_else_has_a_watcher(other: dict[str, Any]) -> None:
+    assert cnf_model(config(**other)).watch is None
+
+
+def test_the_watcher_is_part_of_the_digest() -> None:
+    """Running proxies go on with the script that they read when they started."""
+    longer = {"switchover_wait": 20}
+    digests = {digest(cnf_model(through_service(**proxy)), {}) for proxy in ({}, longer)}
+    assert len(digests) == 2
 
 
 def test_the_age_of_connections_can_be_tuned() -> None:

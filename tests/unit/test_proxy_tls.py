@@ -20,13 +20,15 @@ FILES = ("proxysql-cert.pem", "proxysql-key.pem", "proxysql-ca.pem")
 
 
 @given(proxied_configs())
-def test_the_scheduler_runs_the_reload_scripts(config: StackConfig) -> None:
-    """That of the certificate only where there is one that can change."""
+def test_the_scheduler_runs_the_scripts(config: StackConfig) -> None:
+    """That of a certificate only where one can change, the watcher by the routing."""
     given_one = bool(config.proxy.tls.secret or config.proxy.tls.issuer)
+    watched = config.watches_primary
     rows = cnf(config)["scheduler"]
     assert [(row["id"], row["active"], row["filename"], row["arg1"]) for row in rows] == [
         (1, 1, "/bin/sh", "/etc/proxysql/reload-users.sh"),
         *([(2, 1, "/bin/sh", "/etc/proxysql/reload-tls.sh")] if given_one else []),
+        *([(2 + given_one, 1, "/bin/sh", "/etc/proxysql/watch-primary.sh")] if watched else []),
     ]
     # lib/ProxySQL_Admin.cpp, table scheduler: CHECK (interval_ms>=100 AND interval_ms<=100000000).
     assert all(100 <= row["interval_ms"] <= 60_000 for row in rows)
