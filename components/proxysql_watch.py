@@ -145,7 +145,7 @@ put() {{ echo "$2" > {state}.new && mv {state}.new "$1"; }}
 lease() {{ put {state}.lease $(($(now) + $1)); }}
 since_now() {{ put {state}.hold "$(now)"; }}
 admin() {{ timeout -s KILL 3 {admin} -e "$1"; }}
-server() {{ timeout -s KILL "$1" {server} --delimiter=// -e "$2"; }}
+server() {{ timeout -s KILL "$1" {server} --delimiter=// -e "$2" 2> {state}.error; }}
 status() {{
   # First what runs: half an edit that somebody makes by hand must not be loaded along.
   admin "SAVE MYSQL SERVERS TO MEMORY; UPDATE mysql_servers SET status='$1' WHERE {row};
@@ -176,11 +176,18 @@ if ! flock -n 9; then
 fi
 lease {watch_timeout + 5}
 put {state}.pid $$
-closed= fit=
+closed= fit= said=
 while kill -0 "$PPID"; do
   if [ ! -e {state}.hold ]; then
     lease {watch_timeout + 5}
-    verdict=$(exec 9>&-; server {watch_timeout} "$WATCH") || {{ sleep 0.2; continue; }}
+    if ! verdict=$(exec 9>&-; server {watch_timeout} "$WATCH"); then
+      error=$(cat {state}.error)
+      [ "$error" = "$said" ] || say "cannot watch: $error"
+      said=$error
+      sleep 0.2
+      continue
+    fi
+    said=
     case $verdict in
       fit) rm -f {state}.gave-up; continue ;;
       read-only) if [ {watch.wait} = 0 ] || [ -e {state}.gave-up ]; then sleep 1; continue; fi ;;

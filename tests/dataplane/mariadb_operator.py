@@ -101,6 +101,14 @@ class Operator:
         candidates = [node for node in replicas if not _has_relay_log_events(node)]
         self.switchover(max(candidates, key=lambda node: node.position()))
 
+    def unlabel(self) -> None:
+        """The Service of the primary leads nowhere."""
+        self._relabel(None)
+
+    def label(self) -> None:
+        """It leads to the primary again."""
+        self._relabel(self.primary)
+
     def adopt(self, node: Node) -> None:
         """ReconcileReplicationInPod, of a server whose role is not known: make it a replica."""
         time.sleep(self.delays.adoption)
