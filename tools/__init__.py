@@ -1,0 +1,1 @@
+"""Commands for those who run a database; nothing of the program imports them."""
