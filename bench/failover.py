@@ -24,9 +24,9 @@ from tests.dataplane.release import Release, chart_a, program
 
 PAGE = Path(__file__).parents[1] / "docs" / "failover.md"
 OURS_MS = 2_000
-"""`database.semi_sync_timeout`, as it is by default."""
+"""`database.semi_sync_timeout`, as it is by default without the fence."""
 SERVER_DEFAULT_MS = 10_000
-"""`rpl_semi_sync_master_timeout` when the MariaDB object says nothing."""
+"""The same with the fence; it is the server's own default too."""
 BY_HAND = 15.0
 DELAYS = Delays()
 
@@ -172,17 +172,17 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     sections: list[str] = []
     with Lab.open() as lab:
-        with lab.replication(OURS_MS) as servers:
-            version = servers.version
-            configurations = replication(lab, version)
-            lines = list(measured(lab, servers, configurations, {**DATABASE, **REPLICA}))
-            # Whom the proxies ask for the writer makes no difference to these.
-            ends = [configurations[0], configurations[-1]]
-            lines += measured(lab, servers, ends, PROXIES)
-        sections += [title(OURS_MS), table(lines)]
         with lab.replication(SERVER_DEFAULT_MS) as servers:
-            lines = list(measured(lab, servers, configurations, DATABASE))
-        sections += [title(SERVER_DEFAULT_MS), table(lines)]
+            version = servers.version
+            ours, *others = replication(lab, version)
+            lines = list(measured(lab, servers, [ours], {**DATABASE, **REPLICA, **PROXIES}))
+        sections += ["### Replication with the fence", table(lines)]
+        # The fence is the proxies' and the servers' together: others have servers without.
+        with lab.replication(OURS_MS, fenced=False) as servers:
+            lines = list(measured(lab, servers, others, {**DATABASE, **REPLICA}))
+            # Whom the proxies ask for the writer makes no difference to these.
+            lines += measured(lab, servers, others[-1:], PROXIES)
+        sections += [title(OURS_MS), table(lines)]
         with lab.galera() as servers:
             lines = list(measured(lab, servers, galera(lab, version), GALERA))
         sections += ["### Galera", table(lines)]

@@ -86,6 +86,21 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
             "has no readers to go to: there are no replicas",
             "remove it, or raise database.replicas",
         )
+    elif (
+        app.routing == "reader"
+        and config.database.topology == "replication"
+        and not config.fence
+        and any(
+            set(apps.privileges(g)) - set(apps.ROLES["readonly"]) for g in app.databases.values()
+        )
+    ):
+        yield (
+            f"{path}.routing",
+            "leads to replicas, which take writes after a restart until somebody sets read_only, "
+            "and the app may write",
+            "give it the role readonly, or leave proxy.min_semi_sync_replicas on: then servers "
+            "start read-only",
+        )
     if config.own_proxies and app.max_connections > config.proxy.max_connections:
         yield (
             f"{path}.max_connections",

@@ -107,6 +107,7 @@ class MariaDb(pulumi.ComponentResource):
             config.database.topology,
             version=config.server_version,
             replication_lag=config.proxy.max_replication_lag > 0,
+            fence=config.fence > 0,
         )
         grant = sql_object(
             f"{name}-monitor-grant{login.mark}",
@@ -162,14 +163,17 @@ def monitor_privileges(
     *,
     version: tuple[int, ...] = (11, 8),
     replication_lag: bool = False,
+    fence: bool = False,
 ) -> tuple[str, ...]:
     """The privileges that ProxySQL's monitor needs; never SUPER.
 
     Reading `@@global.read_only` and the wsrep status needs none (USAGE). Only the lag check of a
     replication topology (`proxy.max_replication_lag`) runs SHOW SLAVE STATUS, which MariaDB 10.5
     and later allow by SLAVE MONITOR (mariadb.com/docs, REPLICA MONITOR), earlier by REPLICATION
-    CLIENT.
+    CLIENT. The fence sets one variable of semi-sync on the primary, by REPLICATION MASTER ADMIN.
     """
+    if fence:
+        return ("REPLICATION MASTER ADMIN",)
     if topology == "replication" and replication_lag:
         return ("SLAVE MONITOR",) if version >= (10, 5) else ("REPLICATION CLIENT",)
     return ("USAGE",)
@@ -194,6 +198,18 @@ def topology(config: StackConfig) -> Topology:
     )
 
 
+FENCE_OPTIONS = (
+    "read_only = 1",
+    "rpl_semi_sync_master_wait_no_slave = OFF",
+    'init_slave = "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"',
+)
+"""What the servers do for the fence (ADR 17).
+
+Who restarts is read-only until the operator says otherwise. And who restarts or follows another
+does not wait for replicas that it does not have: otherwise the operator's first statement on a new
+primary would wait for the whole time-out. The watchers let a primary wait when replicas follow."""
+
+
 def my_cnf(config: StackConfig) -> str:
     """The server's my.cnf: what the design needs, then the stack's own text."""
     lines = [
@@ -206,6 +222,8 @@ def my_cnf(config: StackConfig) -> str:
     if config.database.topology == "galera":
         # Galera certifies rows and needs interleaved auto-increment locks (galera docs).
         lines += ["binlog_format = row", "innodb_autoinc_lock_mode = 2"]
+    if config.fence:
+        lines += FENCE_OPTIONS
     own = config.database.my_cnf.strip()
     return "\n".join(lines + ([own] if own else [])) + "\n"
 
@@ -260,7 +278,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             "semiSyncEnabled": database.semi_sync,
             **(
                 {
-                    "semiSyncAckTimeout": database.semi_sync_timeout,
+                    "semiSyncAckTimeout": config.semi_sync_timeout,
                     # Nobody reads what no replica has yet, and what a crash could take back.
                     "semiSyncWaitPoint": "AfterSync",
                 }
@@ -272,7 +290,10 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
                     "name": replication.secret,
                     "key": replication.key,
                     "generate": False,
-                }
+                },
+                # The server's default is 60 s: for so long nobody followed a primary whose
+                # container was restarted.
+                "connectionRetrySeconds": 1,
             },
         }
     if database.topology == "galera":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from components import proxysql_watch
-from components.fields import MAX_INT
+from components.fields import MAX_INT, seconds
 from components.proxysql_watch import Watch
 from components.schema import Proxy, ProxyUser, QueryRule, StackConfig
 from components.topology import Topology
@@ -115,6 +115,8 @@ def watch(config: StackConfig, topology: Topology) -> Watch | None:
         port=topology.port,
         hostgroup=config.proxy.hostgroups.writer,
         wait=config.proxy.switchover_wait,
+        replicas=config.fence,
+        silence=seconds(config.semi_sync_timeout) / 2,
         ca_file=f"{CA_DIR}/ca.crt" if topology.ca_secret else None,
     )
 

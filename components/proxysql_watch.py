@@ -68,8 +68,12 @@ def statement(watch: Watch, rounds: int, silent_looks: int) -> str:
 
     `fit`; `read-only`; `lone`, fewer semi-sync replicas than asked for; `silent`, a commit waits
     and none was acknowledged for `silent_looks` looks; `unacknowledged`, semi-sync has given up
-    waiting. It goes on while a silence lasts. It needs no privilege: what it reads is open to every
-    account. The text of `read_only` is a number or, from MariaDB 12 on, a word.
+    waiting. It goes on while a silence lasts. What it reads is open to every account. The text of
+    `read_only` is a number or, from MariaDB 12 on, a word.
+
+    With replicas to look at, a server that is fit waits for them from then on even if they leave
+    (`rpl_semi_sync_master_wait_no_slave`, by REPLICATION MASTER ADMIN): what was on its way when
+    the last one left is not acknowledged before the proxies have cut it off.
     """
     look = ""
     if watch.replicas:
@@ -81,7 +85,7 @@ def statement(watch: Watch, rounds: int, silent_looks: int) -> str:
             f"MAX(IF(VARIABLE_NAME={name}, VARIABLE_VALUE, NULL))" for name in names
         )
         look = f"""
-    IF MOD(round, {LOOK_EVERY}) = 0 THEN
+    IF verdict = 'fit' AND MOD(round, {LOOK_EVERY}) = 0 THEN
       SELECT {columns}
         INTO clients, semi_sync, waiting, acknowledged
         FROM information_schema.GLOBAL_STATUS
@@ -93,14 +97,19 @@ def statement(watch: Watch, rounds: int, silent_looks: int) -> str:
         WHEN semi_sync <> 'ON' THEN 'unacknowledged'
         WHEN silent >= {silent_looks} THEN 'silent'
         ELSE 'fit' END;
+      IF verdict = 'fit' AND NOT @@global.rpl_semi_sync_master_wait_no_slave THEN
+        SET GLOBAL rpl_semi_sync_master_wait_no_slave = ON;
+      END IF;
     END IF;"""
     return f"""\
 BEGIN NOT ATOMIC
   DECLARE round, clients, waiting, acknowledged, silent INT DEFAULT 0;
   DECLARE last INT DEFAULT -1;
   DECLARE verdict, semi_sync VARCHAR(20) DEFAULT 'fit';
-  WHILE (round < {rounds} OR silent > 0) AND verdict = 'fit' DO{look}
-    IF CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF') THEN SET verdict = 'read-only'; END IF;
+  WHILE (round < {rounds} OR silent > 0) AND verdict = 'fit' DO
+    IF CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF') THEN
+      SET verdict = 'read-only';
+    END IF;{look}
     SET round = round + 1;
     IF (round < {rounds} OR silent > 0) AND verdict = 'fit' THEN DO SLEEP({ROUND}); END IF;
   END WHILE;
@@ -181,10 +190,9 @@ while kill -0 "$PPID"; do
   if [ ! -e {state}.hold ]; then
     lease {watch_timeout + 5}
     if ! verdict=$(exec 9>&-; server {watch_timeout} "$WATCH"); then
-      error=$(cat {state}.error)
-      [ "$error" = "$said" ] || say "cannot watch: $error"
-      said=$error
-      sleep 0.2
+      [ -n "$said" ] || say "cannot watch: $(grep '^ERROR' {state}.error)"
+      said=yes
+      sleep 0.1
       continue
     fi
     said=

@@ -260,13 +260,15 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
                 "configuration itself",
                 "remove it, or set proxy.mode to standalone",
             )
-    if (
-        _is_given(given, "proxy.switchover_wait")
-        and proxy.switchover_wait
-        and not config.watches_primary
-    ):
+    for key in ("switchover_wait", "min_semi_sync_replicas"):
+        if (
+            config.follows_service
+            or not _is_given(given, f"proxy.{key}")
+            or not getattr(proxy, key)
+        ):
+            continue
         yield (
-            "proxy.switchover_wait",
+            f"proxy.{key}",
             "is for database.topology replication with proxy.routing primary_service, and not for "
             "proxy.clustering runtime, where a hold of one proxy would be copied by all",
             "remove it",
@@ -370,7 +372,18 @@ def _replication_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterat
     waits = _number(proxy.mysql_variables, "connect_timeout_server_max", CONNECT_TIMEOUT)
     if _is_given(given, "database.semi_sync_timeout") and not database.semi_sync:
         yield "database.semi_sync_timeout", "is of no use without semi_sync", "remove it"
-    if database.semi_sync and (seconds(database.semi_sync_timeout) + 5) * 1000 > waits:
+    if proxy.min_semi_sync_replicas and not database.semi_sync:
+        yield "proxy.min_semi_sync_replicas", "needs semi_sync", "remove it"
+    if config.fence >= database.replicas:
+        yield (
+            "proxy.min_semi_sync_replicas",
+            f"can never be met: {database.replicas} servers are a primary and "
+            f"{database.replicas - 1} replicas",
+            "lower it; a replica that restarts is missing too",
+        )
+    # Behind the fence no promotion waits (rpl_semi_sync_master_wait_no_slave=OFF).
+    slowest = 0 if config.fence else seconds(config.semi_sync_timeout) + 5
+    if database.semi_sync and slowest * 1000 > waits:
         yield (
             "database.semi_sync_timeout",
             "is as long as a promotion takes at least, and statements wait for one no longer than "

@@ -97,6 +97,8 @@ OWN_OPTIONS = {
     "rpl_semi_sync_master_enabled": "database.semi_sync",
     "rpl_semi_sync_master_timeout": "database.semi_sync_timeout",
     "rpl_semi_sync_master_wait_point": "the program",
+    "rpl_semi_sync_master_wait_no_slave": "proxy.min_semi_sync_replicas",
+    "init_slave": "proxy.min_semi_sync_replicas",
 }
 """Server options that another config key decides, or that the proxies rely on."""
 
@@ -116,8 +118,9 @@ class Database(Model):
     """Text appended to the generated my.cnf."""
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
-    semi_sync_timeout: Duration = "2s"
-    """How long it waits before it goes on without; a promotion takes as long (docs/failover.md)."""
+    semi_sync_timeout: Duration | None = None
+    """How long it waits before it goes on without. None: 10 s where the proxies stop writes before
+    (`StackConfig.fence`), otherwise 2 s, as a promotion takes as long (docs/failover.md)."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}
@@ -498,6 +501,9 @@ class Proxy(Model):
     switchover_wait: Annotated[int, Strict(), Field(ge=0, le=60)] = 15
     """Seconds for which new statements wait while the primary is read-only, as in a planned
     switchover; then they are sent there and refused. 0: they are refused at once."""
+    min_semi_sync_replicas: Annotated[int, Strict(), Field(ge=0, le=8)] | None = None
+    """How many semi-sync replicas must follow the primary, or writes wait. None: 1, where it can be
+    looked at (`StackConfig.fence`); 0: they do not wait."""
     users: tuple[ProxyUser, ...] = ()
     read_write_split: Bool = False
     """Plain reads outside transactions go to the reader hostgroup."""
@@ -789,19 +795,38 @@ class StackConfig(Model):
         return self.proxy.enabled and self.proxy.mode == "standalone"
 
     @property
-    def watches_primary(self) -> bool:
-        """Whether a watcher beside each proxy looks at the server behind the primary's Service.
+    def follows_service(self) -> bool:
+        """Whether a watcher beside each proxy may look at the server behind the primary's Service.
 
         Not where peers copy what runs: a hold of one proxy would be everybody's.
         """
-        proxy = self.proxy
         return (
             self.own_proxies
             and self.database.topology == "replication"
-            and proxy.routing == "primary_service"
-            and proxy.clustering != "runtime"
-            and proxy.switchover_wait > 0
+            and self.proxy.routing == "primary_service"
+            and self.proxy.clustering != "runtime"
         )
+
+    @property
+    def fence(self) -> int:
+        """How many semi-sync replicas must follow the primary, or the proxies let no write through.
+
+        0: they do not look. It needs semi-sync: other replicas acknowledge nothing.
+        """
+        if not self.follows_service or not self.database.semi_sync:
+            return 0
+        chosen = self.proxy.min_semi_sync_replicas
+        return 1 if chosen is None else chosen
+
+    @property
+    def semi_sync_timeout(self) -> str:
+        """The Duration that a commit waits for a replica before it goes on without."""
+        return self.database.semi_sync_timeout or ("10s" if self.fence else "2s")
+
+    @property
+    def watches_primary(self) -> bool:
+        """Whether there is something for a watcher to do."""
+        return self.follows_service and (self.proxy.switchover_wait > 0 or self.fence > 0)
 
     @property
     def monitor_connections(self) -> int:

@@ -79,7 +79,8 @@ NOTES = {
     "database.pod_annotations": "Annotations of the database Pods.",
     "database.pod_labels": "Labels of the database Pods.",
     "database.semi_sync_timeout": "Topology `replication` only. How long a commit waits for a "
-    "replica before it goes on without; a promotion takes as long.",
+    "replica before it goes on without. Unset: `10s` with `proxy.min_semi_sync_replicas`, "
+    "otherwise `2s`, as a promotion takes as long there.",
     "proxy.enabled": "Whether there are proxies at all.",
     "proxy.mode": "`standalone`: proxies of this program; `operator`: those that Percona's "
     "operator runs, with its own configuration. Only a Percona cluster has a choice. Fixed while "
@@ -119,6 +120,9 @@ NOTES = {
     "proxy.interfaces": "Where the client port listens, in the Pod.",
     "proxy.clustering": "`membership`: proxies know each other and never copy config. `runtime`: "
     "they copy admin changes. `off`: they do not know each other.",
+    "proxy.min_semi_sync_replicas": "How many semi-sync replicas must follow the primary, or "
+    "statements for the writer wait. Unset: 1, where `switchover_wait` is possible and "
+    "`database.semi_sync` on; 0: they do not wait.",
     "proxy.switchover_wait": "Seconds for which new statements wait while the primary is "
     "read-only, as in a planned switchover; then they are sent there, and writes are refused. "
     "0: at once. Routing `primary_service`, and not with clustering `runtime`.",

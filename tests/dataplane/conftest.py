@@ -11,8 +11,10 @@ from .deployment import Lab
 from .nodes import Servers
 from .release import Release, program
 
-SEMI_SYNC_TIMEOUT_MS = 1_500
-"""Shorter than the server's 10 s, because every promotion waits for it."""
+SEMI_SYNC_TIMEOUT_MS = 10_000
+"""`database.semi_sync_timeout`, as it is by default with the fence."""
+UNFENCED_TIMEOUT_MS = 1_500
+"""Without it every promotion waits for so long."""
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +28,15 @@ def lab() -> Generator[Lab]:
 
 @pytest.fixture(scope="session")
 def replication(lab: Lab) -> Generator[Servers]:
-    """A primary and two semi-sync replicas."""
+    """A primary and two semi-sync replicas, with the my.cnf of the fence."""
     with lab.replication(SEMI_SYNC_TIMEOUT_MS) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def unfenced(lab: Lab) -> Generator[Servers]:
+    """The same as they are with `proxy.routing: monitor`, or without the fence."""
+    with lab.replication(UNFENCED_TIMEOUT_MS, fenced=False) as servers:
         yield servers
 
 

@@ -90,10 +90,10 @@ class Lab:
         return proxies.version(self.binary)
 
     @contextmanager
-    def replication(self, semi_sync_timeout_ms: int) -> Generator[Servers]:
+    def replication(self, semi_sync_timeout_ms: int, *, fenced: bool = True) -> Generator[Servers]:
         """A primary and two semi-sync replicas."""
         folder = self._folder("replication")
-        with replication(self.installation, folder, semi_sync_timeout_ms) as servers:
+        with replication(self.installation, folder, semi_sync_timeout_ms, fenced=fenced) as servers:
             servers.pristine()
             yield servers
 

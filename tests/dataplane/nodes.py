@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.mariadb import FENCE_OPTIONS
 from components.schema import monitor_connections
 from local.certificates import Authority
 from tests.database import operator_sql
@@ -209,9 +210,9 @@ def follow(session: Session, primary: Node, *, slave_pos: str | None = None) -> 
 
 @contextmanager
 def replication(
-    installation: Installation, directory: Path, semi_sync_timeout_ms: int
+    installation: Installation, directory: Path, semi_sync_timeout_ms: int, *, fenced: bool
 ) -> Generator[Servers]:
-    """A primary and two semi-sync replicas.
+    """A primary and two semi-sync replicas; `fenced`: with the my.cnf of the fence.
 
     Settings: mariadb-operator v25.10.4, pkg/controller/replication/config.go, NewReplicationConfig;
     it sets no read_only, and the time-out only when the MariaDB object does.
@@ -221,6 +222,9 @@ def replication(
     authority.issue("server", "db", names=[network.server(0), network.server(1), network.server(2)])
     for path in (authority.directory, *authority.directory.iterdir()):
         installation.own(path)
+    fence: Settings = {
+        name: value for name, _, value in (option.partition(" = ") for option in FENCE_OPTIONS)
+    }
     nodes = tuple(
         Node(
             installation,
@@ -234,6 +238,8 @@ def replication(
                 "rpl_semi_sync_master_enabled": "ON",
                 "rpl_semi_sync_slave_enabled": "ON",
                 "rpl_semi_sync_master_timeout": semi_sync_timeout_ms,
+                "rpl_semi_sync_master_wait_point": "AFTER_SYNC",
+                **(fence if fenced else {}),
                 "ssl_ca": str(authority.directory / "ca.crt"),
                 "ssl_cert": str(authority.directory / "server.crt"),
                 "ssl_key": str(authority.directory / "server.key"),

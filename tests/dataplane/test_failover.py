@@ -12,7 +12,7 @@ import pytest
 from tests.database.servers import SqlError, eventually
 
 from . import deployment
-from .conftest import SEMI_SYNC_TIMEOUT_MS, release_of
+from .conftest import UNFENCED_TIMEOUT_MS, release_of
 from .deployment import Deployment, Lab, watch
 from .nodes import APP, Servers
 
@@ -23,13 +23,16 @@ ROUTINGS = ("monitor", "primary_service")
 
 
 @pytest.mark.parametrize("routing", ROUTINGS)
-def test_a_crash_loses_no_acknowledged_write(lab: Lab, replication: Servers, routing: str) -> None:
+def test_a_crash_loses_no_acknowledged_write(
+    lab: Lab, request: pytest.FixtureRequest, routing: str
+) -> None:
     """36: only requests under way fail.
 
     20: nor does the old primary get a write when it returns, writable until the operator makes it
     a replica. Then it is a reader again.
     """
-    with lab.deploy(replication, release_of(lab, replication, routing)) as site:
+    servers = request.getfixturevalue("unfenced" if routing == "monitor" else "replication")
+    with lab.deploy(servers, release_of(lab, servers, routing)) as site:
         old = site.primary
         outcome = watch(site, deployment.old_primary_returns)
         assert outcome.acknowledged
@@ -41,9 +44,9 @@ def test_a_crash_loses_no_acknowledged_write(lab: Lab, replication: Servers, rou
             assert eventually(lambda: _is_reader(site, old.host), timeout=20)
 
 
-def test_a_restarted_replica_gets_no_write(lab: Lab, replication: Servers) -> None:
+def test_a_restarted_replica_gets_no_write(lab: Lab, unfenced: Servers) -> None:
     """21: it comes back writable. The fence stops all writes until somebody sets `read_only`."""
-    with lab.deploy(replication, release_of(lab, replication, "monitor")) as site:
+    with lab.deploy(unfenced, release_of(lab, unfenced, "monitor")) as site:
         replica = site.others[-1]
         outcome = watch(site, deployment.replica_restart(by_hand=4))
         assert outcome.stray == 0
@@ -79,12 +82,14 @@ def test_a_switchover_behind_the_service_loses_nothing(lab: Lab, replication: Se
 def test_a_session_that_only_fails_stays_with_the_old_primary(
     lab: Lab, replication: Servers
 ) -> None:
-    """The limit of routing by the Service: such a session must roll back, or connect again.
+    """The limit without the watcher: such a session must roll back, or connect again.
 
     After an error ProxySQL does not know whether a transaction is open, and keeps the connection
     (lib/mysql_connection.cpp, IsActiveTransaction): its age is not looked at.
     """
-    release = release_of(lab, replication, "primary_service")
+    release = release_of(
+        lab, replication, "primary_service", switchover_wait=0, min_semi_sync_replicas=0
+    )
     with lab.deploy(replication, release) as site, site.tier.proxies[0].session(APP) as session:
         numbers = iter(range(1, 10_000))
 
@@ -103,14 +108,14 @@ def test_a_session_that_only_fails_stays_with_the_old_primary(
 
 
 def test_a_monitored_switchover_outruns_the_operator(
-    lab: Lab, replication: Servers, slow_promotion: None
+    lab: Lab, unfenced: Servers, slow_promotion: None
 ) -> None:
     """The hazard (mariadb-operator#1514): the primary has every write, and replicas miss some.
 
     The proxies follow `read_only` at once, and the operator reads the position from which replicas
     shall go on later: they skip what was written in between, and at the next failover it is lost.
     """
-    with lab.deploy(replication, release_of(lab, replication, "monitor")) as site:
+    with lab.deploy(unfenced, release_of(lab, unfenced, "monitor")) as site:
         outcome = watch(site, deployment.switchover)
     assert outcome.lost == 0
     assert outcome.stray == 0
@@ -119,11 +124,11 @@ def test_a_monitored_switchover_outruns_the_operator(
 
 
 @pytest.fixture
-def slow_promotion(replication: Servers) -> Generator[None]:
+def slow_promotion(unfenced: Servers) -> Generator[None]:
     """A promotion waits for semi-sync for 5 s, half the server's default."""
-    _set_semi_sync_timeout(replication, 5_000)
+    _set_semi_sync_timeout(unfenced, 5_000)
     yield
-    _set_semi_sync_timeout(replication, SEMI_SYNC_TIMEOUT_MS)
+    _set_semi_sync_timeout(unfenced, UNFENCED_TIMEOUT_MS)
 
 
 def _set_semi_sync_timeout(servers: Servers, milliseconds: int) -> None:

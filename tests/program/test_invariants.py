@@ -552,7 +552,11 @@ def test_the_engine_waits_long_enough_for_the_servers(name: str) -> None:
 def test_the_monitor_is_a_least_privilege_account(name: str) -> None:
     recording = recorded(name)
     for grant in of_app(recording, "Grant", "proxysql-monitor").values():
-        assert set(grant.inputs["spec"]["privileges"]) <= {"USAGE", "SLAVE MONITOR"}
+        assert set(grant.inputs["spec"]["privileges"]) <= {
+            "USAGE",
+            "SLAVE MONITOR",
+            "REPLICATION MASTER ADMIN",
+        }
     for user in recording.of_kind("User"):
         assert user.inputs["spec"]["maxUserConnections"] > 4
         assert user.inputs["spec"]["name"] not in ("root", "admin", "stats", "monitor")

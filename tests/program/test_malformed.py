@@ -394,7 +394,11 @@ PLAIN = [
     ),
     Bad(
         "semi-sync-too-long",
-        {"size": "small", "database": {"semi_sync_timeout": "16s"}},
+        {
+            "size": "small",
+            "database": {"semi_sync_timeout": "16s"},
+            "proxy": {"min_semi_sync_replicas": 0},
+        },
         "database.semi_sync_timeout",
         "20000 ms",
     ),
@@ -411,7 +415,12 @@ PLAIN = [
             "database",
             f"must not set {option}",
         )
-        for option in ("read_only", "rpl_semi_sync_master_timeout")
+        for option in (
+            "read_only",
+            "init_slave",
+            "rpl_semi_sync_master_timeout",
+            "rpl_semi_sync_master_wait_no_slave",
+        )
     ),
     *(
         Bad(
@@ -602,13 +611,30 @@ PLAIN = [
         "proxy.max_replication_lag",
         "proxy.routing monitor only",
     ),
+    Bad(
+        "fence-too-high",
+        {"size": "small", "proxy": {"min_semi_sync_replicas": 3}},
+        "proxy.min_semi_sync_replicas",
+        "can never be met: 3 servers are a primary and 2 replicas",
+    ),
+    Bad(
+        "fence-without-semi-sync",
+        {
+            "size": "small",
+            "database": {"semi_sync": False},
+            "proxy": {"min_semi_sync_replicas": 1},
+        },
+        "proxy.min_semi_sync_replicas",
+        "needs semi_sync",
+    ),
     *(
         Bad(
-            f"switchover-wait-{name}",
-            {"size": "small", **other, "proxy": {"switchover_wait": 5, **other.get("proxy", {})}},
-            "proxy.switchover_wait",
+            f"{key}-{name}",
+            {"size": "small", **other, "proxy": {key: 1, **other.get("proxy", {})}},
+            f"proxy.{key}",
             "is for database.topology replication with proxy.routing primary_service",
         )
+        for key in ("switchover_wait", "min_semi_sync_replicas")
         for name, other in {
             "monitor": {"proxy": {"routing": "monitor"}},
             "runtime": {"proxy": {"clustering": "runtime"}},
@@ -1206,6 +1232,12 @@ APPS = [
     Bad("app-type-rotation-text", app(rotation="1"), "apps[0].rotation", "integer"),
     Bad("app-type-secret", app(existing_secret="given"), "apps[0].existing_secret", "a mapping"),
     Bad("app-routing", app(routing="replica"), "apps[0].routing", "'writer' or 'reader'"),
+    Bad(
+        "app-reader-writes",
+        app(routing="reader") | {"proxy": {"min_semi_sync_replicas": 0}},
+        "apps[0].routing",
+        "take writes after a restart",
+    ),
     Bad("app-cleanup", app(cleanup="drop"), "apps[0].cleanup", "'keep' or 'delete'"),
     # --- databases ---
     Bad("app-databases-none", apps({"name": "shop"}), "apps[0].databases", "required"),
@@ -2012,7 +2044,10 @@ def test_a_refused_password_keeps_the_old_identity() -> None:
             {**SHOP, **given("given")},
             proxy={"query_rules": [{"rule_id": 1, "username": "shop", "timeout": 100}]},
         ),
-        apps({**SHOP, "routing": "reader"}, proxy={"enabled": False}),
+        apps(
+            {**SHOP, "databases": {"shop": "readonly"}, "routing": "reader"},
+            proxy={"enabled": False},
+        ),
         on_percona(
             {
                 **SHOP,

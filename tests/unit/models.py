@@ -74,7 +74,7 @@ def apps(draw: st.DrawFn, *, readers: bool) -> list[dict[str, Any]]:
     drawn: list[dict[str, Any]] = []
     for number in range(draw(st.integers(0, 3))):
         given = draw(st.booleans())
-        databases = draw(
+        databases: dict[str, Any] = draw(
             st.dictionaries(
                 st.sampled_from(["shop", "stock", "Old_$-1"]),
                 st.sampled_from(["readonly", "readwrite", "owner", ["SELECT", "DROP"]]),
@@ -86,7 +86,10 @@ def apps(draw: st.DrawFn, *, readers: bool) -> list[dict[str, Any]]:
                 "name": f"app-{number}",
                 "databases": databases,
                 "default_database": draw(st.sampled_from(sorted(databases))),
-                "routing": draw(st.sampled_from(["writer", "reader"])) if readers else "writer",
+                # Who may write goes to replicas only where these start read-only.
+                "routing": draw(st.sampled_from(["writer", "reader"]))
+                if readers and all(granted == "readonly" for granted in databases.values())
+                else "writer",
                 "max_connections": draw(st.integers(1, 1000)),
                 "require_tls": draw(st.sampled_from([None, False, True])),
                 "active": draw(st.booleans()),

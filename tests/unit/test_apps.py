@@ -109,7 +109,7 @@ def test_the_proxies_take_both_logins_with_the_apps_settings() -> None:
 
 # --- how an app connects ---
 
-READER = shop(routing="reader")
+READER = shop(routing="reader", databases={"shop": "readonly"})
 PROXY = "mysql-proxysql.default.svc.cluster.local"
 
 

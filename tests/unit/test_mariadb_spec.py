@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 
-from components import mariadb, schema
+from components import mariadb, proxysql_cnf, schema
 from components.credentials import Credentials, ResolvedCredential
 from components.schema import StackConfig
 from tests.unit.models import config, proxied_configs
@@ -85,6 +85,41 @@ def test_the_proxies_verify_servers_with_the_operators_bundle(tls: dict[str, Any
     """It has the CA of every certificate, whoever signed it."""
     chosen = config(security={"tls": tls})
     assert mariadb.topology(chosen).ca_secret == "mysql-ca-bundle"
+
+
+def test_a_primary_that_is_back_is_followed_at_once() -> None:
+    """By default a replica looks again after a minute, and nobody acknowledges meanwhile."""
+    assert spec(config())["replication"]["replica"]["connectionRetrySeconds"] == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "fence"),
+    [
+        ({}, 1),
+        ({"proxy": {"min_semi_sync_replicas": 2}}, 2),
+        ({"proxy": {"min_semi_sync_replicas": 0}}, 0),
+        ({"proxy": {"enabled": False}}, 0),
+        ({"proxy": {"routing": "monitor"}}, 0),
+        ({"proxy": {"clustering": "runtime"}}, 0),
+        ({"proxy": {"switchover_wait": 0}}, 1),
+        ({"database": {"semi_sync": False}}, 0),
+        ({"database": {"topology": "galera"}}, 0),
+    ],
+)
+def test_the_fence(other: dict[str, Any], fence: int) -> None:
+    """ADR 17: what the servers, their monitor and the proxies do goes together."""
+    chosen = config(**other)
+    assert chosen.fence == fence
+    for option in mariadb.FENCE_OPTIONS:
+        assert (option in mariadb.my_cnf(chosen).splitlines()) == (fence > 0)
+    watch = proxysql_cnf.watch(chosen, mariadb.topology(chosen))
+    assert (watch.replicas if watch else 0) == fence
+    assert chosen.semi_sync_timeout == ("10s" if fence else "2s")
+    if fence:
+        assert watch
+        assert watch.silence == 5
+    granted = mariadb.monitor_privileges(chosen.database.topology, fence=fence > 0)
+    assert (granted == ("REPLICATION MASTER ADMIN",)) == (fence > 0)
 
 
 def test_semi_sync() -> None:

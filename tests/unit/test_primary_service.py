@@ -109,7 +109,7 @@ def test_a_watcher_looks_at_the_primary_unless_peers_copy(config: StackConfig) -
     [
         {"proxy": {"routing": "monitor"}},
         {"proxy": {"clustering": "runtime"}},
-        {"proxy": {"switchover_wait": 0}},
+        {"proxy": {"switchover_wait": 0, "min_semi_sync_replicas": 0}},
         {"database": {"topology": "galera"}},
     ],
 )
