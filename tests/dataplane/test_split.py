@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.database.servers import Session
+from tests.database.servers import Session, SqlError
 
 from .conftest import release_of
 from .deployment import Deployment, Lab
@@ -15,6 +15,7 @@ from .nodes import APP, Servers
 pytestmark = pytest.mark.dataplane
 
 WRITER, READER = "10", "20"
+TIED = 9006
 
 READS = (
     "SELECT id FROM writes",
@@ -99,6 +100,19 @@ def test_a_session_with_a_user_variable_reads_it_where_it_was_set(
 ) -> None:
     session.query("SET @mine = 5")
     assert session.query("SELECT @mine").value == "5"
+
+
+@pytest.mark.parametrize(
+    "sql", ["SET STATEMENT max_statement_time=5 FOR SELECT 1", "SET ROLE NONE"]
+)
+def test_a_set_that_proxysql_cannot_parse_ends_the_split(session: Session, sql: str) -> None:
+    """The limit of the split: the session is tied to the writer, which no rule knows."""
+    session.query(sql)
+    with pytest.raises(SqlError) as refusal:
+        session.query(READS[0])
+    assert refusal.value.code == TIED
+    for begun in ("BEGIN", READS[0], "COMMIT"):
+        session.query(begun)
 
 
 def _run(site: Deployment, session: Session, *statements: str) -> list[str]:
