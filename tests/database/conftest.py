@@ -131,6 +131,7 @@ def privileges(cluster: Cluster, setup: Setup) -> tuple[str, ...]:
         setup.topology,
         version=tuple(map(int, version(cluster).split("."))),
         replication_lag=setup.replication_lag,
+        fence=setup.topology == "replication" and not setup.replication_lag,
     )
 
 

@@ -178,7 +178,8 @@ def test_a_watcher_that_is_killed_while_it_ends_sessions(pod: Pod, end: str) -> 
     pod.write("dies", end)
     pod.verdict = "fit"
     assert eventually(lambda: not pod.holds, timeout=10)
-    assert pod.read("killed") == "KILL CONNECTION 7;"
+    # Twice if the one that is killed had begun: what it started goes on.
+    assert set(pod.read("killed").splitlines()) == {"KILL CONNECTION 7;"}
 
 
 def test_giving_up_is_for_good_until_the_primary_is_writable(pod: Pod) -> None:
