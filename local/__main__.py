@@ -21,7 +21,7 @@ from local import REPOSITORY, LocalError, engine, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
-from local.place import HOME, Place, place_of, places
+from local.place import Place, place_of, places
 from local.toolchain import REAL, SIMULATED, Toolchain
 
 # What `status` lists; the operator's own objects show that it reconciles.
@@ -88,7 +88,6 @@ def down(wanted: str | None) -> None:
                 shutil.rmtree(place.directory / "engine", ignore_errors=True)
             shutil.rmtree(place.directory)
             print(f"{place.kind} nodes: stopped, state removed")
-        shutil.rmtree(HOME, ignore_errors=True)
         return
     name = engine.stack_file(wanted)[0] if wanted.endswith(".yaml") else wanted
     place = place_of(name, tools)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -141,16 +142,16 @@ class Node:
             copy = self._file(f"sysctl/{sysctl.replace('/', '-')}")
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(Path("/proc/sys") / sysctl, copy)
-            script.append(f"mount --bind {copy} /proc/sys/{sysctl}")
+            script.append(f"mount --bind {shlex.quote(str(copy))} /proc/sys/{sysctl}")
         for path in PRIVATE:
             own = self._file(f"root{path}")
             own.mkdir(parents=True, exist_ok=True)
-            script.append(f"mount --bind {own} {path}")
+            script.append(f"mount --bind {shlex.quote(str(own))} {path}")
         script += [
             "mkdir -p /run/netns",
             "mount -t tmpfs none /run/netns",
             "mount --make-rshared /",
-            f"touch {self._file('mounted')}",
+            f"touch {shlex.quote(str(self._file('mounted')))}",
             "exec sleep infinity",
         ]
         self._file("mounted").unlink(missing_ok=True)
