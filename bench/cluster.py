@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -106,6 +107,8 @@ def main() -> None:
         raise SystemExit(reason)
     tools = Toolchain()
     tools.prepare(REAL)
+    # End by way of the `finally` below, which ends the cluster.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     cluster = RealCluster(HOME, tools)
     try:
         plan = cluster.images.plan(sources(cluster, proxied=True))
@@ -143,17 +146,26 @@ def main() -> None:
     finally:
         cluster.stop()
     assert program
-    text = "\n\n".join([
-        f"Three nodes (kubelet, containerd) on {os.cpu_count()} cores shared by everything, "
-        f"mariadb-operator {tools.program('mariadb-operator').version} by its chart, ProxySQL "
-        f"{proxysql_version(program)}, one run, one scenario after another.",
-        *tables,
-    ])  # fmt: skip
+    text = "\n\n".join([environment(tools, proxysql_version(program)), *tables])
     print(text)
     if not arguments.only:
-        marks = r"(<!-- begin:real -->\n).*(<!-- end:real -->)"
-        page = PAGE.read_text()
-        PAGE.write_text(re.sub(marks, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL))
+        write(text)
+
+
+def environment(tools: Toolchain, proxysql: str) -> str:
+    """What the figures depend on."""
+    return (
+        f"Three nodes (kubelet, containerd) on {os.cpu_count()} cores shared by everything, "
+        f"mariadb-operator {tools.program('mariadb-operator').version} by its chart, ProxySQL "
+        f"{proxysql}, one run, one scenario after another."
+    )
+
+
+def write(text: str) -> None:
+    """Replace the section of the page."""
+    marks = r"(<!-- begin:real -->\n).*(<!-- end:real -->)"
+    page = PAGE.read_text()
+    PAGE.write_text(re.sub(marks, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL))
 
 
 if __name__ == "__main__":
