@@ -275,7 +275,7 @@ def kube_proxy(
     host = net.namespace(node)
     name = f"kube-proxy-{node}" if node else "kube-proxy"
     config = cluster / f"{name}.yaml"
-    config.write_text(yaml.safe_dump({
+    text = yaml.safe_dump({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": f"{cluster}/kube-proxy.kubeconfig"},
@@ -289,7 +289,10 @@ def kube_proxy(
         "conntrack": {
             "maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s",
         },
-    }))  # fmt: skip
+    })  # fmt: skip
+    # It ends when its file is written, though nothing changes (cmd/kube-proxy/app/server.go).
+    if not config.exists() or config.read_text() != text:
+        config.write_text(text)
     command = [*net.enter(node), str(programs.kube_proxy), f"--config={config}"]
     return Process(name, command, env=programs.environment, files=(config,))
 

@@ -102,3 +102,12 @@ def test_a_start_goes_on_where_another_was_killed(tools: Toolchain, tmp_path: Pa
     finally:
         process.kill()
         cluster.stop()
+
+
+def test_a_second_start_changes_nothing(cluster: RealCluster) -> None:
+    """kube-proxy ends when its configuration file is written again, whatever it holds."""
+    processes = cluster.processes
+    before = {name: processes.pid(name) for name in processes.names()}
+    cluster.start(1, Plan())
+    time.sleep(3)
+    assert {name: processes.pid(name) for name in processes.names()} == before
