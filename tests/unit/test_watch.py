@@ -195,7 +195,7 @@ def test_giving_up_is_for_good_until_the_primary_is_writable(pod: Pod) -> None:
     assert eventually(lambda: not (pod.directory / "watch.gave-up").exists(), timeout=10)
     pod.verdict = "read-only"
     assert eventually(lambda: pod.holds, timeout=10)
-    assert pod.closed == ["read-only", "read-only"]
+    assert eventually(lambda: pod.closed == ["read-only", "read-only"], timeout=10)
 
 
 def test_sessions_that_are_tied_to_the_old_primary_end(pod: Pod) -> None:
