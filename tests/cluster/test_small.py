@@ -48,7 +48,6 @@ def passes(site: Site, happening: Callable[[Site], None]) -> Seen:
         scenarios.primary_deleted,
         scenarios.replica_killed,
         scenarios.server_config_edited,
-        scenarios.switchover,
     ],
 )
 def test_no_acknowledged_write_is_lost(site: Site, happening: Callable[[Site], None]) -> None:
@@ -71,12 +70,16 @@ def test_no_acknowledged_write_is_lost_in_the_long_run(
 @pytest.mark.parametrize(
     "happening",
     [
+        # Without proxies, a connection that is never closed stays with the old primary: 1290.
+        scenarios.switchover,
         scenarios.proxy_killed,
         pytest.param(scenarios.proxies_rolled, marks=pytest.mark.long),
         pytest.param(scenarios.proxies_scaled, marks=pytest.mark.long),
     ],
 )
-def test_proxies_come_and_go(site: Site, proxied: bool, happening: Callable[[Site], None]) -> None:
+def test_what_the_proxies_bridge(
+    site: Site, proxied: bool, happening: Callable[[Site], None]
+) -> None:
     if not proxied:
         pytest.skip("no ProxySQL: neither named by PROXYSQL nor on PATH")
     passes(site, happening)
