@@ -115,7 +115,7 @@ class RealCluster:
             for folder in ("usr/sbin", "usr/bin", "sbin", "bin")
             for p in root.glob(f"{folder}/ip")
         ]
-        return Network(self.prefix, found[0])
+        return Network(self.prefix, found[0], self.programs.environment)
 
     def node(self, letter: str) -> Node:
         """The node `a`, `b` or `c`."""
@@ -268,7 +268,12 @@ class RealCluster:
         found: set[int] = set()
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                if (process / "cwd").readlink() == self.directory:
+                folder = str((process / "cwd").readlink()).removesuffix(" (deleted)")
+                # Ours have it as HOME (`Processes.launch`); somebody's shell in it has not.
+                home = f"HOME={self.directory}".encode()
+                if folder == str(self.directory) and home in (
+                    (process / "environ").read_bytes().split(b"\0")
+                ):
                     found.add(int(process.name))
             except OSError:
                 continue

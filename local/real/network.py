@@ -6,8 +6,9 @@ exist only in these namespaces (network_namespaces(7)); the machine's own are no
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Network:
 
     prefix: str
     ip: Path
+    environment: Mapping[str, str]
+    """By which unpacked programs find their libraries, and each other."""
 
     def namespace(self, node: str | None = None) -> str:
         return f"{self.prefix}-{node}" if node else self.prefix
@@ -81,7 +84,8 @@ class Network:
 
     def stop(self) -> None:
         """Remove the namespaces, and with them all that is in them."""
-        for space in self.existing():
+        # The nodes first: one without its bridge would count as complete.
+        for space in reversed(self.existing()):
             self._ip(f"netns delete {space}")
 
     def processes(self) -> set[int]:
@@ -104,7 +108,7 @@ class Network:
         settings = ("ipv4.ip_forward=1", "ipv4.conf.all.rp_filter=0")
         node = space.removeprefix(self.prefix).removeprefix("-") or None
         command = [*self.enter(node), "sysctl", "-qw", *(f"net.{s}" for s in settings)]
-        _run(command)
+        self._run(command)
         # No way out: what has no route here gets an answer at once, as behind a closed firewall.
         self._in(space, "route add unreachable default")
         # A node's own packet to a Service needs a route before kube-proxy gives it another address.
@@ -120,11 +124,14 @@ class Network:
         return self._ip(f"-netns {space} {arguments}", check=check)
 
     def _ip(self, arguments: str, *, check: bool = True) -> str:
-        return _run([str(self.ip), *arguments.split()], check=check)
+        return self._run([str(self.ip), *arguments.split()], check=check)
 
-
-def _run(command: Sequence[str], *, check: bool = True) -> str:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if check and result.returncode:
-        raise LocalError(f"{' '.join(command)}: {result.stderr.strip()}")
-    return result.stdout
+    def _run(self, command: Sequence[str], *, check: bool = True) -> str:
+        environment = dict(self.environment)
+        program = shutil.which(command[0], path=environment["PATH"]) or command[0]
+        result = subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, check=False, env=environment
+        )
+        if check and result.returncode:
+            raise LocalError(f"{' '.join(command)}: {result.stderr.strip()}")
+        return result.stdout
