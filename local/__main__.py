@@ -96,7 +96,7 @@ def down(wanted: str | None) -> None:
         raise LocalError(f"There is no local stack {name}. Stacks: {known}.")
     with place.locked():
         configs = _read(place.engine().config(name))
-        place.start(configs, place.sources(configs))
+        place.start()  # as it is: a destroy needs no image
         place.engine().destroy(name, on_output=print, color=_color())
         print(left_behind(place.cluster.kubectl, configs))
 

@@ -110,7 +110,8 @@ class Node:
                 self._ctr("images", "import", str(archive.file))
                 present.add(archive.name)
             mark = self._file(f"tags/{reference.replace('/', '_')}")
-            if reference not in present or mark.read_text() != archive.name:
+            known = mark.read_text() if mark.exists() else None
+            if reference not in present or known != archive.name:
                 self._ctr("images", "tag", "--force", archive.name, reference)
                 mark.parent.mkdir(exist_ok=True)
                 mark.write_text(archive.name)
