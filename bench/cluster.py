@@ -20,18 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from local import REPOSITORY
-from local.engine import Engine
 from local.real.cluster import RealCluster
 from local.real.images import Plan, proxysql_program, proxysql_version
+from local.real.network import NAMESPACES
 from local.toolchain import REAL, Toolchain
 from tests.cluster import scenarios
-from tests.cluster.conftest import missing, sources
+from tests.cluster.conftest import engine_of, missing, sources
 from tests.cluster.inside import Inside
-from tests.cluster.site import Seen, Site
+from tests.cluster.site import SHOP, Seen, Site
 
 PAGE = Path(__file__).parents[1] / "docs" / "failover.md"
 HOME = REPOSITORY / ".local" / "bench-cluster"
-SHOP = {"name": "shop", "databases": {"shop": "owner"}}
 Happening = Callable[[Site], None]
 REPLICATION: dict[str, Happening] = {
     "primary's mariadbd killed": scenarios.primary_killed,
@@ -119,16 +118,9 @@ def main() -> None:
         else:
             REPLICATION.pop("proxies get another ProxySQL")
         cluster.start(3, plan)
-        inside = Inside(Path("/run/netns") / cluster.prefix)
+        inside = Inside(NAMESPACES / cluster.prefix)
         with tempfile.TemporaryDirectory() as directory:
-            engine = Engine(
-                directory=Path(directory),
-                command=tools.pulumi(),
-                kubeconfig=cluster.kubeconfig,
-                plugin_path=tools.plugin_path(),
-                pulumi_home=tools.pulumi_home,
-                answers_sql=True,
-            )
+            engine = engine_of(cluster, Path(directory))
             tables: list[str] = []
             database: dict[str, Any] = {}
             for title, name, database, chosen in (

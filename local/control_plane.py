@@ -19,7 +19,6 @@ from local.kubectl import Kubectl, write_kubeconfig
 from local.processes import Process, Processes
 from local.toolchain import Toolchain, crds
 
-CONTEXT = "mysql-ha-local"
 CLUSTER = Path(__file__).parent / "cluster"
 PORTS = (
     "etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
@@ -113,7 +112,7 @@ class ControlPlane:
         files |= {name: self.directory / f"{name}.kubeconfig" for name in identities}
         for identity, file in files.items():
             server = f"https://127.0.0.1:{self.ports['kube-apiserver']}"
-            write_kubeconfig(file, server=server, pki=pki, identity=identity, context=CONTEXT)
+            write_kubeconfig(file, server=server, pki=pki, identity=identity)
         scheduler = {
             "apiVersion": "kubescheduler.config.k8s.io/v1",
             "kind": "KubeSchedulerConfiguration",

@@ -15,6 +15,8 @@ import yaml
 from local import LocalError
 
 Object = dict[str, Any]
+CONTEXT = "mysql-ha-local"
+"""The one context of the kubeconfig files written here."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Kubectl:
         self("wait", "--namespace", namespace, "--for=create", account, "--timeout=60s")
 
 
-def write_kubeconfig(path: Path, *, server: str, pki: Path, identity: str, context: str) -> None:
+def write_kubeconfig(path: Path, *, server: str, pki: Path, identity: str) -> None:
     """A file for its owner alone: `identity` names a certificate and key in `pki`."""
 
     def embed(file: str) -> str:
@@ -75,10 +77,10 @@ def write_kubeconfig(path: Path, *, server: str, pki: Path, identity: str, conte
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": context, "cluster": cluster}],
+        "clusters": [{"name": CONTEXT, "cluster": cluster}],
         "users": [{"name": identity, "user": user}],
-        "contexts": [{"name": context, "context": {"cluster": context, "user": identity}}],
-        "current-context": context,
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": identity}}],
+        "current-context": CONTEXT,
     }
     text = yaml.safe_dump(config)
     if not path.exists() or path.read_text() != text:

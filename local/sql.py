@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from components import mariadb, percona
 from components.schema import StackConfig
 from local import LocalError
 from local.kubectl import Kubectl, Object
@@ -61,9 +62,8 @@ def login(config: StackConfig, outputs: Mapping[str, Any], app: str | None) -> L
         )  # fmt: skip
     host, port = outputs["host"], int(outputs["port"])
     if config.own_proxies:
-        host, port = outputs["host"].replace("-proxysql.", "-primary.", 1), 3306
-        if config.database.topology == "standalone":
-            host = outputs["host"].replace("-proxysql.", ".", 1)
+        engine = percona if config.engine == "percona" else mariadb
+        host, port = engine.topology(config).service, engine.PORT
     secret = outputs["admin_secret"]
     return Login("root", config.namespace, host, port, "root", secret["name"], secret["key"])
 

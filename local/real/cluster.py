@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from local import LocalError, go, ports
 from local.certificates import Authority
-from local.kubectl import Kubectl, write_kubeconfig
+from local.kubectl import CONTEXT, Kubectl, write_kubeconfig
 from local.processes import Process, Processes
 from local.real import network, operator
 from local.real.debian import Packages, own_release
 from local.real.images import Archive, Images, Plan
 from local.real.network import NODES, SERVER, Network
-from local.real.node import PAUSE, Node, Programs, kill_all, kube_proxy, remove_cgroup
+from local.real.node import PAUSE, Node, kill_all, kube_proxy, remove_cgroup
+from local.real.programs import Programs
 from local.toolchain import Toolchain, crds
 
-CONTEXT = "mysql-ha-local"
 HERE = Path(__file__).parent
 ADMISSION = HERE.parent / "cluster" / "admission.yaml"
 NODE_PACKAGES = (
@@ -95,8 +96,9 @@ class RealCluster:
         """Whether each process that was started still runs."""
         return self.processes.status()
 
-    @property
+    @functools.cached_property
     def programs(self) -> Programs:
+        """What nodes are made of; fetched and unpacked when first asked for."""
         release = own_release()
         if not release:
             raise LocalError("Real nodes need Debian's or Ubuntu's packages.")
@@ -109,13 +111,8 @@ class RealCluster:
 
     @property
     def network(self) -> Network:
-        root = self.programs.unpacked
-        found = [
-            p
-            for folder in ("usr/sbin", "usr/bin", "sbin", "bin")
-            for p in root.glob(f"{folder}/ip")
-        ]
-        return Network(self.prefix, found[0], self.programs.environment)
+        """The cluster's network namespaces."""
+        return Network(self.prefix, self.programs)
 
     def node(self, letter: str) -> Node:
         """The node `a`, `b` or `c`."""
@@ -125,10 +122,6 @@ class RealCluster:
         """The node that a Pod runs on."""
         name = self.kubectl("get", "pod", pod, "-n", namespace, "-o", "jsonpath={.spec.nodeName}")
         return self.node(name.rpartition("-")[2])
-
-    def inside(self, *command: str) -> list[str]:
-        """A command line that runs where Services and Pods can be reached by their addresses."""
-        return [*self.network.enter(), *command]
 
     # Steps
 
@@ -163,11 +156,11 @@ class RealCluster:
         for name in (*parts, *kubelets, "admin"):
             write_kubeconfig(
                 self.directory / f"{name}.kubeconfig",
-                server=f"https://{SERVER}:6443", pki=pki, identity=name, context=CONTEXT,
+                server=f"https://{SERVER}:6443", pki=pki, identity=name,
             )  # fmt: skip
         write_kubeconfig(
             self.kubeconfig,
-            server=f"https://127.0.0.1:{self._port()}", pki=pki, identity="admin", context=CONTEXT,
+            server=f"https://127.0.0.1:{self._port()}", pki=pki, identity="admin",
         )  # fmt: skip
 
     def _port(self) -> int:
@@ -278,8 +271,3 @@ class RealCluster:
             except OSError:
                 continue
         return found
-
-
-def needed_nodes(replicas: Sequence[int]) -> int:
-    """Three when anything has several Pods, which then stand on different nodes; else one."""
-    return 3 if any(number > 1 for number in replicas) else 1

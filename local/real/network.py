@@ -6,13 +6,13 @@ exist only in these namespaces (network_namespaces(7)); the machine's own are no
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from local import LocalError
+from local.real.programs import Programs
 
 NODES = ("a", "b", "c")
 SERVER = "10.200.0.1"
@@ -34,12 +34,10 @@ def pods(node: str) -> str:
 
 @dataclass(frozen=True)
 class Network:
-    """The namespaces `<prefix>` and `<prefix>-<node>`; `ip` is iproute2's program."""
+    """The namespaces `<prefix>` and `<prefix>-<node>`."""
 
     prefix: str
-    ip: Path
-    environment: Mapping[str, str]
-    """By which unpacked programs find their libraries, and each other."""
+    programs: Programs
 
     def namespace(self, node: str | None = None) -> str:
         return f"{self.prefix}-{node}" if node else self.prefix
@@ -71,7 +69,8 @@ class Network:
             if self._complete(space):
                 continue
             self._new(space)
-            self._in(self.prefix, f"link delete node-{node}", check=False)
+            with suppress(LocalError):  # of a namespace that a kill left half made
+                self._in(self.prefix, f"link delete node-{node}")
             peer = f"type veth peer name eth0 netns {space}"
             self._in(self.prefix, f"link add node-{node} {peer}")
             self._in(self.prefix, f"link set node-{node} master nodes up")
@@ -108,7 +107,7 @@ class Network:
         settings = ("ipv4.ip_forward=1", "ipv4.conf.all.rp_filter=0")
         node = space.removeprefix(self.prefix).removeprefix("-") or None
         command = [*self.enter(node), "sysctl", "-qw", *(f"net.{s}" for s in settings)]
-        self._run(command)
+        self.programs.run(*command)
         # No way out: what has no route here gets an answer at once, as behind a closed firewall.
         self._in(space, "route add unreachable default")
         # A node's own packet to a Service needs a route before kube-proxy gives it another address.
@@ -118,20 +117,13 @@ class Network:
     def _complete(self, space: str) -> bool:
         if not (NAMESPACES / space).exists():
             return False
-        return "dev services" in self._in(space, "route show", check=False)
+        try:
+            return "dev services" in self._in(space, "route show")
+        except LocalError:  # a name without a namespace
+            return False
 
-    def _in(self, space: str, arguments: str, *, check: bool = True) -> str:
-        return self._ip(f"-netns {space} {arguments}", check=check)
+    def _in(self, space: str, arguments: str) -> str:
+        return self._ip(f"-netns {space} {arguments}")
 
-    def _ip(self, arguments: str, *, check: bool = True) -> str:
-        return self._run([str(self.ip), *arguments.split()], check=check)
-
-    def _run(self, command: Sequence[str], *, check: bool = True) -> str:
-        environment = dict(self.environment)
-        program = shutil.which(command[0], path=environment["PATH"]) or command[0]
-        result = subprocess.run(
-            [program, *command[1:]], capture_output=True, text=True, check=False, env=environment
-        )
-        if check and result.returncode:
-            raise LocalError(f"{' '.join(command)}: {result.stderr.strip()}")
-        return result.stdout
+    def _ip(self, arguments: str) -> str:
+        return self.programs.run("ip", *arguments.split())

@@ -7,10 +7,7 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -18,8 +15,9 @@ import yaml
 from local import LocalError
 from local.processes import Process, Processes
 from local.real import network
-from local.real.images import Archive, Plan
+from local.real.images import Plan
 from local.real.network import Network
+from local.real.programs import Programs
 
 CGROUPS = Path("/sys/fs/cgroup")
 PRIVATE = ("/run", "/var/lib", "/var/log")
@@ -30,34 +28,7 @@ HIDDEN_SYSCTLS = (
     "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 )  # fmt: skip
 """The kubelet sets them for the whole machine (pkg/kubelet/cm/container_manager_linux.go)."""
-CONTAINERD_TIMEOUT = 30  # seconds
 KILL_TIMEOUT = 10  # seconds until the last process of a cgroup has gone
-
-
-@dataclass(frozen=True)
-class Programs:
-    """Where a node's programs are: those built from Go, and Debian's, unpacked in a folder."""
-
-    kubelet: Path
-    kube_proxy: Path
-    unpacked: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """By which the unpacked programs find each other and their libraries."""
-        root = self.unpacked
-        folders = [str(root / f) for f in ("usr/sbin", "usr/bin", "sbin", "bin")]
-        libraries = [
-            str(folder)
-            for parent in ("usr/lib", "lib")
-            for folder in (root / parent, *sorted((root / parent).glob("*-linux-gnu")))
-            if folder.is_dir()
-        ]
-        return {
-            "PATH": os.pathsep.join((*folders, "/usr/sbin", "/usr/bin", "/sbin", "/bin")),
-            "LD_LIBRARY_PATH": os.pathsep.join(libraries),
-            "XTABLES_LIBDIR": next(map(str, root.glob("usr/lib/*/xtables")), ""),
-        }
 
 
 class Node:
@@ -75,9 +46,12 @@ class Node:
     def start(self) -> bool:
         """Start what does not run yet; say whether something was started."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        started = self._launch("node", [*self.network.enter(self.letter), *self._holder()])
+        holder = Process(self._process("node"), self._holder(), env=self.programs.environment)
+        started = not self.processes.up_to_date(holder)
         if started:
-            self.processes.wait(self._process("node"), (self.directory / "mounted").exists)
+            self._make_folders()
+            self.processes.launch(holder)
+            self.processes.wait(holder.name, self._mounted.exists)
         make_cgroup(f"{self.network.prefix}/{self.letter}")
         self._configure()
         if self._launch(
@@ -136,27 +110,46 @@ class Node:
     def _file(self, name: str) -> Path:
         return self.directory / name
 
+    @property
+    def _mounted(self) -> Path:
+        """There once the holder has made the node's mounts."""
+        return self._file("mounted")
+
+    def _private(self) -> dict[Path, str]:
+        """What is mounted over the machine's own, in the node's mount namespace only."""
+        sysctls = {
+            self._file(f"sysctl/{name.replace('/', '-')}"): f"/proc/sys/{name}"
+            for name in HIDDEN_SYSCTLS
+        }
+        return {**sysctls, **{self._file(f"root{path}"): path for path in PRIVATE}}
+
+    def _make_folders(self) -> None:
+        for own, path in self._private().items():
+            if Path(path).is_dir():
+                own.mkdir(parents=True, exist_ok=True)
+            else:
+                own.parent.mkdir(exist_ok=True)
+                shutil.copyfile(path, own)
+        self._mounted.unlink(missing_ok=True)
+
     def _holder(self) -> list[str]:
         """A process that holds the mount namespace in which the node's programs run."""
-        script = ["set -e", "mount --make-rprivate /"]
-        for sysctl in HIDDEN_SYSCTLS:
-            copy = self._file(f"sysctl/{sysctl.replace('/', '-')}")
-            copy.parent.mkdir(exist_ok=True)
-            shutil.copyfile(Path("/proc/sys") / sysctl, copy)
-            script.append(f"mount --bind {shlex.quote(str(copy))} /proc/sys/{sysctl}")
-        for path in PRIVATE:
-            own = self._file(f"root{path}")
-            own.mkdir(parents=True, exist_ok=True)
-            script.append(f"mount --bind {shlex.quote(str(own))} {path}")
-        script += [
+        script = [
+            "set -e",
+            "mount --make-rprivate /",
+            *(
+                f"mount --bind {shlex.quote(str(own))} {path}"
+                for own, path in self._private().items()
+            ),
             "mkdir -p /run/netns",
             "mount -t tmpfs none /run/netns",
             "mount --make-rshared /",
-            f"touch {shlex.quote(str(self._file('mounted')))}",
+            f"touch {shlex.quote(str(self._mounted))}",
             "exec sleep infinity",
         ]
-        self._file("mounted").unlink(missing_ok=True)
-        return ["unshare", "--mount", "--propagation=private", "bash", "-c", "\n".join(script)]
+        shell = ["bash", "-c", "\n".join(script)]
+        unshare = ["unshare", "--mount", "--propagation=private"]
+        return [*self.network.enter(self.letter), *unshare, *shell]
 
     def _configure(self) -> None:
         cni = self._file("root/var/lib/cni-config/10-nodes.conflist")
@@ -241,28 +234,18 @@ version = 2
         return self._file("root/run/containerd/containerd.sock")
 
     def _containerd_answers(self) -> bool:
-        return self._socket.exists() and self._run(self._inside("ctr", "version")).returncode == 0
+        try:
+            return self._socket.exists() and bool(self._ctr("version"))
+        except LocalError:
+            return False
 
     def _ctr(self, *arguments: str) -> str:
-        result = self._run(self._inside("ctr", "--namespace=k8s.io", *arguments))
-        if result.returncode:
-            raise LocalError(f"ctr {' '.join(arguments)}: {result.stderr.strip()}")
-        return result.stdout
+        return self.programs.run(*self._inside("ctr", "--namespace=k8s.io", *arguments))
 
     def _pull(self, reference: str) -> None:
         """By a client outside the node's namespaces, as those have no uplink."""
-        command = ["ctr", f"--address={self._socket}", "--namespace=k8s.io"]
-        result = self._run([*command, "images", "pull", reference])
-        if result.returncode:
-            raise LocalError(f"{reference} cannot be pulled: {result.stderr.strip()}")
-
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        environment: Mapping[str, str] = {**os.environ, **self.programs.environment}
-        path = environment["PATH"]
-        program = shutil.which(command[0], path=path) or command[0]
-        return subprocess.run(
-            [program, *command[1:]], capture_output=True, text=True, check=False, env=environment
-        )
+        where = (f"--address={self._socket}", "--namespace=k8s.io")
+        self.programs.run("ctr", *where, "images", "pull", reference)
 
 
 PAUSE = "mysql-ha.local/pause:current"
@@ -373,8 +356,3 @@ def kill_all(pids: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             continue
-
-
-def archives(*packed: Archive) -> Plan:
-    """A plan of images under their own names."""
-    return Plan({archive.name: archive for archive in packed})

@@ -14,6 +14,7 @@ from local.choice import this_machine
 from local.engine import Engine
 from local.real.cluster import RealCluster
 from local.real.images import Sources, proxysql_program
+from local.real.network import NAMESPACES
 from local.toolchain import REAL, Toolchain
 
 from .inside import Inside
@@ -71,20 +72,23 @@ NEWER = "11.8"
 
 @pytest.fixture(scope="session")
 def inside(cluster: RealCluster) -> Generator[Inside]:
-    inside = Inside(Path("/run/netns") / cluster.prefix)
+    inside = Inside(NAMESPACES / cluster.prefix)
     yield inside
     inside.close()
 
 
 @pytest.fixture(scope="session")
-def engine(
-    cluster: RealCluster, tools: Toolchain, tmp_path_factory: pytest.TempPathFactory
-) -> Engine:
+def engine(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return engine_of(cluster, tmp_path_factory.mktemp("engine"))
+
+
+def engine_of(cluster: RealCluster, directory: Path) -> Engine:
+    """The real engine, with its state in `directory`."""
     return Engine(
-        directory=tmp_path_factory.mktemp("engine"),
-        command=tools.pulumi(),
+        directory=directory,
+        command=cluster.tools.pulumi(),
         kubeconfig=cluster.kubeconfig,
-        plugin_path=tools.plugin_path(),
-        pulumi_home=tools.pulumi_home,
+        plugin_path=cluster.tools.plugin_path(),
+        pulumi_home=cluster.tools.pulumi_home,
         answers_sql=True,
     )

@@ -17,10 +17,7 @@ NEXT_PROXYSQL = "3.0.12-debian"
 
 def primary_deleted(site: Site) -> None:
     """Somebody deletes the primary's Pod by force."""
-    pod = site.primary
-    uid = site.uid(pod)
-    site.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
-    eventually(lambda: site.uid(pod) != uid, 120)
+    _delete(site, site.primary)
 
 
 def primary_killed(site: Site) -> None:
@@ -94,10 +91,7 @@ def proxysql_changed(site: Site) -> None:
 
 def galera_writer_deleted(site: Site) -> None:
     """Somebody deletes the Pod of the Galera server that takes the writes."""
-    pod = site.servers()[0]
-    uid = site.uid(pod)
-    site.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
-    eventually(lambda: site.uid(pod) != uid, 120)
+    _delete(site, site.servers()[0])
 
 
 def everything_killed(site: Site) -> None:
@@ -106,3 +100,10 @@ def everything_killed(site: Site) -> None:
         site.kill(server, "mariadbd")
     time.sleep(5)
     site.await_ready(300)
+
+
+def _delete(site: Site, pod: str) -> None:
+    """By force, until another one of the name is there."""
+    uid = site.uid(pod)
+    site.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+    eventually(lambda: site.uid(pod) != uid, 120)

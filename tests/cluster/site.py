@@ -32,6 +32,8 @@ PATIENCE = 150.0
 """Seconds in which all writers must write again."""
 SERVER_PORT = 3306
 TABLE = "shop.writes"
+SHOP = {"name": "shop", "databases": {"shop": "owner"}}
+"""The app whose login writes to it."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +261,17 @@ class Site:
             if not any(missing.values()) or time.monotonic() > deadline:
                 return missing
             time.sleep(1)
+
+
+def passes(site: Site, happening: Callable[[Site], None]) -> Seen:
+    """No acknowledged write is lost on any server, all clients write again, no drift."""
+    seen = site.watch(happening)
+    print(f"{site.name}, {happening.__name__}: {seen}")
+    assert seen.acknowledged > 100, seen
+    assert not seen.lost, seen
+    assert seen.flows, seen
+    assert not site.changes()
+    return seen
 
 
 def eventually(check: Callable[[], bool], timeout: float, *, strict: bool = True) -> bool:

@@ -12,7 +12,7 @@ from local.engine import Engine
 from local.real.cluster import RealCluster
 
 from .inside import Inside
-from .site import Site, eventually
+from .site import SHOP, Site, eventually
 
 pytestmark = pytest.mark.cluster
 NAME = "db-dev"
@@ -23,7 +23,7 @@ def site(cluster: RealCluster, engine: Engine, inside: Inside) -> Generator[Site
     config: dict[str, Any] = {
         "size": "dev",
         "name": NAME,
-        "apps": [{"name": "shop", "databases": {"shop": "owner"}}],
+        "apps": [SHOP],
     }
     site = Site(cluster, engine, inside, "dev", config)
     site.up()
@@ -47,7 +47,7 @@ def test_an_app_and_nobody_else_uses_its_secret(site: Site) -> None:
 
 def test_a_rotated_app_has_another_login_and_the_first_goes_on(site: Site) -> None:
     before = site.account()
-    site.up(apps=[{"name": "shop", "databases": {"shop": "owner"}, "rotation": 1}])
+    site.up(apps=[{**SHOP, "rotation": 1}])
     after = site.account()
     assert after.user != before.user
     assert ask(site, "shop", "SELECT CURRENT_USER()") == f"{after.user}@%"

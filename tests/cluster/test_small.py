@@ -14,10 +14,9 @@ from local.real.cluster import RealCluster
 
 from . import scenarios
 from .inside import Inside
-from .site import Seen, Site
+from .site import SHOP, Site, passes
 
 pytestmark = pytest.mark.cluster
-SHOP = {"name": "shop", "databases": {"shop": "owner"}}
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +27,6 @@ def site(cluster: RealCluster, engine: Engine, inside: Inside, proxied: bool) ->
     yield site
     site.destroy()
     site.kubectl("delete", "pvc", "-l", "app.kubernetes.io/instance=db")
-
-
-def passes(site: Site, happening: Callable[[Site], None]) -> Seen:
-    """No acknowledged write is lost on any server, all clients write again, no drift."""
-    seen = site.watch(happening)
-    print(f"{happening.__name__}: {seen}")
-    assert seen.acknowledged > 100, seen
-    assert not seen.lost, seen
-    assert seen.flows, seen
-    assert not site.changes()
-    return seen
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from local import LocalError, ports
-from local.control_plane import CONTEXT, ControlPlane
+from local.control_plane import ControlPlane
+from local.kubectl import CONTEXT
 from local.processes import Process, identity
 from local.toolchain import Toolchain
 
