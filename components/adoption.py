@@ -51,9 +51,9 @@ def options(
     parent: pulumi.Resource,
     *,
     after: Sequence[pulumi.Resource],
-    fixed: Sequence[str],
+    left_alone: Sequence[str],
 ) -> pulumi.ResourceOptions:
-    """Of the operator's object. `fixed`: fields that keep the value that they began with."""
+    """Of the operator's object. `left_alone`: fields that keep the value that they have there."""
     timeout = config.database.ready_timeout
     return pulumi.ResourceOptions(
         parent=parent,
@@ -61,7 +61,7 @@ def options(
         depends_on=list(after),
         custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
         import_=f"{config.namespace}/{config.name}" if config.adopting else None,
-        ignore_changes=["metadata", "spec"] if config.adopt == "import" else list(fixed),
+        ignore_changes=["metadata", "spec"] if config.adopt == "import" else list(left_alone),
     )
 
 

@@ -89,17 +89,17 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
     elif (
         app.routing == "reader"
         and config.database.topology == "replication"
-        and not config.fence
+        and config.adopt == "import"
         and any(
             set(apps.privileges(g)) - set(apps.ROLES["readonly"]) for g in app.databases.values()
         )
     ):
         yield (
             f"{path}.routing",
-            "leads to replicas, which take writes after a restart until somebody sets read_only, "
-            "and the app may write",
-            "give it the role readonly, or leave proxy.min_semi_sync_replicas on: then servers "
-            "start read-only",
+            "leads to replicas, which take writes after a restart as long as the database is only "
+            "imported, and the app may write",
+            "give it the role readonly, or set adopt to take_over first: then servers start "
+            "read-only",
         )
     if config.own_proxies and app.max_connections > config.proxy.max_connections:
         yield (

@@ -68,7 +68,7 @@ class MariaDb(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *made],
-                fixed=_fixed(config),
+                left_alone=_left_alone(config),
             ),
         )
         monitors = [
@@ -151,9 +151,37 @@ what it has of them; this program's own has none but the first, whose `generate`
 have set, and which is owned as a whole."""
 
 
-def _fixed(config: StackConfig) -> list[str]:
-    fields = [f"spec.{field}" for field in FIXED]
-    if config.database.topology == "replication":
+KEPT = (
+    *("args", "bootstrapFrom", "cleanupPolicy", "command", "env", "envFrom", "inheritMetadata"),
+    *("initContainers", "livenessProbe", "maxScaleRef", "metrics", "primaryService"),
+    *("readinessProbe", "replicasAllowEvenNumber", "secondaryService", "service", "servicePorts"),
+    *("sidecarContainers", "startupProbe", "suspend"),
+)
+"""Fields below `spec` that this program never sets and people may, of the operator's features and
+for its procedures. Left alone by name: otherwise an update would take them over from kubectl, and
+drop them (pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to
+whatever a manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
+KEPT_OF = {
+    "replication": (
+        *("gtidStrictMode", "primary", "standaloneProbes", "syncBinlog", "replica.bootstrapFrom"),
+        *("replica.gtid", "replica.maxLagSeconds", "replica.recovery", "replica.syncTimeout"),
+    ),
+    "galera": (
+        *("availableWhenDonor", "config", "galeraLibPath", "initJob", "primary"),
+        *("providerOptions", "recovery", "replicaThreads", "sst"),
+    ),
+}
+"""The same below `spec.replication` and `spec.galera`. `primary.podIndex` is how people ask for a
+switchover, and where the operator writes its failovers: an update that dropped it would switch
+back to the first server, and roll it at that moment."""
+
+
+def _left_alone(config: StackConfig) -> list[str]:
+    """Fields that an update never touches."""
+    topology = config.database.topology
+    fields = [f"spec.{field}" for field in (*FIXED, *KEPT)]
+    fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
+    if topology == "replication":
         fields.append("spec.replication.replica.replPasswordSecretKeyRef")
     return fields
 
@@ -198,16 +226,19 @@ def topology(config: StackConfig) -> Topology:
     )
 
 
+READ_ONLY = "read_only = 1"
+"""Of servers that replicate: who restarts is read-only until the operator says otherwise. It does
+where it should, and a server that was the primary until now would go on acknowledging writes that
+nobody else gets: while servers are rolled the Service leads there for up to half a minute."""
 FENCE_OPTIONS = (
-    "read_only = 1",
     "rpl_semi_sync_master_wait_no_slave = OFF",
     'init_slave = "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"',
 )
 """What the servers do for the fence (ADR 17).
 
-Who restarts is read-only until the operator says otherwise. And who restarts or follows another
-does not wait for replicas that it does not have: otherwise the operator's first statement on a new
-primary would wait for the whole time-out. The watchers let a primary wait when replicas follow."""
+Who restarts or follows another does not wait for replicas that it does not have: otherwise the
+operator's first statement on a new primary would wait for the whole time-out. The watchers let a
+primary wait when replicas follow."""
 
 
 def my_cnf(config: StackConfig) -> str:
@@ -222,6 +253,8 @@ def my_cnf(config: StackConfig) -> str:
     if config.database.topology == "galera":
         # Galera certifies rows and needs interleaved auto-increment locks (galera docs).
         lines += ["binlog_format = row", "innodb_autoinc_lock_mode = 2"]
+    if config.database.topology == "replication":
+        lines.append(READ_ONLY)
     if config.fence:
         lines += FENCE_OPTIONS
     own = config.database.my_cnf.strip()
@@ -231,8 +264,8 @@ def my_cnf(config: StackConfig) -> str:
 def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     """The `spec` of the MariaDB object. Holds only fields that the operator never writes.
 
-    In particular not `replication.primary.podIndex`: the operator moves it at a failover, and
-    applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
+    In particular not `replication.primary.podIndex` (KEPT_OF): the operator moves it at a failover,
+    and applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
     """
     database, image = config.database, config.images.database
     placement = config.scheduling.database

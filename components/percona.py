@@ -22,6 +22,20 @@ PORT = 3306
 RESTRICTED = {**pod_security.CONTAINER, "seccompProfile": pod_security.SECCOMP}
 """Of every container, as the operator may give its Pods others."""
 
+KEPT = (
+    *("allowUnsafeConfigurations", "backup", "enableCRValidationWebhook", "ignoreAnnotations"),
+    *("ignoreLabels", "initImage", "logCollectorSecretName", "pause", "platform", "pmm"),
+    # An adopted cluster with an encrypted disk keeps its keys where they are.
+    "vaultSecretName",
+    "unsafeFlags.backupIfUnhealthy",
+    *("pxc.envVarsSecret", "pxc.expose", "pxc.gracePeriod", "pxc.lifecycle"),
+    *("pxc.livenessDelaySec", "pxc.livenessProbes", "pxc.readinessDelaySec", "pxc.readinessProbes"),
+    *("pxc.replicationChannels", "pxc.runtimeClassName", "pxc.schedulerName"),
+    *("pxc.serviceAccountName", "pxc.sidecarPVCs", "pxc.sidecarResources", "pxc.sidecarVolumes"),
+    "pxc.sidecars",
+)
+"""Fields below `spec` that this program never sets and people may; see `mariadb.KEPT`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PerconaArgs:
@@ -96,8 +110,7 @@ class Percona(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *made],
-                # An adopted cluster with an encrypted disk keeps its keys where they are.
-                fixed=["spec.vaultSecretName"],
+                left_alone=[f"spec.{field}" for field in KEPT],
             ),
         )
         self.ready = (cluster,)

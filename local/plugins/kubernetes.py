@@ -372,13 +372,15 @@ class KubernetesProvider(Provider):
         try:
             live = await cluster.get(old_live)
             path = await cluster.path(old_live, old_live["metadata"]["name"])
-            sent = _ignoring(inputs, live, request.ignore_changes)
-            if inputs["kind"] == "CustomResourceDefinition":  # replaced whole, as upstream does
+            replaced = inputs["kind"] == "CustomResourceDefinition"  # whole, as upstream does
+            applied = self._settings.server_side and not replaced
+            if applied and not request.preview:
+                live = await self._adopted(cluster, path, live, manager)
+            sent = _ignoring(inputs, live, request.ignore_changes, manager if applied else None)
+            if replaced:
                 sent["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
                 answer = await cluster.request("PUT", path, body=sent, query=query)
-            elif self._settings.server_side:
-                if not request.preview:
-                    live = await self._adopted(cluster, path, live, manager)
+            elif applied:
                 force = str(self._forced(inputs, live, request.preview)).lower()
                 answer = await cluster.request(
                     "PATCH",
@@ -687,18 +689,38 @@ def _below(path: str, ignored: tuple[str, ...]) -> bool:
     return any(path == top or path.startswith((f"{top}.", f"{top}[")) for top in ignored)
 
 
-def _ignoring(inputs: Object, live: Object, paths: list[str]) -> Object:
-    """Inputs with ignored members at their live value, which conflicts with no other manager.
+def _ignoring(inputs: Object, live: Object, paths: list[str], manager: str | None) -> Object:
+    """Inputs with ignored members at their live value, or without those that are others' alone.
 
-    Upstream: `handleCSAIgnoreFields`; its server-side sibling drops the member instead.
+    `manager`: ours, None where updates are merge patches. Upstream: `handleSSAIgnoreFields` and
+    `handleCSAIgnoreFields`.
     """
     sent = normalized(inputs)
     for path in paths:
-        parts = [found[0] or found[1] for found in re.findall(r'([^.\["\]]+)|\["(.*?)"\]', path)]
-        source, target = (awaiting.at(side, *parts[:-1]) for side in (live, sent))
-        if isinstance(source, dict) and isinstance(target, dict) and parts[-1] in source:
-            target[parts[-1]] = source[parts[-1]]
+        *above, last = [
+            found[0] or found[1] for found in re.findall(r'([^.\["\]]+)|\["(.*?)"\]', path)
+        ]
+        owners = _managers(live, [*above, last])
+        source = awaiting.at(live, *above)
+        if manager and owners and manager not in owners:
+            cast(Object, awaiting.at(sent, *above) or {}).pop(last, None)
+        elif isinstance(source, dict) and last in source:
+            target = sent
+            for part in above:
+                target = cast(Object, target.setdefault(part, {}))
+            target[last] = source[last]
     return sent
+
+
+def _managers(live: Object, path: list[str]) -> list[str]:
+    """Names of the managers of a member, or of something below it."""
+    entries = cast(list[Object], live["metadata"].get("managedFields") or [])
+    found: list[str] = []
+    for entry in entries:
+        keys = [f"f:{part}" for part in path]
+        fields = awaiting.at(entry.get("fieldsV1"), *keys)
+        found += [str(entry.get("manager"))] if fields is not None else []
+    return found
 
 
 def _adoptable(entry: Object) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.mariadb import FENCE_OPTIONS
+from components.mariadb import FENCE_OPTIONS, READ_ONLY
 from components.schema import monitor_connections
 from local.certificates import Authority
 from tests.database import operator_sql
@@ -223,7 +223,8 @@ def replication(
     for path in (authority.directory, *authority.directory.iterdir()):
         installation.own(path)
     fence: Settings = {
-        name: value for name, _, value in (option.partition(" = ") for option in FENCE_OPTIONS)
+        name: value
+        for name, _, value in (option.partition(" = ") for option in (READ_ONLY, *FENCE_OPTIONS))
     }
     nodes = tuple(
         Node(

@@ -86,8 +86,8 @@ class Place:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self.control_plane.kubectl("-n", self.namespace, *arguments, stdin=stdin)
 
-    def live(self, kind: str, name: str) -> dict[str, Any]:
-        return json.loads(self.kubectl("get", kind, name, "-o", "json"))
+    def live(self, kind: str, name: str, *options: str) -> dict[str, Any]:
+        return json.loads(self.kubectl("get", kind, name, "-o", "json", *options))
 
     def exists(self, kind: str, name: str) -> bool:
         return bool(self.kubectl("get", kind, name, "--ignore-not-found", "-o", "name"))
@@ -638,6 +638,40 @@ def test_refresh_sees_drift_and_loss(place: Place) -> None:
     place.kubectl("delete", "configmap", "goes")
     assert place.run("refresh", program)[0] == {"update": 1, "delete": 1}
     assert place.preview(program) == {"update": 1, "create": 1}
+
+
+def test_an_ignored_field_is_whose_it_is(place: Place) -> None:
+    """Of what kubectl wrote an update takes over all, and drops what is not ignored."""
+
+    def program(value: str) -> Program:
+        def run() -> None:
+            opts = pulumi.ResourceOptions(ignore_changes=["data.theirs", "data.absent"])
+            config_map(pulumi.ResourceOptions.merge(place.provider(), opts), "shared", ours=value)
+
+        return run
+
+    place.up(program("1"))
+    place.kubectl("patch", "configmap", "shared", "-p", '{"data": {"theirs": "x", "other": "y"}}')
+    for value in ("2", "3"):
+        place.up(program(value))
+        assert place.live("configmap", "shared")["data"] == {"ours": value, "theirs": "x"}
+    place.kubectl(
+        "patch",
+        "configmap",
+        "shared",
+        "--field-manager=operator",
+        "-p",
+        '{"data": {"theirs": "z"}}',
+    )
+    place.up(program("4"))
+    live = place.live("configmap", "shared", "--show-managed-fields")
+    assert live["data"] == {"ours": "4", "theirs": "z"}
+    owners = [
+        entry["manager"]
+        for entry in live["metadata"]["managedFields"]
+        if "f:theirs" in entry["fieldsV1"].get("f:data", {})
+    ]
+    assert owners == ["operator"]
 
 
 def test_delete_waits_for_finalizers(place: Place) -> None:

@@ -133,6 +133,31 @@ class TestSmall:
         for password in cluster.passwords():
             assert password not in text
 
+    def test_what_people_set_for_the_operator_stays(
+        self, engine: Engine, stack: Stack, cluster: Cluster
+    ) -> None:
+        """The provider takes over whatever kubectl wrote, and drops what the program does not."""
+        primary = {"autoFailoverDelay": "7s"}
+        theirs = {
+            "cleanupPolicy": "Skip",
+            "replication": {"primary": primary, "replica": {"syncTimeout": "11s"}},
+        }
+        patch = json.dumps({"spec": theirs})
+        cluster.control_plane.kubectl(
+            "patch", "mariadb", self.NAME, "-n", cluster.namespace, "--type=merge", "-p", patch
+        )
+        edited = config("small", self.NAME, scheduling={"database": {"disruption_budget": False}})
+        for values in (edited, config("small", self.NAME)):
+            engine.open("tier4-small", values)
+            stack.up(on_output=print)
+            spec = cluster.list("mariadbs")[self.NAME]["spec"]
+            assert spec["cleanupPolicy"] == "Skip"
+            assert spec["replication"]["primary"]["autoFailoverDelay"] == "7s"
+            assert spec["replication"]["primary"]["podIndex"] == 0  # the operator's own default
+            assert spec["replication"]["replica"]["syncTimeout"] == "11s"
+            assert ("podDisruptionBudget" in spec) == (values != edited)
+        assert changes(stack.up(on_output=print)) == {}
+
     def test_a_config_edit_rolls_every_proxy_and_nothing_else(
         self, engine: Engine, stack: Stack, cluster: Cluster
     ) -> None:

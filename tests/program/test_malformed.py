@@ -1234,7 +1234,7 @@ APPS = [
     Bad("app-routing", app(routing="replica"), "apps[0].routing", "'writer' or 'reader'"),
     Bad(
         "app-reader-writes",
-        app(routing="reader") | {"proxy": {"min_semi_sync_replicas": 0}},
+        app(routing="reader") | {"adopt": "import"},
         "apps[0].routing",
         "take writes after a restart",
     ),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from components.mariadb import FIXED
 from local import LocalError, toolchain
 from tests.program.cases import Case, all_cases, recorded
 from tests.program.recorder import ROOT, Resource, plain, run
@@ -225,3 +226,31 @@ def test_good_values(value: dict[str, Any]) -> None:
 )
 def test_bad_values(value: dict[str, Any]) -> None:
     assert openapi.faults(SCHEMA, value)
+
+
+SET_OTHERWISE = {
+    "MariaDB": {
+        # What the operator makes of `myCnf`.
+        "myCnfConfigMapKeyRef",
+    },
+    # `security.tls.secret`, which no stack of these tests has.
+    "PerconaXtraDBCluster": {"sslSecretName", "sslInternalSecretName"},
+}
+"""Fields below `spec` that say in another way what this program says."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "group"), [("MariaDB", "k8s.mariadb.com"), ("PerconaXtraDBCluster", "pxc.percona.com")]
+)
+def test_every_field_is_declared_or_left_to_people(kind: str, group: str, pinned: Schemas) -> None:
+    """An update drops what kubectl set and the program neither sets nor leaves alone."""
+    declared, left = set[str](), set[str]()
+    for name in ON_MARIADB if kind == "MariaDB" else ON_PERCONA:
+        for resource in custom_resources(name):
+            if resource.type.endswith(f":{kind}"):
+                declared |= plain(resource.inputs)["spec"].keys()
+                left |= {path.removeprefix("spec.") for path in resource.ignore_changes}
+    version = "v1alpha1" if kind == "MariaDB" else "v1"
+    fields = pinned[f"{group}/{version}", kind]["properties"]["spec"]["properties"].keys()
+    assert fields - declared - SET_OTHERWISE[kind] - left == set()
+    assert not left & (declared - set(FIXED)), "a value of ours would never arrive"

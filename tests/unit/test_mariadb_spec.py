@@ -112,6 +112,8 @@ def test_the_fence(other: dict[str, Any], fence: int) -> None:
     assert chosen.fence == fence
     for option in mariadb.FENCE_OPTIONS:
         assert (option in mariadb.my_cnf(chosen).splitlines()) == (fence > 0)
+    replicates = chosen.database.topology == "replication"
+    assert (mariadb.READ_ONLY in mariadb.my_cnf(chosen).splitlines()) == replicates
     watch = proxysql_cnf.watch(chosen, mariadb.topology(chosen))
     assert (watch.replicas if watch else 0) == fence
     assert chosen.semi_sync_timeout == ("10s" if fence else "2s")
