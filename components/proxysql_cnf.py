@@ -1,9 +1,9 @@
 """`proxysql.cnf`: from a plain model to libconfig text. Pure; every value's reason is here.
 
-Sources: ProxySQL v2.7 lib/ProxySQL_Config.cpp (the sections and keys that are read), libconfig
-1.7.3 (the syntax), `docs/proxysql.md` (what was measured). ProxySQL puts values into SQL
-unescaped and drops a row that breaks it with only a log line, so the startup probe counts rows:
-see `self_check`.
+Sources: ProxySQL v2.7 and v3.0 lib/ProxySQL_Config.cpp (the sections and keys that are read),
+libconfig 1.7.3 (the syntax), `docs/proxysql.md` (what was measured, and where 3.0 has what is
+quoted from 2.7). ProxySQL puts values into SQL unescaped and drops a row that breaks it with only
+a log line, so the startup probe counts rows: see `self_check`.
 """
 
 import hashlib
@@ -292,10 +292,12 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
         "monitor_galera_healthcheck_max_timeout_count": monitor.galera_max_timeout_count,
         # Without it the reader hostgroup is empty when the writer is the last server.
         "monitor_writer_is_also_reader": True,
-        # A restarted Pod has a new address: look names up often, keep them briefly (ms). 2.7 drops
-        # a record when a connection fails (lib/mysql_connection.cpp), 3.0 only when it is too old.
+        # A restarted Pod has a new address: keep addresses briefly (ms). 2.7 drops one when a
+        # connection fails (lib/mysql_connection.cpp), 3.0 only at a look that finds it too old
+        # (lib/MySQL_Monitor.cpp, monitor_dns_cache). A look costs nothing; with 5 s between two it
+        # may come just too early, and the address lives for 10.
         "monitor_local_dns_cache_ttl": 5_000,
-        "monitor_local_dns_cache_refresh_interval": 5_000,
+        "monitor_local_dns_cache_refresh_interval": 1_000,
         "connect_timeout_server": 1_000,
         "connect_timeout_server_max": CONNECT_TIMEOUT,
         # Together as long: with fewer a server that refuses connections is an error at once.
@@ -321,11 +323,11 @@ def _routing_variables(model: CnfModel) -> dict[str, Scalar]:
     if model.through_service:
         # A connection that was open when the Service moved still leads to the old primary. Its age
         # is looked at when it is returned, and only if it is not reset instead, which would make
-        # it young again (lib/MySQL_Thread.cpp, lib/MySQL_HostGroups_Manager.cpp).
+        # it young again (lib/mysql_data_stream.cpp, return_MySQL_Connection_To_Pool).
         variables["connection_max_age_ms"] = SERVICE_CONNECTION_AGE
         variables |= {"reset_connection_algorithm": 1, "connpoll_reset_queue_length": 0}
-        # Idle ones are looked at this often, every 10 s by default (lib/MySQL_Thread.cpp,
-        # run_all_sessions' ping; lib/MySQL_HostGroups_Manager.cpp, drop_all_idle_connections).
+        # Idle ones are looked at this often, every 10 s by default
+        # (lib/MySQL_HostGroups_Manager.cpp, get_multiple_idle_connections).
         variables["ping_interval_server_msec"] = SERVICE_POOL_CHECK
         # Nothing to shun the only writer for: who waits would wait longer than the operator needs.
         # ProxySQL takes the smaller of `shun_on_failures` and `connect_retries_on_failure` + 1 in

@@ -239,6 +239,11 @@ def test_mysql_variables(config: StackConfig) -> None:
     assert retries >= variables["connect_timeout_server_max"]
     assert variables["monitor_writer_is_also_reader"] is True
     assert variables["monitor_password"] == SECRETS.monitor
+    # A look that comes just before an address is too old leaves it until the next.
+    ttl, look = (
+        variables[f"monitor_local_dns_cache_{name}"] for name in ("ttl", "refresh_interval")
+    )
+    assert 0 < look <= ttl / 5
     assert ("ssl_p2s_ca" in variables) == config.security.tls.enabled
     assert variables["threads"] == config.proxy.threads
     assert config.proxy.mysql_variables.items() <= variables.items()
@@ -307,8 +312,9 @@ REFERENCE_DIFFERENCES = {
     "ssl_p2s_ca",
     # 10 of them end before `connect_timeout_server_max` where a server refuses connections.
     "connect_retries_on_failure",
-    # 3.0 keeps a dead address for as long.
+    # 3.0 keeps a dead address for as long as both together.
     "monitor_local_dns_cache_ttl",
+    "monitor_local_dns_cache_refresh_interval",
 }
 ROW_DIFFERENCES = {
     "mysql_servers": {"address", "comment", "max_connections", "max_replication_lag"},
