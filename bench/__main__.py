@@ -158,18 +158,13 @@ def rendering(rounds: int) -> Measured:
         config = resolve(
             {key.removeprefix("mysql-ha:"): value for key, value in with_apps(count).items()}
         )
-        model = proxysql_cnf.UsersModel(
-            users=config.logins,
-            auth_plugin=mariadb.topology(config).auth_plugin,
-            writer=config.proxy.hostgroups.writer,
-            tls_required=config.proxy.tls.required,
-        )
+        model = proxysql_cnf.live(config, mariadb.topology(config))
         passwords = {user.username: f"{user.username}-{'x' * 32}" for user in config.logins}
 
         def once() -> None:
             proxysql_cnf.render_users(model, passwords)
-            proxysql_cnf.users_check(model, "mysql_users")
-            proxysql_cnf.users_check(model, "runtime_mysql_users")
+            proxysql_cnf.live_check(model, running=False)
+            proxysql_cnf.live_check(model, running=True)
 
         return lambda: clocked(once)
 

@@ -319,9 +319,10 @@ def owned(config: StackConfig) -> frozenset[str]:
 def max_user_connections(config: StackConfig, app: App) -> int:
     """Connections that an app's account may hold to one server, from all proxies together.
 
-    The operator's default of 10 starves a pool. A Pod that is replaced still holds its own.
+    The operator's default of 10 starves a pool. A Pod that is replaced still holds its own. For as
+    many proxies as there may be: a new one must not wait for the operator.
     """
     if not config.own_proxies:
         return app.max_connections
     each = min(app.max_connections, config.backend_max_connections) * config.rows_in_use
-    return each * (config.proxy.replicas + 1)
+    return each * (config.proxy_shares + 1)

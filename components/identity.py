@@ -53,6 +53,11 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         facts["monitor"] = config.proxy.monitor.username
         if passwords.describe(config.credentials.monitor) == "generated":
             facts["monitor_rotation"] = config.credentials.monitor.rotation
+        facts["proxies"] = {
+            "replicas": config.proxy.replicas,
+            "connections": config.connections_per_proxy,
+            "budget": config.connection_budget,
+        }
     if config.proxy.enabled:
         storage = config.proxy.storage
         facts["proxy_volumes"] = (
@@ -165,6 +170,8 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             int(before["monitor_rotation"]),
             int(now["monitor_rotation"]),
         )
+    if "proxies" in before and "proxies" in now:
+        _check_proxies(name, before["proxies"], now["proxies"])
     _check_apps(name, before.get("apps", {}), now.get("apps", {}))
     if before.get("replicas", 99) < now.get("replicas", 0):
         refuse(
@@ -246,6 +253,24 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             if before.get("proxy_mode") == "operator"
             else "undo the edit; or remove the proxies first (proxy.enabled: false), which drops "
             "their connections but no data",
+        )
+
+
+def _check_proxies(name: str, before: Mapping[str, float], now: Mapping[str, float]) -> None:
+    """Refuse to scale proxies and to share out connections anew at once, if too many could be open.
+
+    New ones start, and those that go drain, while the others still wait for their roll.
+    """
+    fewer, more = sorted((int(before["replicas"]), int(now["replicas"])))
+    total = more * int(max(before["connections"], now["connections"]))
+    if fewer != more and total > now["budget"]:
+        refuse(
+            "proxy.replicas",
+            f"the proxies of database '{name}' could hold {total} connections to one server while "
+            f"they go from {before['replicas']:g} to {now['replicas']:g} with another share each, "
+            f"and {now['budget']:g} are for them",
+            f"take two updates, between them {fewer} proxies with the share of {more}: "
+            f"proxy.max_replicas {more}, or the lower proxy.backend_max_connections",
         )
 
 

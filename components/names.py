@@ -208,7 +208,7 @@ def _readable(text: str) -> str:
 
 
 def proxysql_users(name: str) -> str:
-    """The Secret of everyone who may log in through the proxies."""
+    """The Secret of what running proxies take up: everyone who may log in, and their peers."""
     return f"{name}-proxysql-users"
 
 

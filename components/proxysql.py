@@ -15,8 +15,10 @@ from components.credentials import Credentials
 from components.schema import PROXY_ROLES, StackConfig
 from components.topology import Topology
 
-MIN_READY = 15
-"""Seconds a new Pod must be ready before the next is replaced."""
+MIN_READY = 6
+"""Seconds a new Pod must be ready before the next is replaced: what crashes a proxy soon has run
+once, its checks of servers and peers (1 to 2 s) and the script that takes up logins (5 s). Nothing
+waits for clients to come: the next Pod accepts for `drain.endpoint_removal` seconds more."""
 
 ADMIN_CNF = """\
 [client]
@@ -66,12 +68,12 @@ class ProxySql(pulumi.ComponentResource):
 
     The whole configuration is one Secret, named by a hash of its non-secret part and of where each
     password comes from: an edit makes a new Secret and rolls the Pods, and each Pod starts from
-    that file alone (`--initial`), whatever its data directory holds. The logins are a Secret of
-    their own, `<name>-proxysql-users`, which running proxies take up without a roll.
+    that file alone (`--initial`), whatever its data directory holds. Logins and peers are a Secret
+    of their own, `<name>-proxysql-users`, which running proxies take up without a roll.
     """
 
     users: pulumi.Resource
-    """The Secret of the logins."""
+    """The Secret of logins and peers."""
 
     def __init__(
         self, name: str, args: ProxySqlArgs, opts: pulumi.ResourceOptions | None = None
@@ -84,9 +86,6 @@ class ProxySql(pulumi.ComponentResource):
         self._model = proxysql_cnf.CnfModel(
             proxy=config.proxy,
             topology=args.topology,
-            peers=names.proxysql_pod_hosts(
-                config.name, config.namespace, config.proxy.replicas, config.engine
-            ),
             backend_max_connections=config.backend_max_connections,
             monitor_username=config.monitor_logins[0].username,
             postgresql=not config.images.proxy.tag.startswith("2."),
@@ -94,13 +93,8 @@ class ProxySql(pulumi.ComponentResource):
             watch=proxysql_cnf.watch(config, args.topology),
         )
         tls.certificate(name, config, self._child)
-        self._logins = proxysql_cnf.UsersModel(
-            users=config.logins,
-            auth_plugin=args.topology.auth_plugin,
-            writer=config.proxy.hostgroups.writer,
-            tls_required=config.proxy.tls.required,
-        )
-        self.users = self._users_secret(name)
+        self._live = proxysql_cnf.live(config, args.topology)
+        self.users = self._live_secret(name)
         self._stateful_set(name, self._config_secret(name), [self.users, self._peer_service(name)])
         self._client_service(name)
         if config.proxy.service.expose_admin:
@@ -133,9 +127,9 @@ class ProxySql(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _users_secret(self, name: str) -> k8s.core.v1.Secret:
-        """Its name never changes: the kubelet renews the file, and ProxySQL takes it up."""
-        model = self._logins
+    def _live_secret(self, name: str) -> k8s.core.v1.Secret:
+        """Its name never changes: the kubelet renews the files, and ProxySQL takes them up."""
+        model = self._live
         text = pulumi.Output.all(passwords=self._args.logins).apply(
             lambda known: proxysql_cnf.render_users(model, known["passwords"])
         )
@@ -145,8 +139,9 @@ class ProxySql(pulumi.ComponentResource):
             type="Opaque",
             string_data={
                 "users.cnf": pulumi.Output.secret(text),
-                "read.sql": proxysql_cnf.users_check(model, "mysql_users"),
-                "in-use.sql": proxysql_cnf.users_check(model, "runtime_mysql_users"),
+                "peers.cnf": proxysql_cnf.render_peers(model),
+                "read.sql": proxysql_cnf.live_check(model, running=False),
+                "in-use.sql": proxysql_cnf.live_check(model, running=True),
             },
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*self._args.after, *self._args.accounts]
@@ -165,7 +160,7 @@ class ProxySql(pulumi.ComponentResource):
             "proxysql.cnf": proxysql_cnf.render(self._model, secrets),
             "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
             "self-check.sql": proxysql_cnf.self_check(self._model),
-            "reload-users.sh": proxysql_cnf.reload_users(_CLIENT),
+            "reload.sh": proxysql_cnf.reload_live(_CLIENT),
             **self._watch_files(secrets.monitor),
             **(
                 {"reload-tls.sh": tls.reload_script(_CLIENT, proxysql_cnf.DATA_DIR)}
@@ -421,7 +416,7 @@ class ProxySql(pulumi.ComponentResource):
                 name="config", mount_path=proxysql_cnf.CONFIG_DIR, read_only=True
             ),
             k8s.core.v1.VolumeMountArgs(
-                name="users", mount_path=proxysql_cnf.USERS_DIR, read_only=True
+                name="users", mount_path=proxysql_cnf.LIVE_DIR, read_only=True
             ),
             k8s.core.v1.VolumeMountArgs(name="data", mount_path=proxysql_cnf.DATA_DIR),
         ]
@@ -482,12 +477,13 @@ class ProxySql(pulumi.ComponentResource):
                         "sh",
                         "-c",
                         f"{_CLIENT} < {proxysql_cnf.CONFIG_DIR}/self-check.sql | grep -qx 1 && "
-                        f"{_CLIENT} < {proxysql_cnf.USERS_DIR}/in-use.sql | grep -qx 1",
+                        f"{_CLIENT} < {proxysql_cnf.LIVE_DIR}/in-use.sql | grep -qx 1",
                     ]
                 ),
-                period_seconds=2,
+                # The kubelet's shortest; readiness follows at once (pkg/kubelet/prober).
+                period_seconds=1,
                 timeout_seconds=5,
-                failure_threshold=60,
+                failure_threshold=120,
             ),
             # Not the servers' health: during an outage clients shall wait in the proxy.
             readiness_probe=k8s.core.v1.ProbeArgs(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from components import proxysql_watch
+from components import names, proxysql_watch
 from components.fields import MAX_INT, seconds
 from components.proxysql_watch import Watch
 from components.schema import Proxy, ProxyUser, QueryRule, StackConfig
@@ -28,8 +28,9 @@ METRICS_PORT = 6070
 CONNECT_TIMEOUT = 20_000
 """Milliseconds for which a statement waits for a server of its hostgroup, instead of failing."""
 
-USERS_CHECK_INTERVAL = 5_000
-"""Milliseconds between two looks at the users' file; the kubelet takes a minute to renew it."""
+LIVE_CHECK_INTERVAL = 5_000
+"""Milliseconds between two looks at the files of logins and peers; the kubelet takes a minute to
+renew them."""
 TLS_CHECK_INTERVAL = 30_000
 """Milliseconds between two looks at the certificate; the kubelet takes a minute to renew it."""
 
@@ -47,7 +48,8 @@ CLUSTER_USER = "cluster"
 those names to loopback (lib/MySQL_Session.cpp)."""
 
 CONFIG_DIR = "/etc/proxysql"
-USERS_DIR = "/etc/proxysql-users"
+LIVE_DIR = "/etc/proxysql-users"
+"""What changes while ProxySQL runs: logins and peers, and their checks."""
 DATA_DIR = "/var/lib/proxysql"
 CA_DIR = "/etc/proxysql-ca"
 
@@ -60,6 +62,9 @@ SYNCED_MODULES = (
     "admin_variables",
     "ldap_variables",
 )
+
+LIVE_MODULES = ("mysql_users", "proxysql_servers")
+"""What is read from the files that change while ProxySQL runs; also the names of the tables."""
 
 PASSWORD_RULE = re.compile(r"[A-Za-z0-9_-]{24,}")
 """What ProxySQL carries unharmed: quotes lose the row and log it, `:` and `;` cut an admin
@@ -82,8 +87,6 @@ class CnfModel:
 
     proxy: Proxy
     topology: Topology
-    peers: tuple[str, ...]
-    """DNS names of all ProxySQL Pods."""
     backend_max_connections: int
     """Connections from one proxy to one server."""
     monitor_username: str
@@ -122,9 +125,11 @@ def watch(config: StackConfig, topology: Topology) -> Watch | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class UsersModel:
-    """All of the users' file that is not secret."""
+class Live:
+    """All that is not secret of what ProxySQL takes up while it runs."""
 
+    peers: tuple[str, ...]
+    """DNS names of all ProxySQL Pods; none where they do not know each other."""
     users: tuple[ProxyUser, ...]
     auth_plugin: str
     """How the servers' accounts authenticate; see Topology."""
@@ -136,6 +141,19 @@ class UsersModel:
     def requires_tls(self, user: ProxyUser) -> bool:
         """Whether a user's logins must use TLS."""
         return self.tls_required if user.require_tls is None else user.require_tls
+
+
+def live(config: StackConfig, topology: Topology) -> Live:
+    """Logins and peers of a config."""
+    proxy = config.proxy
+    peers = names.proxysql_pod_hosts(config.name, config.namespace, proxy.replicas, config.engine)
+    return Live(
+        peers=() if proxy.clustering == "off" else peers,
+        users=config.logins,
+        auth_plugin=topology.auth_plugin,
+        writer=proxy.hostgroups.writer,
+        tls_required=proxy.tls.required,
+    )
 
 
 def native_password_hash(password: str) -> str:
@@ -200,26 +218,33 @@ def render(model: CnfModel, secrets: Secrets) -> str:
     if rules := _query_rules(model):
         document["mysql_query_rules"] = rules
     document["scheduler"] = _scheduler(model)
-    if model.proxy.clustering != "off":
-        # weight 0: no load balancing among peers exists; it is only a label.
-        document["proxysql_servers"] = [
-            {"hostname": peer, "port": ADMIN_PORT, "weight": 0, "comment": peer.split(".")[0]}
-            for peer in model.peers
-        ]
-    # A file of its own, in a Secret that can change while ProxySQL runs.
-    return render_document(document) + f'@include "{USERS_DIR}/users.cnf"\n'
+    # Files of their own, in a Secret that can change while ProxySQL runs.
+    included = "".join(f'@include "{LIVE_DIR}/{file}"\n' for file in ("users.cnf", "peers.cnf"))
+    return render_document(document) + included
 
 
-def render_users(model: UsersModel, passwords: Mapping[str, str]) -> str:
+def render_users(model: Live, passwords: Mapping[str, str]) -> str:
     """`users.cnf`: everyone who may log in. `passwords`: in clear text, by user name."""
     if not model.users:
         return ""
     return render_document({"mysql_users": _users(model, passwords)})
 
 
+def render_peers(model: Live) -> str:
+    """`peers.cnf`: all proxies."""
+    if not model.peers:
+        return ""
+    # weight 0: no load balancing among peers exists; it is only a label.
+    rows: Sequence[Group] = [
+        {"hostname": peer, "port": ADMIN_PORT, "weight": 0, "comment": peer.split(".")[0]}
+        for peer in model.peers
+    ]
+    return render_document({"proxysql_servers": rows})
+
+
 def _scheduler(model: CnfModel) -> Sequence[Group]:
     """What ProxySQL runs itself, every so often: takes up Secrets that changed, watches."""
-    jobs = {"reload-users.sh": USERS_CHECK_INTERVAL}
+    jobs = {"reload.sh": LIVE_CHECK_INTERVAL}
     if model.certificate:
         jobs["reload-tls.sh"] = TLS_CHECK_INTERVAL
     if model.watch:
@@ -250,8 +275,8 @@ def _admin_variables(model: CnfModel, secrets: Secrets) -> Group:
         # Secret is the only source of config, so peers know each other and never copy.
         diffs = 3 if clustering == "runtime" else 0
         variables |= {f"cluster_{module}_diffs_before_sync": diffs for module in SYNCED_MODULES}
-        # Users have a source that changes while proxies run, in each Pod at a moment of its own.
-        variables["cluster_mysql_users_diffs_before_sync"] = 0
+        # These have a source that changes while proxies run, in each Pod at a moment of its own.
+        variables |= {f"cluster_{module}_diffs_before_sync": 0 for module in LIVE_MODULES}
     if clustering == "runtime":
         # 1, the default, also copies rows that a peer's monitor derived (ProxySQL_Admin.cpp).
         variables["cluster_mysql_servers_sync_algorithm"] = 2
@@ -416,7 +441,7 @@ def _servers(model: CnfModel) -> Sequence[Group]:
     return servers
 
 
-def _users(model: UsersModel, passwords: Mapping[str, str]) -> Sequence[Group]:
+def _users(model: Live, passwords: Mapping[str, str]) -> Sequence[Group]:
     users: list[Group] = []
     for user in model.users:
         password = passwords[user.username]
@@ -533,44 +558,52 @@ def self_check(model: CnfModel) -> str:
     return "SELECT " + "\n AND ".join(checks) + ";\n"
 
 
-def users_check(model: UsersModel, table: str) -> str:
-    """A query that returns 1 if a table has every user of the file.
+def live_check(model: Live, *, running: bool) -> str:
+    """A query that returns 1 if ProxySQL has every user and every peer of the files, and no other.
 
-    `table`: `mysql_users`, what was read, or `runtime_mysql_users`, what is in use, where an
-    inactive one is missing.
+    `running`: it looks at what is in use, where an inactive user is missing, not at what was read.
     """
-    runs = table.startswith("runtime_")
-    users = [user for user in model.users if user.active or not runs]
-    where = " WHERE frontend=1" if runs else " WHERE 1"
+    prefix, where = ("runtime_", " WHERE frontend=1") if running else ("", " WHERE 1")
+    users = [user for user in model.users if user.active or not running]
     encrypted = sum(model.requires_tls(user) for user in users)
+    hosts = ", ".join(f"'{peer}'" for peer in model.peers)
     return (
-        f"SELECT (SELECT COUNT(*) FROM {table}{where})={len(users)}\n"
-        f" AND (SELECT COUNT(*) FROM {table}{where} AND use_ssl=1)={encrypted};\n"
+        f"SELECT (SELECT COUNT(*) FROM {prefix}mysql_users{where})={len(users)}\n"
+        f" AND (SELECT COUNT(*) FROM {prefix}mysql_users{where} AND use_ssl=1)={encrypted}\n"
+        f" AND (SELECT COUNT(*) FROM {prefix}proxysql_servers)={len(model.peers)}\n"
+        f" AND (SELECT COUNT(*) FROM {prefix}proxysql_servers WHERE hostname IN ({hosts}))"
+        f"={len(model.peers)};\n"
     )
 
 
-def reload_users(client: str) -> str:
-    """A shell script for ProxySQL's scheduler: take up the users' file unless it is in use.
+def reload_live(client: str) -> str:
+    """A shell script for ProxySQL's scheduler: take up logins and peers unless they are in use.
 
-    LOAD … FROM CONFIG only adds, hence the DELETE; a file that it cannot read, or a row that it
-    loses, leaves the users in use as they are, and the next run tries again. Only `mysql_users`
-    is touched, and its cluster version only matters where peers copy, which they never do for
-    users.
+    LOAD … FROM CONFIG only adds, hence the DELETE; files that it cannot read, or a row that it
+    loses, leave what is in use as it is, and the next run tries again. All is taken up or nothing:
+    FROM CONFIG reads all files anyway. Peers that stay keep their connections to each other, those
+    that went are forgotten (lib/ProxySQL_Cluster.cpp, load_servers_list). The cluster versions of
+    both modules only matter where peers copy, which they never do for these.
     """
-    state = f"{DATA_DIR}/users.sha256"
+    state = f"{DATA_DIR}/live.sha256"
+    modules = [module.replace("_", " ").upper() for module in LIVE_MODULES]
+    read = "; ".join(
+        f"DELETE FROM {table}; LOAD {module} FROM CONFIG"
+        for table, module in zip(LIVE_MODULES, modules, strict=True)
+    )
     return f"""\
 #!/bin/sh
 set -eu
 client() {{ {client} "$@"; }}
-now=$(sha256sum < {USERS_DIR}/users.cnf)
-[ "$now" = "$(cat {state} 2>/dev/null)" ] && client < {USERS_DIR}/in-use.sql | grep -qx 1 && exit 0
-if client -e 'DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG' &&
-    client < {USERS_DIR}/read.sql | grep -qx 1
+now=$(sha256sum {LIVE_DIR}/users.cnf {LIVE_DIR}/peers.cnf)
+[ "$now" = "$(cat {state} 2>/dev/null)" ] && client < {LIVE_DIR}/in-use.sql | grep -qx 1 && exit 0
+if client -e '{read}' &&
+    client < {LIVE_DIR}/read.sql | grep -qx 1
 then
-    client -e 'LOAD MYSQL USERS TO RUNTIME'
+    client -e '{"; ".join(f"LOAD {module} TO RUNTIME" for module in modules)}'
     echo "$now" > {state}
 else
-    client -e 'SAVE MYSQL USERS TO MEMORY'
+    client -e '{"; ".join(f"SAVE {module} TO MEMORY" for module in modules)}'
     exit 1
 fi
 """

@@ -333,16 +333,24 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         ("mysql_variables", proxy.mysql_variables, MYSQL_VARIABLES),
     ):
         yield from _variable_checks(f"proxy.{kind}", variables, all_known, RESERVED_VARIABLES[kind])
-    total = proxy.replicas * config.rows_in_use * config.backend_max_connections
+    if proxy.max_replicas is not None and proxy.max_replicas < proxy.replicas:
+        yield (
+            "proxy.max_replicas",
+            f"is below the {proxy.replicas} of proxy.replicas",
+            "raise it; connections are shared out among so many proxies",
+        )
+    # A number of the stack's own is for the proxies that there are, a share for all there may be.
+    proxies = config.proxy_shares if proxy.backend_max_connections is None else proxy.replicas
+    total = proxies * config.connections_per_proxy
     if config.own_proxies and (
         config.backend_max_connections < 1 or total > config.connection_budget
     ):
         yield (
             "proxy.backend_max_connections",
-            f"{proxy.replicas} proxies may open {max(total, proxy.replicas)} connections to one "
+            f"{proxies} proxies may open {max(total, proxies)} connections to one "
             f"server, and {max(config.connection_budget, 0)} of its database.max_connections "
             f"({config.database.max_connections}) are for them",
-            "lower it, use fewer proxies, or raise database.max_connections",
+            "lower it or proxy.max_replicas, use fewer proxies, or raise database.max_connections",
         )
     if proxy.service.expose_admin and proxy.clustering == "off":
         yield (

@@ -472,6 +472,10 @@ class Drain(Model):
     """How long it waits for client sessions to end."""
 
 
+MAX_PROXIES = 20
+"""Most Pods of a tier."""
+
+
 class Proxy(Model):
     """The ProxySQL tier."""
 
@@ -481,7 +485,10 @@ class Proxy(Model):
     routing: Literal["primary_service", "monitor"] = "primary_service"
     """Replication only: who tells the primary, the operator by its Service or the proxies by
     `read_only`. With `monitor` a switchover loses writes on replicas (docs/failover.md)."""
-    replicas: Annotated[int, Strict(), Field(ge=1, le=20)]
+    replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)]
+    max_replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)] | None = None
+    """Up to how many `replicas` may change without a roll: the servers' connections are shared out
+    among so many. None: the next multiple of 5; one proxy alone has all."""
     service: Service = Service()
     hostgroups: Hostgroups = Hostgroups()
     monitor: Monitor = Monitor()
@@ -490,8 +497,8 @@ class Proxy(Model):
     max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2048
     """Frontend connections, per proxy."""
     backend_max_connections: Count | None = None
-    """Connections from one proxy to one server, per hostgroup in use. None: its share of 80 % of
-    the server's."""
+    """Connections from one proxy to one server, per hostgroup in use. None: the share of one of
+    `max_replicas` of 80 % of the server's."""
     max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
     """Seconds after which a reader is left out; 0 is off."""
     server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
@@ -829,9 +836,21 @@ class StackConfig(Model):
         return self.follows_service and (self.proxy.switchover_wait > 0 or self.fence > 0)
 
     @property
+    def proxy_shares(self) -> int:
+        """How many proxies the connections of a server are shared out among.
+
+        Not `replicas`: what follows from it is in the Pods and in the servers' accounts, and both
+        must be right for all proxies while their number changes.
+        """
+        proxy = self.proxy
+        if proxy.max_replicas is not None:
+            return proxy.max_replicas
+        return 1 if proxy.replicas == 1 else -(-proxy.replicas // 5) * 5
+
+    @property
     def monitor_connections(self) -> int:
         """Connections that the proxies' monitor account may hold to one server."""
-        return monitor_connections(self.proxy.replicas, watched=self.watches_primary)
+        return monitor_connections(self.proxy_shares, watched=self.watches_primary)
 
     @property
     def has_readers(self) -> bool:
@@ -880,7 +899,12 @@ class StackConfig(Model):
         """Connections that one proxy may hold to one server, per hostgroup."""
         if self.proxy.backend_max_connections is not None:
             return self.proxy.backend_max_connections
-        return self.connection_budget // (self.proxy.replicas * self.rows_in_use)
+        return self.connection_budget // (self.proxy_shares * self.rows_in_use)
+
+    @property
+    def connections_per_proxy(self) -> int:
+        """Connections that one proxy may hold to one server."""
+        return self.backend_max_connections * self.rows_in_use
 
 
 def monitor_connections(proxies: int, *, watched: bool = False) -> int:

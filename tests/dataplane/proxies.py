@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,13 +25,13 @@ from tests.database.servers import (
 )
 
 from .loopback import ADMIN_PORT, CLIENT_PORT, Network, RemoteSession
-from .release import PROXIES, Release, directories, substitutions
+from .release import Release, directories, substitutions
 
 ENDPOINT_LAG = 1.0
 """Seconds from a Pod's change until every node sends new connections accordingly (kube-proxy)."""
 DETECTION = 1.0
 """Seconds from a container's death until the kubelet reports it."""
-PROBE_PERIOD = 2.0
+PROBE_PERIOD = 1.0
 """Of the startup probe (components/proxysql.py)."""
 GRACE = 20.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -72,7 +72,7 @@ class Proxy:
         self._process: subprocess.Popen[bytes] | None = None
         self._release: Release | None = None
         self._users = 0
-        """How many versions of the logins' Secret were mounted."""
+        """How many versions of the Secret of logins and peers were mounted."""
         self.fenced_by_admin = False
         """Whether the fence had to be set by SQL, because the binary does not read it from the
         file (`mysql_hostgroup_attributes`: 2.7.4, 3.0.9 and later do)."""
@@ -103,16 +103,22 @@ class Proxy:
         self._installation.own(file)
 
     def renew_users(self, files: Mapping[str, str]) -> None:
-        """The logins' Secret has changed: all its files at once, as the kubelet does it."""
+        """The Secret of logins and peers has changed: all files at once, as the kubelet does it."""
         self._users += 1
         folder = self.directory / f"users-{self._users}"
         folder.mkdir()
         self._installation.own(folder)
         for name, text in files.items():
-            self.mount(f"{folder.name}/{name}", text)
+            self.mount(f"{folder.name}/{name}", self._local(text))
         link = self.directory / "users-new"
         link.symlink_to(folder.name)
         link.rename(self.directory / "users")
+
+    @property
+    def pid(self) -> int:
+        """Another one after each start."""
+        assert self._process is not None
+        return self._process.pid
 
     def start(self) -> None:
         """Start the container: the files stay as they are."""
@@ -134,13 +140,17 @@ class Proxy:
             assert self._process is not None
             if self._process.poll() is not None:
                 raise RuntimeError(f"proxysql ended\n{self.log()[-3000:]}")
-            if script is None:
-                return self.listens()
-            self._fence()
-            return self._succeeds(script)
+            return self.listens() if script is None else self.passes_the_startup_probe()
 
         if not eventually(started, timeout=30):
             raise RuntimeError(f"proxysql did not start\n{self.log()[-3000:]}")
+
+    def passes_the_startup_probe(self) -> bool:
+        """Whether one run of it succeeds."""
+        assert self._release is not None
+        assert self._release.startup is not None
+        self._fence()
+        return self._succeeds(self._release.startup)
 
     def stop(self) -> None:
         """End the container as the kubelet does: preStop, SIGTERM, in the end SIGKILL."""
@@ -233,18 +243,14 @@ class Tier:
     As kube-proxy does it: a new connection gets one of the endpoints, an established one stays.
     """
 
-    def __init__(self, proxies: tuple[Proxy, ...], release: Release) -> None:
-        self.proxies = proxies
+    def __init__(self, make: Callable[[int], Proxy], release: Release) -> None:
+        """`make`: a Pod that is not started yet, by its ordinal."""
+        self.proxies: tuple[Proxy, ...] = ()
         self.release = release
+        self._make = make
         self._routed: dict[str, tuple[float, float]] = {}
         """Host to the times from which on, and until which, new connections go there."""
-        for proxy in proxies:
-            proxy.create(release)
-            if release.startup is None:
-                self._route(proxy)
-        for proxy in proxies:
-            proxy.await_start()
-            self._route(proxy)
+        self._add()
 
     def pick(self) -> str:
         """The address that a new connection gets."""
@@ -257,12 +263,23 @@ class Tier:
     def roll(self, release: Release) -> None:
         """A rolling update: from the last Pod to the first, one after the other.
 
-        The logins' Secret has one name, so they reach every Pod before.
+        The Secret of logins and peers has one name, so they reach every Pod before.
         """
         for proxy in self.proxies:
             proxy.renew_users(release.users)
         for proxy in reversed(self.proxies):
             self.replace(proxy, release)
+
+    def scale(self, release: Release) -> None:
+        """Another number of Pods: the others stay, and only see the Secret change."""
+        self.release = release
+        for proxy in self.proxies:
+            proxy.renew_users(release.users)
+        for proxy in reversed(self.proxies[release.replicas :]):
+            self._unroute(proxy, ENDPOINT_LAG)
+            proxy.stop()
+        self.proxies = self.proxies[: release.replicas]
+        self._add()
 
     def replace(self, proxy: Proxy, release: Release) -> None:
         """One step of a roll."""
@@ -294,6 +311,18 @@ class Tier:
         except SqlError:
             return False
 
+    def _add(self) -> None:
+        """Start the Pods that are missing, all at once."""
+        new = tuple(self._make(n) for n in range(len(self.proxies), self.release.replicas))
+        self.proxies += new
+        for proxy in new:
+            proxy.create(self.release)
+            if self.release.startup is None:
+                self._route(proxy)
+        for proxy in new:
+            proxy.await_start()
+            self._route(proxy)
+
     def _route(self, proxy: Proxy) -> None:
         self._routed[proxy.host] = (time.monotonic(), float("inf"))
 
@@ -307,12 +336,15 @@ def tier(
     binary: str, installation: Installation, directory: Path, network: Network, release: Release
 ) -> Generator[Tier]:
     """Started proxies; all processes have ended afterwards."""
-    proxies = tuple(
-        Proxy(binary, installation, directory / f"proxysql-{ordinal}", network, ordinal)
-        for ordinal in range(PROXIES)
-    )
+    made: list[Proxy] = []
+
+    def make(ordinal: int) -> Proxy:
+        folder = directory / f"proxysql-{len(made)}"
+        made.append(Proxy(binary, installation, folder, network, ordinal))
+        return made[-1]
+
     try:
-        yield Tier(proxies, release)
+        yield Tier(make, release)
     finally:
-        for proxy in proxies:
+        for proxy in made:
             proxy.kill()

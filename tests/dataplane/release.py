@@ -23,6 +23,8 @@ PASSWORDS: Mapping[str, str] = {
 }
 """Of the credentials that the proxies need, by role."""
 PROXIES = 3
+MOST_PROXIES = 5
+"""How many may be named; Network has addresses for so many."""
 DATABASES = 3
 SECRET = "passwords"
 CNF = "config/proxysql.cnf"
@@ -50,6 +52,8 @@ class Release:
     """The preStop script."""
     persistent: bool
     """Whether the data directory outlives the Pod."""
+    replicas: int
+    """How many proxies there are."""
     min_ready: float
     """Seconds between a Pod's readiness and the next Pod of a roll."""
     routing: Routing
@@ -61,7 +65,7 @@ class Release:
 
     @property
     def users(self) -> dict[str, str]:
-        """The files of the logins' Secret, by name."""
+        """The files of the Secret of logins and peers, by name."""
         folder = "users/"
         return {
             name.removeprefix(folder): text
@@ -131,7 +135,8 @@ def program(
     existing = {**credentials, **{user.user: user.password for user in users}}
     recording = recorder.run(config, existing={f"{NAMESPACE}/{SECRET}": existing})
     assert recording.error is None, recording.error
-    pod = recording.one("StatefulSet").inputs["spec"]["template"]["spec"]
+    stateful_set = recording.one("StatefulSet").inputs["spec"]
+    pod = stateful_set["template"]["spec"]
     (container,) = pod["containers"]
     mounted = {
         volume["name"]: volume["secret"]["secretName"]
@@ -156,6 +161,7 @@ def program(
         startup=container["startupProbe"]["exec"]["command"][-1],
         drain=container["lifecycle"]["preStop"]["exec"]["command"][-1],
         persistent=False,
+        replicas=stateful_set["replicas"],
         min_ready=1.0,
         routing=routing,
         monitors=_monitors(recording, existing),
@@ -192,7 +198,7 @@ def substitutions(network: Network, ordinal: int) -> dict[str, str]:
     }
     for index, host in enumerate(names.mariadb_pod_hosts(NAME, NAMESPACE, DATABASES)):
         hosts[host] = network.server(index)
-    for index, host in enumerate(names.proxysql_pod_hosts(NAME, NAMESPACE, PROXIES)):
+    for index, host in enumerate(names.proxysql_pod_hosts(NAME, NAMESPACE, MOST_PROXIES)):
         hosts[host] = network.proxy(index)
     own = network.proxy(ordinal)
     return {**hosts, "0.0.0.0": own, "127.0.0.1": own}
@@ -203,7 +209,7 @@ def directories(directory: str) -> dict[str, str]:
     return {
         proxysql_cnf.CA_DIR: f"{directory}/ca",
         tls.DIR: f"{directory}/tls",
-        proxysql_cnf.USERS_DIR: f"{directory}/users",
+        proxysql_cnf.LIVE_DIR: f"{directory}/users",
         # Last of those that begin like it.
         CONFIG_DIR: f"{directory}/config",
         proxysql_cnf.DATA_DIR: f"{directory}/data",
@@ -281,6 +287,7 @@ proxysql_servers =
         startup=None,
         drain=None,
         persistent=True,
+        replicas=PROXIES,
         min_ready=0.0,
         routing="every_writable",
         monitors={MONITOR: ("USAGE",)},

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from components import apps
+from components import apps, mariadb
 from components.config import resolve
-from components.proxysql_cnf import UsersModel, render_users, users_check
+from components.proxysql_cnf import live, live_check, render_peers, render_users
 from components.schema import StackConfig
 from tests.database import operator_sql
 from tests.database.servers import Account, Session, SqlError, eventually
@@ -26,6 +26,7 @@ from .conftest import release_of
 from .deployment import Deployment, Lab, logs_in
 from .nodes import APP, SECOND, Node, Servers
 from .proxies import Proxy
+from .release import NAME, NAMESPACE, PROXIES
 
 pytestmark = pytest.mark.dataplane
 
@@ -146,7 +147,8 @@ def test_a_change_by_hand_is_undone(proxy: Proxy, change: str) -> None:
 def test_a_thousand_users_are_taken_up(proxy: Proxy) -> None:
     crowd = [Account(f"user{number}", f"password-{number}") for number in range(1000)]
     take_up(proxy, files(*crowd))
-    assert proxy.admin(files(*crowd)["in-use.sql"]).value == "1"
+    accounts = "SELECT COUNT(DISTINCT username) FROM runtime_mysql_users"
+    assert proxy.admin(accounts).value == "1000"
     assert logs_in(proxy, crowd[-1])
     assert not logs_in(proxy, APP)
 
@@ -255,19 +257,16 @@ def entry(account: Account) -> dict[str, Any]:
 
 
 def files(*accounts: Account, config: StackConfig | None = None) -> Files:
-    """The Secret of the logins, as components/proxysql.py makes it; without apps unless `config`
-    has them."""
-    config = config or resolve({"proxy": {"users": [entry(account) for account in accounts]}})
-    model = UsersModel(
-        users=config.logins,
-        auth_plugin="mysql_native_password",
-        writer=config.proxy.hostgroups.writer,
-        tls_required=config.proxy.tls.required,
-    )
+    """The Secret of logins and peers, as components/proxysql.py makes it; without apps unless
+    `config` has them."""
+    proxy = {"replicas": PROXIES, "users": [entry(account) for account in accounts]}
+    config = config or resolve({"name": NAME, "namespace": NAMESPACE, "proxy": proxy})
+    model = live(config, mariadb.topology(config))
     return {
         "users.cnf": render_users(model, {each.user: each.password for each in accounts}),
-        "read.sql": users_check(model, "mysql_users"),
-        "in-use.sql": users_check(model, "runtime_mysql_users"),
+        "peers.cnf": render_peers(model),
+        "read.sql": live_check(model, running=False),
+        "in-use.sql": live_check(model, running=True),
     }
 
 

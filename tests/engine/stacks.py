@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pulumi.automation import CommandError, Stack, UpResult
 
-from components.proxysql_cnf import USERS_DIR
+from components.proxysql_cnf import LIVE_DIR
 from local.control_plane import ControlPlane
 from local.engine import Engine, run_program
 from tests.unit import libconfig
@@ -38,14 +38,14 @@ class Cluster:
         return self.secrets()[name]
 
     def proxysql_cnf(self, name: str, stateful_set: str | None = None) -> dict[str, Any]:
-        """The parsed files of the ProxySQL Pods of database `name`, the users' included."""
+        """The parsed files of the ProxySQL Pods of database `name`, logins and peers included."""
         found = self.list("statefulsets")[stateful_set or f"{name}-proxysql"]
         volumes = found["spec"]["template"]["spec"]["volumes"]
         mounted = {v["name"]: v["secret"]["secretName"] for v in volumes if "secret" in v}
         secrets = self.secrets()
         text = secrets[mounted["config"]]["proxysql.cnf"]
-        users = secrets[mounted["users"]]["users.cnf"]
-        return libconfig.parse(libconfig.whole(text, f"{USERS_DIR}/users.cnf", users))
+        included = {f"{LIVE_DIR}/{name}": text for name, text in secrets[mounted["users"]].items()}
+        return libconfig.parse(libconfig.whole(text, included))
 
     def passwords(self) -> set[str]:
         """Every text of every Secret of the namespace that looks like a password."""

@@ -439,12 +439,9 @@ def mounted(recording: Recording, stateful_set: Resource) -> dict[str, str]:
 
 
 def cnf(recording: Recording, stateful_set: Resource) -> dict[str, Any]:
-    """The configuration that the proxies run, logins included."""
+    """The configuration that the proxies run, logins and peers included."""
     files = mounted(recording, stateful_set)
-    (users,) = [path for path in files if path.endswith("/users.cnf")]
-    return libconfig.parse(
-        libconfig.whole(files["/etc/proxysql/proxysql.cnf"], users, files[users])
-    )
+    return libconfig.parse(libconfig.whole(files["/etc/proxysql/proxysql.cnf"], files))
 
 
 def canaries(case: Case, recording: Recording) -> dict[str, str]:

@@ -765,7 +765,10 @@ def test_rolling_updates_are_careful(name: str) -> None:
     """R 38."""
     for stateful_set in recorded(name).of_kind("StatefulSet"):
         spec = stateful_set.inputs["spec"]
-        assert spec["minReadySeconds"] >= 15
+        # Longer than the interval of the script that takes up logins.
+        rows = cnf(recorded(name), stateful_set)["scheduler"]
+        (interval,) = {r["interval_ms"] for r in rows if r["arg1"].endswith("/reload.sh")}
+        assert spec["minReadySeconds"] * 1000 > interval
         assert spec["podManagementPolicy"] == "Parallel"
         assert "updateStrategy" not in spec, "RollingUpdate is the default"
 
@@ -1033,6 +1036,25 @@ def test_an_edit_of_the_logins_rolls_no_pod(edit: dict[str, Any]) -> None:
         for recording in (before, after)
     )
     assert old == new
+
+
+@pytest.mark.parametrize("replicas", [2, 5])
+def test_another_number_of_proxies_is_the_number_and_the_file_of_peers(replicas: int) -> None:
+    """Running proxies take up the Secret, and share the servers' connections out as before."""
+    base = edited({"apps": [shop()]})
+    runs = run_edited({}, base), run_edited({"proxy": {"replicas": replicas}}, base)
+    before, after = ({r.urn: plain(r.inputs) for r in run.resources} for run in runs)
+    assert before.keys() == after.keys()
+    changed = {urn.rpartition("::")[2] for urn in before if before[urn] != after[urn]}
+    assert changed == {"mysql-proxysql", "mysql-proxysql-users"}
+    old, new = (run.one("StatefulSet").inputs["spec"] for run in runs)
+    assert new == {**old, "replicas": replicas}
+    old, new = (plain(logins_secret(run).inputs)["stringData"] for run in runs)
+    assert {file for file in old if old[file] != new[file]} == {
+        "peers.cnf",
+        "read.sql",
+        "in-use.sql",
+    }
 
 
 def test_a_changed_source_of_a_password_rolls_the_pods() -> None:

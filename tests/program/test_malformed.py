@@ -583,7 +583,7 @@ PLAIN = [
     Bad(
         # The proxies' monitors and a reserve leave less than 80 %.
         "connections-monitors",
-        database(max_connections=75) | proxy(replicas=6, backend_max_connections=3),
+        database(max_connections=75) | proxy(replicas=6, max_replicas=6, backend_max_connections=3),
         "proxy.backend_max_connections",
         "may open 18 connections to one server, and 16 of its database.max_connections (75)",
     ),
@@ -592,6 +592,19 @@ PLAIN = [
         database(max_connections=20) | {"proxy": {"replicas": 20}},
         "proxy.backend_max_connections",
         "20 proxies may open 20 connections to one server",
+    ),
+    Bad(
+        # There may be five without a roll.
+        "connections-of-more",
+        database(max_connections=54) | proxy(replicas=3),
+        "proxy.backend_max_connections",
+        "5 proxies may open 5 connections to one server, and 2 of its",
+    ),
+    Bad(
+        "max-replicas",
+        proxy(replicas=3, max_replicas=2),
+        "proxy.max_replicas",
+        "is below the 3 of proxy.replicas",
     ),
     Bad(
         "connections-my-cnf",

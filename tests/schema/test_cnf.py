@@ -27,7 +27,7 @@ def test_the_file_of_a_stack(name: str) -> None:
         proxy = trees(by_id()[name])[name_of_database].get("proxy", {})
         files = mounted(recording, stateful_set)
         own = bool(proxy.get("tls", {}).keys() & {"secret", "issuer"})
-        names_of_files = {"proxysql.cnf", "admin.cnf", "self-check.sql", "reload-users.sh"}
+        names_of_files = {"proxysql.cnf", "admin.cnf", "self-check.sql", "reload.sh"}
         names_of_files |= {"reload-tls.sh"} if own else set()
         if (
             database.kind == "MariaDB"
@@ -38,7 +38,10 @@ def test_the_file_of_a_stack(name: str) -> None:
             names_of_files |= {"watch-primary.sh", "monitor.cnf"}
         assert files.keys() == {
             *(f"/etc/proxysql/{name}" for name in names_of_files),
-            *(f"/etc/proxysql-users/{name}" for name in ("users.cnf", "read.sql", "in-use.sql")),
+            *(
+                f"/etc/proxysql-users/{name}"
+                for name in ("users.cnf", "peers.cnf", "read.sql", "in-use.sql")
+            ),
         }
         cnf = parsed(recording, stateful_set)
         home = metadata["namespace"]

@@ -1,12 +1,14 @@
 """Reads libconfig text: its values with libconf, and the syntax that libconf takes too lightly."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import libconf  # pyright: ignore[reportMissingTypeStubs]
 
 MAX_INT = 2**31 - 1
+INCLUDED = ("/etc/proxysql-users/users.cnf", "/etc/proxysql-users/peers.cnf")
+"""The files that proxysql.cnf includes, as a Pod mounts them."""
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -15,13 +17,11 @@ def parse(text: str) -> dict[str, Any]:
     return cast(dict[str, Any], _plain(libconf.loads(text)))  # pyright: ignore
 
 
-def whole(text: str, path: str, included: str) -> str:
-    """proxysql.cnf with the text of the one file that it includes, which stands at `path`."""
-    before, found, after = text.partition(f'@include "{path}"\n')
-    assert found, f"{path} is not included"
-    assert "@include" not in before
-    assert not after, "a line follows the users"
-    return before + included
+def whole(text: str, included: Mapping[str, str]) -> str:
+    """proxysql.cnf with the texts of the files that it includes at its end, by path or by more."""
+    document, *paths = text.split('@include "')
+    assert paths == [f'{path}"\n' for path in INCLUDED], paths
+    return document + "".join(included[path] for path in INCLUDED)
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from components import mariadb, names, proxysql_cnf, tls
+from components import mariadb, proxysql_cnf, tls
 from components.config import resolve
 from components.schema import SYSTEM_ACCOUNTS, StackConfig
 from tests.unit import libconfig
@@ -30,21 +30,15 @@ def cnf_model(config: StackConfig) -> proxysql_cnf.CnfModel:
         monitor_username=config.monitor_logins[0].username,
         topology=mariadb.topology(config),
         watch=proxysql_cnf.watch(config, mariadb.topology(config)),
-        peers=names.proxysql_pod_hosts(config.name, config.namespace, config.proxy.replicas),
         backend_max_connections=config.backend_max_connections,
         postgresql=not config.images.proxy.tag.startswith("2."),
         certificate=tls.secret(config) is not None,
     )
 
 
-def users_model(config: StackConfig) -> proxysql_cnf.UsersModel:
-    """The logins of a config; as components/proxysql.py puts them together."""
-    return proxysql_cnf.UsersModel(
-        users=config.logins,
-        auth_plugin=mariadb.topology(config).auth_plugin,
-        writer=config.proxy.hostgroups.writer,
-        tls_required=config.proxy.tls.required,
-    )
+def live_model(config: StackConfig) -> proxysql_cnf.Live:
+    """Logins and peers of a config."""
+    return proxysql_cnf.live(config, mariadb.topology(config))
 
 
 def passwords(config: StackConfig) -> dict[str, str]:
@@ -54,13 +48,14 @@ def passwords(config: StackConfig) -> dict[str, str]:
 
 def cnf(config: StackConfig) -> dict[str, Any]:
     """The rendered files of a config, parsed as one."""
-    return libconfig.parse(
-        libconfig.whole(
-            proxysql_cnf.render(cnf_model(config), SECRETS),
-            "/etc/proxysql-users/users.cnf",
-            proxysql_cnf.render_users(users_model(config), passwords(config)),
-        )
-    )
+    live = live_model(config)
+    users, peers = libconfig.INCLUDED
+    included = {
+        users: proxysql_cnf.render_users(live, passwords(config)),
+        peers: proxysql_cnf.render_peers(live),
+    }
+    text = proxysql_cnf.render(cnf_model(config), SECRETS)
+    return libconfig.parse(libconfig.whole(text, included))
 
 
 user_names = st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True).filter(

@@ -245,22 +245,23 @@ def test_an_account_may_hold_what_the_proxies_may_open(config: StackConfig) -> N
         per_proxy = min(one.max_connections, limit) * config.rows_in_use
         found = apps.max_user_connections(config, one)
         assert found >= per_proxy * (config.proxy.replicas + 1)
-        # Nor more than the proxies' own share of the server, and that of one more.
-        assert found * config.proxy.replicas <= config.connection_budget * (
-            config.proxy.replicas + 1
-        )
+        # Nor more than the share of all proxies that there may be, and that of one more.
+        shares = config.proxy_shares
+        assert found * shares <= config.connection_budget * (shares + 1)
 
 
 @pytest.mark.parametrize(
     ("fields", "proxy", "expected"),
     [
-        # 66 from each of 3 proxies in 2 hostgroups to a server, and from one more.
-        ({}, {}, 4 * 2 * 66),
-        ({"max_connections": 10}, {}, 4 * 2 * 10),
+        # 40 from each of 5 proxies in 2 hostgroups to a server, and from one more.
+        ({}, {}, 6 * 2 * 40),
+        ({"max_connections": 10}, {}, 6 * 2 * 10),
         ({"max_connections": 10}, {"replicas": 5}, 6 * 2 * 10),
-        ({"max_connections": 10}, {"read_write_split": True}, 4 * 2 * 10),
-        ({"max_connections": 10, "routing": "reader"}, {}, 4 * 2 * 10),
-        ({"max_connections": 10}, {"backend_max_connections": 4}, 4 * 2 * 4),
+        ({"max_connections": 10}, {"replicas": 6}, 11 * 2 * 10),
+        ({"max_connections": 10}, {"max_replicas": 3}, 4 * 2 * 10),
+        ({"max_connections": 10}, {"read_write_split": True}, 6 * 2 * 10),
+        ({"max_connections": 10, "routing": "reader"}, {}, 6 * 2 * 10),
+        ({"max_connections": 10}, {"backend_max_connections": 4}, 6 * 2 * 4),
         ({"max_connections": 10}, {"enabled": False}, 10),
     ],
     ids=str,

@@ -33,6 +33,8 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     if topology == "replication":
         proxy["routing"] = draw(st.sampled_from(["monitor", "primary_service"]))
     if draw(st.booleans()):
+        proxy["max_replicas"] = draw(st.integers(proxy["replicas"], 20))
+    if draw(st.booleans()):
         proxy["backend_max_connections"] = draw(st.integers(1, 1000))
     return {
         "size": draw(st.sampled_from(["dev", "small", "large"])),
@@ -45,18 +47,27 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def shares(tree: dict[str, Any]) -> int:
+    """How many proxies there may be without a roll."""
+    replicas = tree["proxy"]["replicas"]
+    default = 1 if replicas == 1 else next(n for n in (5, 10, 15, 20) if n >= replicas)
+    return tree["proxy"].get("max_replicas", default)
+
+
 def worst(tree: dict[str, Any]) -> int:
     """Connections that the proxies may hold to one server, by the rendered file."""
     config = resolve(tree)
     rows = cnf(config)["mysql_servers"]
     (limit,) = {row["max_connections"] for row in rows}
     assert limit >= 1
-    return limit * config.rows_in_use * config.proxy.replicas
+    mixed = "backend_max_connections" in tree["proxy"]
+    return limit * config.rows_in_use * (config.proxy.replicas if mixed else shares(tree))
 
 
 @given(trees())
 def test_what_resolves_fits(tree: dict[str, Any]) -> None:
-    """R 32, and the proxies' monitors and a reserve fit beside their clients."""
+    """R 32, for as many proxies as there may be, and the proxies' monitors and a reserve fit
+    beside their clients."""
     try:
         total = worst(tree)
     except ConfigError as error:
@@ -70,8 +81,9 @@ def test_what_resolves_fits(tree: dict[str, Any]) -> None:
 @given(trees())
 def test_only_what_cannot_fit_is_refused(tree: dict[str, Any]) -> None:
     """One connection per proxy and hostgroup is the least; a stack's own number counts as it is."""
-    proxies, limit = tree["proxy"]["replicas"], tree["database"]["max_connections"]
-    least = tree["proxy"].get("backend_max_connections", 1)
+    limit = tree["database"]["max_connections"]
+    own = tree["proxy"].get("backend_max_connections")
+    proxies, least = (tree["proxy"]["replicas"], own) if own else (shares(tree), 1)
     budget = min(limit * 8 // 10, limit - RESERVE - monitors(tree))
     fits = proxies * rows(tree) * least <= budget
     try:
@@ -89,7 +101,7 @@ def monitors(tree: dict[str, Any]) -> int:
         tree["database"]["topology"] == "replication"
         and tree["proxy"].get("routing", "primary_service") == "primary_service"
     )
-    return monitor_connections(tree["proxy"]["replicas"], watched=watched)
+    return monitor_connections(shares(tree), watched=watched)
 
 
 def rows(tree: dict[str, Any]) -> int:
@@ -149,7 +161,7 @@ def test_apps_may_use_every_hostgroup(routing: str) -> None:
     """The share of a connection is in the file that rolls the proxies: no app edits it."""
     app = {"name": "shop", "databases": {"shop": "owner"}, "routing": routing}
     assert config(apps=[app]).rows_in_use == 2
-    assert config(apps=[app]).backend_max_connections == 66
+    assert config(apps=[app]).backend_max_connections == 40
 
 
 def test_a_single_server_has_one_row() -> None:
@@ -157,12 +169,24 @@ def test_a_single_server_has_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "split", "expected"),
-    [("small", False, 133), ("small", True, 66), ("large", False, 266), ("large", True, 133)],
+    ("size", "proxy", "expected"),
+    [
+        ("small", {}, 80),
+        ("small", SPLIT, 40),
+        ("large", {}, 160),
+        ("large", SPLIT, 80),
+        ("small", {"replicas": 2}, 80),
+        ("small", {"replicas": 5}, 80),
+        ("small", {"replicas": 6}, 40),
+        ("small", {"replicas": 1}, 400),
+        ("small", {"max_replicas": 3}, 133),
+        ("small", {"max_replicas": 3, **SPLIT}, 66),
+        ("small", {"replicas": 1, "max_replicas": 3}, 133),
+    ],
+    ids=str,
 )
-def test_the_share_of_a_proxy(size: str, split: bool, expected: int) -> None:
-    chosen = config(size, proxy={"read_write_split": split})
-    assert chosen.backend_max_connections == expected
+def test_the_share_of_a_proxy(size: str, proxy: dict[str, Any], expected: int) -> None:
+    assert config(size, proxy=proxy).backend_max_connections == expected
 
 
 @pytest.mark.parametrize(
@@ -171,13 +195,14 @@ def test_the_share_of_a_proxy(size: str, split: bool, expected: int) -> None:
 def test_the_budget(proxies: int, limit: int) -> None:
     """Of a small server the monitors and the reserve leave less than 80 %."""
     tree: StackConfig | None = None
-    budget = min(limit * 8 // 10, limit - RESERVE - 7 * (proxies + 1))
+    shares = {1: 1, 3: 5, 9: 10, 20: 20}[proxies]
+    budget = min(limit * 8 // 10, limit - RESERVE - 7 * (shares + 1))
     overrides: dict[str, Any] = {"database": {"max_connections": limit}}
     overrides["proxy"] = {"replicas": proxies}
     try:
         tree = config(**overrides)
     except ConfigError as error:
-        assert budget < proxies, str(error)
+        assert budget < shares, str(error)
     else:
-        assert tree.connection_budget == budget >= proxies
-        assert tree.backend_max_connections == budget // proxies
+        assert tree.connection_budget == budget >= shares
+        assert tree.backend_max_connections == budget // shares

@@ -84,6 +84,52 @@ def test_allowed(edit: dict[str, Any]) -> None:
     identity.check(edited({}), edited(edit))
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        # 5 x 80 of 400 connections, then 6 x 40: five and a new one could hold 5 x 80 + 40.
+        ({"replicas": 5}, {"replicas": 6}),
+        ({"replicas": 6}, {"replicas": 5}),
+        ({"replicas": 1}, {"replicas": 3}),
+        ({"max_replicas": 3}, {"replicas": 5}),
+        ({"backend_max_connections": 133}, {"replicas": 5}),
+        ({"backend_max_connections": 133}, {"replicas": 5, "backend_max_connections": 80}),
+    ],
+    ids=str,
+)
+def test_proxies_that_scale_and_share_out_anew_at_once(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """The way that the message tells is open: between both, the fewer with the more's share."""
+    one, other = ({"replicas": 3, **proxy} for proxy in (before, after))
+    steps = [edited({"proxy": proxy}) for proxy in (one, other)]
+    with pytest.raises(ConfigError, match=r"^mysql-ha:proxy.replicas: .*Fix: "):
+        identity.check(*steps)
+    fewer, more = sorted(proxy["replicas"] for proxy in (one, other))
+    between = edited({"proxy": {"replicas": fewer, "max_replicas": more}})
+    identity.check(steps[0], between)
+    identity.check(between, edited({"proxy": {"replicas": more, "max_replicas": more}}))
+    identity.check(between, steps[1])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"replicas": 3}, {"replicas": 5}),
+        ({"replicas": 5}, {"replicas": 2}),
+        ({"replicas": 6}, {"replicas": 9}),
+        ({"replicas": 3}, {"replicas": 3, "max_replicas": 3}),
+        ({"replicas": 3, "max_replicas": 8}, {"replicas": 8}),
+        ({"replicas": 3}, {"replicas": 4, "backend_max_connections": 60}),
+    ],
+    ids=str,
+)
+def test_proxies_may_scale_within_their_shares(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    identity.check(edited({"proxy": before}), edited({"proxy": after}))
+
+
 def test_a_second_database_may_come() -> None:
     one, two = resolve(BASE), resolve({**BASE, "name": "stock"})
     identity.check(facts(one), facts(one, two))
@@ -219,6 +265,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "proxy_mode": "standalone",
             "monitor": "proxysql_monitor",
             "monitor_rotation": 0,
+            "proxies": {"replicas": 3, "connections": 80, "budget": 400},
             "proxy_volumes": "none",
         }
     }

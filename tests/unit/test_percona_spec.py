@@ -697,11 +697,10 @@ def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
         proxy=chosen.proxy,
         monitor_username=chosen.monitor_logins[0].username,
         topology=topology,
-        peers=(),
         backend_max_connections=chosen.backend_max_connections,
     )
     text = proxysql_cnf.render(model, SECRETS)
-    cnf = libconfig.parse(libconfig.whole(text, "/etc/proxysql-users/users.cnf", ""))
+    cnf = libconfig.parse(libconfig.whole(text, dict.fromkeys(libconfig.INCLUDED, "")))
     (galera,) = cnf["mysql_galera_hostgroups"]
     assert galera["max_writers"] == 1
     assert galera["writer_is_also_reader"] == (2 if replicas > 2 else 1)

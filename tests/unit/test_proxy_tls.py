@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 
 from components import proxysql, tls
-from components.proxysql_cnf import self_check, users_check
+from components.proxysql_cnf import live_check, self_check
 from components.schema import StackConfig
-from tests.unit.models import cnf, cnf_model, config, proxied_configs, users_model
+from tests.unit.models import cnf, cnf_model, config, live_model, proxied_configs
 
 FILES = ("proxysql-cert.pem", "proxysql-key.pem", "proxysql-ca.pem")
 """What ProxySQL looks for in its data directory (src/proxy_tls.cpp)."""
@@ -26,7 +26,7 @@ def test_the_scheduler_runs_the_scripts(config: StackConfig) -> None:
     watched = config.watches_primary
     rows = cnf(config)["scheduler"]
     assert [(row["id"], row["active"], row["filename"], row["arg1"]) for row in rows] == [
-        (1, 1, "/bin/sh", "/etc/proxysql/reload-users.sh"),
+        (1, 1, "/bin/sh", "/etc/proxysql/reload.sh"),
         *([(2, 1, "/bin/sh", "/etc/proxysql/reload-tls.sh")] if given_one else []),
         *([(2 + given_one, 1, "/bin/sh", "/etc/proxysql/watch-primary.sh")] if watched else []),
     ]
@@ -41,10 +41,10 @@ def test_the_self_check_counts_users_that_need_tls(config: StackConfig) -> None:
     """A lost flag would let a password through in clear. An inactive user is not in use."""
     users = cnf(config).get("mysql_users", [])
     needed = sum(row["use_ssl"] and row["active"] for row in users)
-    counted = f"WHERE frontend=1 AND use_ssl=1)={needed};\n"
-    assert users_check(users_model(config), "runtime_mysql_users").endswith(counted)
-    read = f"WHERE 1 AND use_ssl=1)={sum(row['use_ssl'] for row in users)};\n"
-    assert users_check(users_model(config), "mysql_users").endswith(read)
+    counted = f"WHERE frontend=1 AND use_ssl=1)={needed}\n"
+    assert counted in live_check(live_model(config), running=True)
+    read = f"WHERE 1 AND use_ssl=1)={sum(row['use_ssl'] for row in users)}\n"
+    assert read in live_check(live_model(config), running=False)
 
 
 @pytest.mark.parametrize(

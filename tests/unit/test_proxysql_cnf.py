@@ -16,11 +16,11 @@ from components.config import merge, resolve
 from components.proxysql_cnf import (
     SYNCED_MODULES,
     digest,
+    live_check,
     native_password_hash,
     render,
     render_users,
     self_check,
-    users_check,
 )
 from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.rules import RESERVED_VARIABLES
@@ -31,10 +31,10 @@ from tests.unit.models import (
     cnf,
     cnf_model,
     config,
+    live_model,
     passwords,
     proxied_configs,
     proxied_trees,
-    users_model,
 )
 
 SHOP: dict[str, Any] = {"name": "shop", "databases": {"shop": "owner"}}
@@ -208,8 +208,9 @@ def test_admin_accounts(config: StackConfig) -> None:
         assert accounts == {name: variables["cluster_password"]}
         assert set(diffs) == {f"cluster_{module}_diffs_before_sync" for module in SYNCED_MODULES}
         assert len(diffs) == 7
-        # Users have a source of their own, which changes in each Pod at another moment.
-        assert diffs.pop("cluster_mysql_users_diffs_before_sync") == 0
+        # They have a source of their own, which changes in each Pod at another moment.
+        for module in ("mysql_users", "proxysql_servers"):
+            assert diffs.pop(f"cluster_{module}_diffs_before_sync") == 0
         assert set(diffs.values()) == ({0} if clustering == "membership" else {3})
     assert variables.get("cluster_mysql_servers_sync_algorithm") == (
         2 if clustering == "runtime" else None
@@ -390,6 +391,7 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
         CREATE TABLE runtime_mysql_replication_hostgroups (writer_hostgroup INT);
         CREATE TABLE runtime_mysql_galera_hostgroups (writer_hostgroup INT);
         CREATE TABLE runtime_mysql_hostgroup_attributes (hostgroup_id INT, max_num_online_servers);
+        CREATE TABLE runtime_proxysql_servers (hostname);
         CREATE TABLE runtime_global_variables (variable_name, variable_value);
         """
     )
@@ -398,6 +400,8 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
             for frontend in (0, 1):
                 row = (user["username"], frontend, 1 - frontend, user["use_ssl"])
                 db.execute("INSERT INTO runtime_mysql_users VALUES (?, ?, ?, ?)", row)
+    for peer in parsed.get("proxysql_servers", []):
+        db.execute("INSERT INTO runtime_proxysql_servers VALUES (?)", (peer["hostname"],))
     for server in parsed["mysql_servers"]:
         for hostgroup in {server["hostgroup"], 77}:  # the monitor copies the writer
             row = (hostgroup, server["address"], server["port"])
@@ -427,7 +431,7 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
 
 def checked(db: sqlite3.Connection, config: StackConfig) -> int:
     """What the startup probe finds: 1 if both queries do."""
-    in_use = users_check(users_model(config), "runtime_mysql_users")
+    in_use = live_check(live_model(config), running=True)
     queries = (self_check(cnf_model(config)), in_use)
     return min(db.execute(query).fetchone()[0] for query in queries)
 
@@ -502,6 +506,9 @@ LOSSES = {
         "INSERT INTO runtime_mysql_users VALUES ('stranger', 1, 0, 0)",
         "UPDATE runtime_mysql_users SET use_ssl = 0 WHERE username = 'safe'",
         "UPDATE runtime_mysql_users SET use_ssl = 1 WHERE username = 'app'",
+        "DELETE FROM runtime_proxysql_servers WHERE hostname LIKE 'mysql-proxysql-2.%'",
+        "INSERT INTO runtime_proxysql_servers VALUES ('mysql-proxysql-3')",
+        "UPDATE runtime_proxysql_servers SET hostname = 'other' WHERE hostname LIKE '%-2.%'",
         "DELETE FROM runtime_mysql_query_rules",
         "INSERT INTO runtime_mysql_query_rules VALUES (2)",
         "DELETE FROM runtime_scheduler",
@@ -526,11 +533,11 @@ def test_the_self_check_notices_what_a_topology_lost(topology: str, loss: str) -
 
 def test_a_self_check_is_one_statement_without_secrets() -> None:
     every = (*vars(SECRETS).values(), *passwords(CHECKED).values())
-    model = users_model(CHECKED)
+    model = live_model(CHECKED)
     for text in (
         self_check(cnf_model(CHECKED)),
-        users_check(model, "mysql_users"),
-        users_check(model, "runtime_mysql_users"),
+        live_check(model, running=False),
+        live_check(model, running=True),
     ):
         assert text.count(";") == 1
         assert text.endswith(";\n")
@@ -540,21 +547,24 @@ def test_a_self_check_is_one_statement_without_secrets() -> None:
 # --- users.cnf and what must be true of it before it is put to use ---
 
 
-def read_tables(rows: list[dict[str, Any]]) -> sqlite3.Connection:
-    """`mysql_users` after LOAD … FROM CONFIG; nothing of it is in use yet."""
+def read_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
+    """Users and peers after LOAD … FROM CONFIG; nothing of it is in use yet."""
     db = sqlite3.connect(":memory:")
     db.execute("CREATE TABLE mysql_users (username, active INT, use_ssl INT)")
-    for row in rows:
+    db.execute("CREATE TABLE proxysql_servers (hostname)")
+    for row in parsed.get("mysql_users", []):
         fields = (row["username"], row["active"], row["use_ssl"])
         db.execute("INSERT INTO mysql_users VALUES (?, ?, ?)", fields)
+    for peer in parsed.get("proxysql_servers", []):
+        db.execute("INSERT INTO proxysql_servers VALUES (?)", (peer["hostname"],))
     return db
 
 
 @given(proxied_configs())
 def test_a_complete_reading_is_put_to_use(config: StackConfig) -> None:
-    """With users that are inactive, and with apps."""
-    db = read_tables(cnf(config).get("mysql_users", []))
-    assert db.execute(users_check(users_model(config), "mysql_users")).fetchone() == (1,)
+    """With users that are inactive, with apps, and without peers."""
+    db = read_tables(cnf(config))
+    assert db.execute(live_check(live_model(config), running=False)).fetchone() == (1,)
 
 
 @pytest.mark.parametrize(
@@ -566,25 +576,28 @@ def test_a_complete_reading_is_put_to_use(config: StackConfig) -> None:
         "INSERT INTO mysql_users VALUES ('stranger', 1, 0)",
         "UPDATE mysql_users SET use_ssl = 0 WHERE username = 'old'",
         "UPDATE mysql_users SET use_ssl = 1 WHERE username = 'app'",
+        "DELETE FROM proxysql_servers WHERE hostname LIKE 'mysql-proxysql-0.%'",
+        "INSERT INTO proxysql_servers VALUES ('mysql-proxysql-3')",
     ],
 )
 def test_an_incomplete_reading_is_not(loss: str) -> None:
-    db = read_tables(cnf(CHECKED)["mysql_users"])
+    db = read_tables(cnf(CHECKED))
     assert db.execute(loss).rowcount > 0
-    assert db.execute(users_check(users_model(CHECKED), "mysql_users")).fetchone() == (0,)
+    assert db.execute(live_check(live_model(CHECKED), running=False)).fetchone() == (0,)
 
 
 def test_without_logins_the_file_is_empty() -> None:
     """An empty list would be one user without a name."""
-    assert render_users(users_model(config()), {}) == ""
-    db = read_tables([])
-    assert db.execute(users_check(users_model(config()), "mysql_users")).fetchone() == (1,)
+    assert render_users(live_model(config()), {}) == ""
+    db = read_tables(cnf(config()))
+    assert db.execute(live_check(live_model(config()), running=False)).fetchone() == (1,)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_a_server_of_another_kind_is_told_the_password_itself(password: str) -> None:
     """caching_sha2_password: ProxySQL has no hash that it could give to a server."""
-    model = proxysql_cnf.UsersModel(
+    model = proxysql_cnf.Live(
+        peers=(),
         users=CHECKED.logins[:1],
         auth_plugin="caching_sha2_password",
         writer=10,
@@ -595,17 +608,19 @@ def test_a_server_of_another_kind_is_told_the_password_itself(password: str) -> 
 
 
 @given(proxied_trees())
-def test_users_are_a_file_of_their_own(tree: dict[str, Any]) -> None:
-    """The other one knows nobody; only how many hostgroups they use decides a server's share."""
+def test_users_and_peers_are_files_of_their_own(tree: dict[str, Any]) -> None:
+    """The other one knows nobody; only how many hostgroups logins use, and how many proxies there
+    may be, decides a server's share."""
     rules = [{**rule, "username": None} for rule in tree["proxy"]["query_rules"]]
     tree = merge(tree, {"proxy": {"query_rules": rules}})
     everyone = resolve(tree)
-    nobody = resolve(merge(tree, {"apps": [], "proxy": {"users": []}}))
+    nobody = resolve(merge(tree, {"apps": [], "proxy": {"users": [], "replicas": 4}}))
     assert not nobody.logins
     assume(nobody.rows_in_use == everyone.rows_in_use)
     text = render(cnf_model(everyone), SECRETS)
     assert text == render(cnf_model(nobody), SECRETS)
     assert "mysql_users =" not in text
+    assert "proxysql_servers =" not in text
 
 
 # --- the digest (R 4) ---
@@ -633,7 +648,8 @@ def test_the_digest_changes_iff_the_file_does(a: dict[str, Any], b: dict[str, An
         {"proxy": {"hostgroups": {"writer": 5}}},
         {"proxy": {"mysql_variables": {"wait_timeout": 5}}},
         {"proxy": {"clustering": "off"}},
-        {"proxy": {"replicas": 2}},
+        {"proxy": {"max_replicas": 4}},
+        {"proxy": {"replicas": 6}},
         {"database": {"replicas": 2}},
         {"database": {"max_connections": 600}},
         {"security": {"tls": {"enabled": False}}},
@@ -648,6 +664,17 @@ def test_an_edit_of_the_file_changes_the_digest(edit: dict[str, Any]) -> None:
     base = {"size": "small", "proxy": {"routing": "monitor"}}
     before, after = resolve(base), resolve(merge(base, edit))
     assert digest(cnf_model(before), {}) != digest(cnf_model(after), {})
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 4, 5])
+@pytest.mark.parametrize("clustering", ["membership", "runtime", "off"])
+def test_the_number_of_proxies_leaves_the_digest(replicas: int, clustering: str) -> None:
+    """R 4, 39: proxies take up peers while they run, and their share of connections stays."""
+    before, after = (
+        config(proxy={"replicas": n, "clustering": clustering}, apps=[SHOP]) for n in (3, replicas)
+    )
+    assert digest(cnf_model(before), {}) == digest(cnf_model(after), {})
+    assert self_check(cnf_model(before)) == self_check(cnf_model(after))
 
 
 @pytest.mark.parametrize(
@@ -670,7 +697,7 @@ def test_an_edit_of_the_logins_leaves_the_digest(edit: dict[str, Any]) -> None:
     }
     before, after = resolve(base), resolve(merge(base, edit))
     assert digest(cnf_model(before), {}) == digest(cnf_model(after), {})
-    users = [render_users(users_model(c), passwords(c)) for c in (before, after)]
+    users = [render_users(live_model(c), passwords(c)) for c in (before, after)]
     assert users[0] != users[1]
 
 
@@ -703,7 +730,7 @@ def test_the_native_hash_is_a_hash(one: str, other: str) -> None:
 
 
 def test_a_password_is_never_in_the_file_in_clear_where_a_hash_does() -> None:
-    text = render_users(users_model(CHECKED), passwords(CHECKED))
+    text = render_users(live_model(CHECKED), passwords(CHECKED))
     assert native_password_hash("pw of app") in text
     assert "pw of app" not in text
     assert hashlib.sha1(b"pw of app").hexdigest() not in text

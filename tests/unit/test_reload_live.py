@@ -1,4 +1,4 @@
-"""The script by which running proxies take up their users, in a real shell."""
+"""The script by which running proxies take up logins and peers, in a real shell."""
 
 import os
 import subprocess
@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from components import proxysql
-from components.proxysql_cnf import DATA_DIR, USERS_DIR, reload_users
+from components.proxysql_cnf import DATA_DIR, LIVE_DIR, reload_live
 
 CLIENT = proxysql._CLIENT  # pyright: ignore[reportPrivateUsage]
-READ = "DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG"
-RUN = "LOAD MYSQL USERS TO RUNTIME"
-UNDO = "SAVE MYSQL USERS TO MEMORY"
+READ = (
+    "DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG; "
+    "DELETE FROM proxysql_servers; LOAD PROXYSQL SERVERS FROM CONFIG"
+)
+RUN = "LOAD MYSQL USERS TO RUNTIME; LOAD PROXYSQL SERVERS TO RUNTIME"
+UNDO = "SAVE MYSQL USERS TO MEMORY; SAVE PROXYSQL SERVERS TO MEMORY"
 CHECK = "SELECT the check;"
 IN_USE = "SELECT what is in use;"
 
@@ -26,6 +29,7 @@ class Pod:
         for path in (self.mounted, self.data, self.programs):
             path.mkdir()
         (self.mounted / "users.cnf").write_text("first")
+        (self.mounted / "peers.cnf").write_text("first")
         (self.mounted / "read.sql").write_text(f"{CHECK}\n")
         (self.mounted / "in-use.sql").write_text(f"{IN_USE}\n")
         self.answer("1")
@@ -45,8 +49,8 @@ class Pod:
         client.chmod(0o755)
 
     def reload(self, client: str = CLIENT, **environment: str) -> int:
-        text = reload_users(client).replace(USERS_DIR, str(self.mounted))
-        script = self.data.parent / "reload-users.sh"
+        text = reload_live(client).replace(LIVE_DIR, str(self.mounted))
+        script = self.data.parent / "reload.sh"
         script.write_text(text.replace(DATA_DIR, str(self.data)))
         environment = environment or {"PATH": f"{self.programs}:{os.environ['PATH']}"}
         command = ["/bin/sh", str(script)]
@@ -66,20 +70,24 @@ def pod(tmp_path: Path) -> Pod:
 
 def test_it_is_a_script_of_a_plain_shell() -> None:
     done = subprocess.run(
-        ["/bin/sh", "-n"], input=reload_users(CLIENT), text=True, timeout=30, check=False
+        ["/bin/sh", "-n"], input=reload_live(CLIENT), text=True, timeout=30, check=False
     )
     assert done.returncode == 0
 
 
 def test_no_password_is_an_argument() -> None:
-    assert "--defaults-extra-file=/etc/proxysql/admin.cnf" in reload_users(CLIENT)
-    assert " -p" not in reload_users(CLIENT)
-    assert "--password" not in reload_users(CLIENT)
+    assert "--defaults-extra-file=/etc/proxysql/admin.cnf" in reload_live(CLIENT)
+    assert " -p" not in reload_live(CLIENT)
+    assert "--password" not in reload_live(CLIENT)
 
 
-def test_a_changed_file_is_taken_up_once(pod: Pod) -> None:
+FILES = pytest.mark.parametrize("file", ["users.cnf", "peers.cnf"])
+
+
+@FILES
+def test_a_changed_file_is_taken_up_once(pod: Pod, file: str) -> None:
     for text in ("first", "second"):
-        (pod.mounted / "users.cnf").write_text(text)
+        (pod.mounted / file).write_text(text)
         assert pod.reload() == 0
         assert pod.called() == [READ, CHECK, RUN]
         assert pod.reload() == 0
@@ -87,8 +95,8 @@ def test_a_changed_file_is_taken_up_once(pod: Pod) -> None:
 
 
 @pytest.mark.parametrize("in_use", ["0", "", "10"])
-def test_users_that_got_lost_are_taken_up_again(pod: Pod, in_use: str) -> None:
-    """Somebody may have loaded others into a running proxy by hand: the file is the truth."""
+def test_what_got_lost_is_taken_up_again(pod: Pod, in_use: str) -> None:
+    """Somebody may have loaded others into a running proxy by hand: the files are the truth."""
     assert pod.reload() == 0
     pod.called()
     pod.answer("1", in_use=in_use)
@@ -96,7 +104,7 @@ def test_users_that_got_lost_are_taken_up_again(pod: Pod, in_use: str) -> None:
     assert pod.called() == [IN_USE, READ, CHECK, RUN]
 
 
-def test_a_proxy_that_cannot_be_asked_gets_no_users(pod: Pod) -> None:
+def test_a_proxy_that_cannot_be_asked_gets_nothing(pod: Pod) -> None:
     assert pod.reload() == 0
     pod.called()
     pod.answer("0", fails=IN_USE)
@@ -104,9 +112,10 @@ def test_a_proxy_that_cannot_be_asked_gets_no_users(pod: Pod) -> None:
     assert pod.called() == [IN_USE, READ, CHECK, UNDO]
 
 
-def test_going_back_is_a_change_too(pod: Pod) -> None:
+@FILES
+def test_going_back_is_a_change_too(pod: Pod, file: str) -> None:
     for text in ("first", "second", "first"):
-        (pod.mounted / "users.cnf").write_text(text)
+        (pod.mounted / file).write_text(text)
         assert pod.reload() == 0
         assert pod.called() == [READ, CHECK, RUN]
 
@@ -150,8 +159,9 @@ def test_a_refused_change_keeps_the_old_checksum(pod: Pod) -> None:
     assert pod.called() == [IN_USE]
 
 
-def test_a_file_that_is_missing_changes_nothing(pod: Pod) -> None:
-    (pod.mounted / "users.cnf").unlink()
+@FILES
+def test_a_file_that_is_missing_changes_nothing(pod: Pod, file: str) -> None:
+    (pod.mounted / file).unlink()
     assert pod.reload() != 0
     assert pod.called() == []
 
