@@ -5,17 +5,17 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.database.servers import Account, Installation, SqlError, eventually
+from tests.database.servers import Account, Installation, Session, SqlError, eventually
 
 from . import proxies
-from .load import LIFETIMES, Journal, load
+from .load import LIFETIMES, LOST, Journal, load
 from .mariadb_operator import Delays, Operator, reconcile
-from .nodes import SECOND, Node, Servers, galera, replication, synced
+from .nodes import APP, SECOND, Node, Servers, galera, replication, synced
 from .proxies import Proxy, Tier
 from .release import Release
 from .service import service
@@ -173,7 +173,8 @@ class Outcome:
     """Servers that carried out writes of clients."""
     broken: dict[str, str]
     """Servers whose replication has stopped, with its error."""
-    notes: tuple[str, ...]
+    notes: list[str]
+    journal: Journal = field(repr=False)
 
 
 Happening = Callable[[Deployment], None]
@@ -185,10 +186,16 @@ def watch(
     *,
     lifetimes: Sequence[float | None] = LIFETIMES,
     readers: int = 1,
+    before: float = WARM_UP,
+    after: float = 0.0,
 ) -> Outcome:
-    """Let something happen under load, wait until writes flow, and count."""
+    """Let something happen under load, wait until writes flow, and count.
+
+    `before`: seconds of load until it happens; `after`: at least so many from then on.
+    """
     with load(site.tier.pick, lifetimes=lifetimes, readers=readers) as journal:
-        time.sleep(WARM_UP)
+        time.sleep(before)
+        journal.moment = time.time()
         happening(site)
         over = time.time()
 
@@ -197,7 +204,7 @@ def watch(
 
         if not eventually(flow, timeout=PATIENCE):
             site.notes.append("writes did not flow again for all clients")
-        time.sleep(FLOW)
+        time.sleep(max(FLOW, journal.moment + after - time.time()))
     return _count(site, journal)
 
 
@@ -231,7 +238,8 @@ def _count(site: Deployment, journal: Journal) -> Outcome:
         stray=stray,
         writers=len({server for server, _ in everything.values()}),
         broken=broken,
-        notes=tuple(site.notes),
+        notes=site.notes,
+        journal=journal,
     )
 
 
@@ -291,6 +299,78 @@ def old_primary_returns(site: Deployment) -> None:
 def switchover(site: Deployment) -> None:
     """A planned switchover to the next server."""
     site.operator.switchover(site.others[0])
+
+
+TIES: Mapping[str, tuple[str, ...]] = {
+    "user variable": ("SET @mine = 5",),
+    "lock": ("SELECT GET_LOCK('mine', 0)",),
+    "temporary table": ("CREATE TEMPORARY TABLE shop.mine (id INT)",),
+    "transaction": ("BEGIN", "SELECT COUNT(*) FROM shop.writes"),
+    "auto increment": ("INSERT INTO shop.counted () VALUES ()",),
+}
+"""What ties a client's session to the server where it ran (ProxySQL: disabled multiplexing)."""
+COUNTED = "CREATE TABLE shop.counted (id INT AUTO_INCREMENT PRIMARY KEY)"
+FOR_EVER = 20
+"""Tries, half a second apart, after which a session counts as refused for ever."""
+
+
+def tied_switchover(site: Deployment) -> None:
+    """A planned switchover while each proxy has an idle session of each of TIES.
+
+    Afterwards each writes until it can, and after an error does what a pool does: roll back, or
+    connect again when the connection is lost. Notes how many errors that took.
+    """
+    site.primary.query(COUNTED)
+    sessions: dict[int, tuple[Proxy, Session]] = {}
+    for proxy in site.tier.proxies:
+        for statements in TIES.values():
+            session = proxy.session(APP)
+            sessions[len(sessions) + 1] = proxy, session
+            for sql in statements:
+                session.query(sql)
+    errors = Counter(dict.fromkeys(sessions, 0))
+    switchover(site)
+    for _ in range(FOR_EVER):
+        for number, (proxy, session) in list(sessions.items()):
+            code = refused(session, number)
+            if code is None:
+                session.close()
+                del sessions[number]
+                continue
+            errors[number] += 1
+            if code in LOST:
+                sessions[number] = proxy, proxy.session(APP)
+            else:
+                with suppress(SqlError):
+                    session.query("ROLLBACK")
+        time.sleep(0.5)
+    for _, session in sessions.values():
+        session.close()
+    went_on = Counter(min(n, 2) for number, n in errors.items() if number not in sessions)
+    site.notes.append(
+        f"of {len(errors)} tied sessions {went_on[0]} went on without an error, {went_on[1]} after "
+        f"one, {went_on[2]} after more, {len(sessions)} were refused for ever"
+    )
+
+
+def refused(session: Session, number: int) -> int | None:
+    """The error of a write, if any."""
+    try:
+        session.query(f"INSERT INTO shop.writes (id) VALUES ({number})")
+    except SqlError as error:
+        return error.code
+    return None
+
+
+def service_gone(seconds: float) -> Happening:
+    """The Service of the primary leads nowhere for a while."""
+
+    def happening(site: Deployment) -> None:
+        site.operator.unlabel()
+        time.sleep(seconds)
+        site.operator.label()
+
+    return happening
 
 
 def replica_restart(by_hand: float) -> Happening:
