@@ -13,7 +13,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -189,7 +189,7 @@ class Figures:
 def plain(runs: Runs) -> str:
     """Runs as JSON."""
     entries = [
-        json.dumps({**asdict(line), "runs": [run and asdict(run) for run in found]})
+        json.dumps({**vars(line), "runs": [run and vars(run) for run in found]})
         for line, found in runs.items()
     ]
     return "[\n" + ",\n".join(entries) + "\n]\n"

@@ -12,13 +12,13 @@ BEAT = 0.1
 COLUMNS = 2
 WIDTH = 500
 """Of a panel, as all lengths here in pixels."""
-LEFT, RIGHT, TOP, BOTTOM = 104, 14, 30, 40
+LEFT, RIGHT, TOP, BOTTOM = 104, 14, 30, 44
 """A panel's margins: names of the strips, nothing, the title, the axis."""
 STRIP, GAP = 34, 8
 HEAD = 62
 """Height of the caption and the legend."""
 COLOURS = ("ours now", "ours before", "monitor", "chart A", "no proxies")
-"""Configurations in the order of the colours below; others are grey."""
+"""Configurations in the order of the classes below; others are grey."""
 STYLE = """\
 text { font: 12px sans-serif; fill: #24292f }
 .title { font-weight: bold; font-size: 13px }
@@ -53,29 +53,28 @@ class Panel:
 
 
 def svg(panels: Sequence[Panel], caption: str, before: float) -> str:
-    """All panels, two abreast; `before`: seconds from the first bar to the event.
+    """All panels, each below the shorter column; `before`: seconds from the first bar to the event.
 
     A strip for each configuration; those of one panel share both axes.
     """
-    rows = [panels[start : start + COLUMNS] for start in range(0, len(panels), COLUMNS)]
+    lines = wrap(caption.replace("`", ""), 160)
+    begin = HEAD + 14 * len(lines)
+    ends = [begin] * COLUMNS
     parts: list[str] = []
-    lines = wrap(caption, 160)
-    top = HEAD + 14 * len(lines)
-    begin = top
-    for row in rows:
-        for column, panel in enumerate(row):
-            parts.append(f'<g transform="translate({column * WIDTH} {top})">')
-            parts += _panel(panel, before)
-            parts.append("</g>")
-        top += max(panel.height for panel in row)
+    for panel in panels:
+        column = ends.index(min(ends))
+        parts.append(f'<g transform="translate({column * WIDTH} {ends[column]})">')
+        parts += _panel(panel, before)
+        parts.append("</g>")
+        ends[column] += panel.height
+    top = max(ends)
     width = COLUMNS * WIDTH
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top}" '
         f'viewBox="0 0 {width} {top}" role="img" aria-label="Acknowledged writes around an event">',
         f"<style>\n{STYLE}\n</style>",
         f'<rect class="paper" width="{width}" height="{top}"/>',
-        '<text class="title" x="14" y="22">Acknowledged writes per 100 ms, in seconds from the '
-        "event (dashed)</text>",
+        '<text class="title" x="14" y="22">Acknowledged writes around each event (dashed)</text>',
         *(
             f'<text class="small" x="14" y="{40 + 14 * number}">{escape(line)}</text>'
             for number, line in enumerate(lines)
@@ -86,8 +85,7 @@ def svg(panels: Sequence[Panel], caption: str, before: float) -> str:
 
 
 def _legend(panels: Sequence[Panel], y: int) -> list[str]:
-    found = {name for panel in panels for name in panel.strips}
-    names = [*(n for n in COLOURS if n in found), *sorted(found - set(COLOURS))]
+    names = dict.fromkeys(name for panel in panels for name in panel.strips)
     return [
         f'<rect class="{_colour(name)}" x="{14 + 120 * n}" y="{y - 10}" width="12" height="12"/>'
         f'<text x="{32 + 120 * n}" y="{y}">{escape(name)}</text>'
@@ -125,9 +123,14 @@ def _panel(panel: Panel, before: float) -> list[str]:
         x = event + tick / BEAT * scale
         parts += [
             f'<path class="tick" d="M{x:.1f} {bottom}v4"/>',
-            f'<text class="small" x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{tick} s'
-            "</text>",
+            f'<text class="small" x="{x:.1f}" y="{bottom + 15}" text-anchor="middle">{tick}</text>',
         ]
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts += [
+        f'<text class="small" x="{middle:g}" y="{bottom + 28}" text-anchor="middle">seconds from '
+        "the event</text>",
+        f'<text class="small" x="14" y="{bottom + 28}">writes per 100 ms</text>',
+    ]
     return parts
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections import Counter
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from bench.figures import HEADER, Line, Run, choose, panels, parsed, plain, row,
 from bench.picture import Panel
 from components.proxysql_watch import Watch, script
 from tests.dataplane.load import Event, Journal
+from tests.dataplane.release import program
 from tests.dataplane.watchers import STEPS
 
 LINE = Line("Replication", "primary crashes", "ours now")
@@ -19,7 +21,7 @@ RUN = Run(
     acknowledged=100,
     outage=2.04,
     worst_outage=2.5,
-    failures={1290: 3, 2013: 1},
+    failures=Counter({1290: 3, 2013: 1}),
     lost=0,
     missing=0,
     notes=("note",),
@@ -144,7 +146,7 @@ def test_the_picture_is_xml_with_a_strip_for_each_configuration_and_its_axes() -
     texts = [node.text for node in root.iter(f"{name}text")]
     assert {"a < b", "c", "ProxySQL & servers", "x & y", "14", "3"} <= set(texts)
     assert texts[texts.index("a < b") :].count("ours now") == 2
-    assert {"-5 s", "0 s", "5 s", "15 s"} <= set(texts)
+    assert {"-5", "0", "5", "15", "seconds from the event", "writes per 100 ms"} <= set(texts)
     assert "prefers-color-scheme: dark" in text
     areas = [n.get("d") for n in root.iter(f"{name}path") if n.get("class") in ("c0", "c5")]
     assert len(areas) == 3
@@ -156,3 +158,13 @@ def test_the_picture_is_xml_with_a_strip_for_each_configuration_and_its_axes() -
 def test_each_step_after_which_a_watcher_can_die_is_in_its_script(step: str) -> None:
     watch = Watch(host="primary.test", port=3306, hostgroup=10, wait=2, replicas=1)
     assert script(watch, "admin", "server", "state").count(STEPS[step]) == 1
+
+
+def test_ours_before_starts_with_the_variables_that_it_had() -> None:
+    now = program("2.7.2", "10.11.6", "replication", switchover_wait=0, min_semi_sync_replicas=0)
+    before = failover.earlier(now)
+    assert "shun_on_failures = 5\n" in before.files["config/proxysql.cnf"]
+    check = before.files["config/self-check.sql"]
+    assert "'mysql-shun_on_failures' AND variable_value IN ('5'))=1" in check
+    assert "'mysql-ping_interval_server_msec' AND variable_value IN ('10000'))=1" in check
+    assert now.files["users/users.cnf"] == before.files["users/users.cnf"]
