@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from .load import LIFETIMES, LOST, Journal, load
 from .mariadb_operator import Delays, Operator, reconcile
 from .nodes import APP, SECOND, Node, Servers, galera, replication, synced
 from .proxies import Proxy, Tier
-from .release import Release
+from .release import PROXIES, Release
 from .service import service
 
 WARM_UP = 2.0
@@ -38,6 +39,8 @@ class Deployment:
     release: Release
     notes: list[str] = field(default_factory=list[str])
     """What a scenario has to say besides its figures."""
+    began: float = 0.0
+    """When what happens began; a scenario that has to prepare it says so itself."""
 
     @property
     def primary(self) -> Node:
@@ -195,8 +198,9 @@ def watch(
     """
     with load(site.tier.pick, lifetimes=lifetimes, readers=readers) as journal:
         time.sleep(before)
-        journal.moment = time.time()
+        site.began = time.time()
         happening(site)
+        journal.moment = site.began
         over = time.time()
 
         def flow() -> bool:
@@ -310,47 +314,58 @@ TIES: Mapping[str, tuple[str, ...]] = {
 }
 """What ties a client's session to the server where it ran (ProxySQL: disabled multiplexing)."""
 COUNTED = "CREATE TABLE shop.counted (id INT AUTO_INCREMENT PRIMARY KEY)"
-FOR_EVER = 20
-"""Tries, half a second apart, after which a session counts as refused for ever."""
+FOR_EVER = 10.0
+"""Seconds after a switchover from which on a session counts as refused for ever."""
 
 
 def tied_switchover(site: Deployment) -> None:
     """A planned switchover while each proxy has an idle session of each of TIES.
 
-    Afterwards each writes until it can, and after an error does what a pool does: roll back, or
+    Afterwards all write until they can, and after an error do what a pool does: roll back, or
     connect again when the connection is lost. Notes how many errors that took.
     """
     site.primary.query(COUNTED)
-    sessions: dict[int, tuple[Proxy, Session]] = {}
-    for proxy in site.tier.proxies:
-        for statements in TIES.values():
-            session = proxy.session(APP)
-            sessions[len(sessions) + 1] = proxy, session
-            for sql in statements:
-                session.query(sql)
-    errors = Counter(dict.fromkeys(sessions, 0))
+    sessions = [(proxy, proxy.session(APP)) for proxy in site.tier.proxies for _ in TIES]
+    for (_, session), statements in zip(sessions, [*TIES.values()] * PROXIES, strict=True):
+        for sql in statements:
+            session.query(sql)
+    site.began = time.time()
     switchover(site)
-    for _ in range(FOR_EVER):
-        for number, (proxy, session) in list(sessions.items()):
+    end = time.monotonic() + FOR_EVER
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        tries = [
+            pool.submit(_write, number, proxy, session, end)
+            for number, (proxy, session) in enumerate(sessions, start=1)
+        ]
+    errors = [future.result() for future in tries]
+    found = Counter(-1 if n is None else min(n, 2) for n in errors)
+    site.notes.append(
+        f"of {len(errors)} tied sessions {found[0]} went on without an error, {found[1]} after "
+        f"one, {found[2]} after more, {found[-1]} were refused for ever"
+    )
+
+
+def _write(number: int, proxy: Proxy, session: Session, end: float) -> int | None:
+    """How many errors it took to write a row; None if it was not written in time."""
+    errors = 0
+    try:
+        while time.monotonic() < end:
             code = refused(session, number)
             if code is None:
-                session.close()
-                del sessions[number]
-                continue
-            errors[number] += 1
+                return errors
+            errors += 1
             if code in LOST:
-                sessions[number] = proxy, proxy.session(APP)
+                session.close()
+                session = proxy.session(APP)
             else:
                 with suppress(SqlError):
                     session.query("ROLLBACK")
-        time.sleep(0.5)
-    for _, session in sessions.values():
+            time.sleep(0.5)
+    except (SqlError, OSError):  # no proxy lets it in any more
+        return None
+    finally:
         session.close()
-    went_on = Counter(min(n, 2) for number, n in errors.items() if number not in sessions)
-    site.notes.append(
-        f"of {len(errors)} tied sessions {went_on[0]} went on without an error, {went_on[1]} after "
-        f"one, {went_on[2]} after more, {len(sessions)} were refused for ever"
-    )
+    return None
 
 
 def refused(session: Session, number: int) -> int | None:
