@@ -1,213 +1,252 @@
 """`python -m bench.failover`: what clients see of failovers, and what the servers hold afterwards.
 
-Our configurations and the original chart's take turns in front of the same servers, in one run.
-Needs ProxySQL (on PATH or named by PROXYSQL) and Debian's mariadb-server. Rewrites the section
-between the marks in docs/failover.md.
+Our proxies as they are, as they were before they had a watcher, with `proxy.routing: monitor`, and
+the original chart's take turns in one run. Needs ProxySQL (on PATH or named by PROXYSQL) and
+Debian's mariadb-server. Writes docs/failover.svg and a section of docs/failover.md for the release
+of ProxySQL: `side-by-side` with one run of each line, `series` with several. What an option leaves
+out stays as it was measured before.
 """
 
-import argparse
 import os
 import re
-import signal
-import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.dataplane import deployment, release
-from tests.dataplane.deployment import Happening, Lab, Outcome, watch
+from tests.database.servers import eventually
+from tests.dataplane import deployment, release, watchers
+from tests.dataplane.deployment import Happening, Lab, watch
 from tests.dataplane.mariadb_operator import Delays
 from tests.dataplane.nodes import APP, Servers
 from tests.dataplane.release import Release, chart_a, program
 
-PAGE = Path(__file__).parents[1] / "docs" / "failover.md"
-OURS_MS = 2_000
+from . import figures
+from .figures import AFTER, BEFORE, CONNECTING, Figures, Line, Run, choose
+
+UNFENCED_MS = 2_000
 """`database.semi_sync_timeout`, as it is by default without the fence."""
-SERVER_DEFAULT_MS = 10_000
+FENCED_MS = 10_000
 """The same with the fence; it is the server's own default too."""
 BY_HAND = 15.0
 DELAYS = Delays()
+
+NOW, EARLIER, MONITOR, CHART_A = "ours now", "ours before", "monitor", "chart A"
+ALL = (EARLIER, NOW, MONITOR, CHART_A)
 
 
 @dataclass(frozen=True)
 class Configuration:
     """A proxy tier, and the next version of it."""
 
-    name: str
     now: Release
     next: Release
 
+    @property
+    def watched(self) -> bool:
+        """Whether the proxies have a watcher."""
+        return watchers.SCRIPT in self.now.files
+
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a table."""
+class Scenario:
+    """What happens, and to which configurations."""
 
-    scenario: str
-    configuration: str
-    outcome: Outcome | None
+    happening: Callable[[Configuration], Happening]
+    to: tuple[str, ...] = ALL
+    watcher_dies: str | None = None
+    """After which of its steps."""
 
 
-def replication(lab: Lab, version: str) -> list[Configuration]:
+REPLICATION: Mapping[str, Scenario] = {
+    "primary crashes": Scenario(lambda _: deployment.primary_crash),
+    "old primary returns": Scenario(lambda _: deployment.old_primary_returns),
+    "planned switchover": Scenario(lambda _: deployment.switchover),
+    **{
+        f"switchover, watcher dies once it {step}": Scenario(
+            lambda _: deployment.switchover, (NOW,), step
+        )
+        for step in watchers.STEPS
+    },
+    "switchover with tied sessions": Scenario(lambda _: deployment.tied_switchover),
+    "Service of the primary gone for 10 s": Scenario(
+        lambda _: deployment.service_gone(10), (EARLIER, NOW)
+    ),
+    "replica restarts": Scenario(lambda _: deployment.replica_restart(BY_HAND)),
+    "proxy crashes": Scenario(lambda _: deployment.proxy_crash),
+    "proxies are rolled": Scenario(lambda _: deployment.proxy_roll),
+    "configuration changes": Scenario(lambda of: deployment.config_change(of.next)),
+}
+GALERA: Mapping[str, Scenario] = {
+    "Galera writer crashes": Scenario(lambda _: deployment.primary_crash, (NOW, CHART_A)),
+    "Galera writer restarts": Scenario(lambda _: deployment.writer_restart, (NOW, CHART_A)),
+}
+SCENARIOS = {**REPLICATION, **GALERA}
+PLAN = [
+    Line(table, name, configuration)
+    for table, scenarios in {"Replication": REPLICATION, "Galera": GALERA}.items()
+    for name, scenario in scenarios.items()
+    for configuration in scenario.to
+]
+
+
+def earlier(now: Release) -> Release:
+    """Variables as they were before the watcher (the commit that brought it has the reasons)."""
+    check = "config/self-check.sql"
+    for name, value, then in (
+        ("monitor_ping_max_failures", 10, 3),
+        ("monitor_local_dns_cache_ttl", 5_000, 30_000),
+        ("ping_interval_server_msec", 1_000, 10_000),
+        ("shun_on_failures", 10_000_000, 5),
+        ("connect_retries_on_failure", 1_000, 200),
+        ("shun_recovery_time_sec", 1, 5),
+    ):
+        now = now.edited(f"{name} = {value}\n", f"{name} = {then}\n")
+        # The startup probe compares some of them with what it was given.
+        expected = rf"('mysql-{name}' AND variable_value IN \()[^)]*"
+        text = re.sub(expected, rf"\g<1>'{then}'", now.files[check])
+        now = replace(now, files={**now.files, check: text})
+    return now
+
+
+def replication(lab: Lab, version: str) -> Mapping[str, Configuration]:
     """What stands in front of a replication cluster."""
 
-    def ours(name: str, **proxy: Any) -> Configuration:
+    def ours(edit: Callable[[Release], Release] = lambda it: it, **proxy: Any) -> Configuration:
         def render(**more: Any) -> Release:
-            return program(lab.proxysql_version, version, "replication", **{**proxy, **more})
+            whole = program(lab.proxysql_version, version, "replication", **{**proxy, **more})
+            return edit(whole)
 
-        return Configuration(name, render(), render(users=(APP,), max_connections=2000))
+        return Configuration(render(), render(users=(APP,), max_connections=2000))
 
-    return [
-        ours("`primary_service`", routing="primary_service"),
-        ours("`monitor`", routing="monitor"),
-        chart("chart A"),
-    ]
+    return {
+        EARLIER: ours(earlier, switchover_wait=0, min_semi_sync_replicas=0),
+        NOW: ours(),
+        MONITOR: ours(routing="monitor"),
+        CHART_A: chart(),
+    }
 
 
-def galera(lab: Lab, version: str) -> list[Configuration]:
+def galera(lab: Lab, version: str) -> Mapping[str, Configuration]:
     """What stands in front of a Galera cluster."""
 
     def render(**more: Any) -> Release:
         return program(lab.proxysql_version, version, "galera", **more)
 
     after = render(users=(APP,), max_connections=2000)
-    return [Configuration("ours", render(), after), chart("chart A")]
+    return {NOW: Configuration(render(), after), CHART_A: chart()}
 
 
-def chart(name: str) -> Configuration:
+def chart() -> Configuration:
     after = chart_a(users=(APP,)).edited("max_connections=2048", "max_connections=2000")
-    return Configuration(name, chart_a(), after)
-
-
-Scenarios = Mapping[str, Callable[[Configuration], Happening]]
-
-DATABASE: Scenarios = {
-    "primary crashes": lambda _: deployment.primary_crash,
-    "old primary returns": lambda _: deployment.old_primary_returns,
-    "planned switchover": lambda _: deployment.switchover,
-}
-REPLICA: Scenarios = {"replica restarts": lambda _: deployment.replica_restart(BY_HAND)}
-PROXIES: Scenarios = {
-    "proxy crashes": lambda _: deployment.proxy_crash,
-    "proxies are rolled": lambda _: deployment.proxy_roll,
-    "configuration changes": lambda of: deployment.config_change(of.next),
-}
-GALERA: Scenarios = {
-    "writer crashes": lambda _: deployment.primary_crash,
-    "writer restarts": lambda _: deployment.writer_restart,
-}
+    return Configuration(chart_a(), after)
 
 
 def measured(
-    lab: Lab, servers: Servers, configurations: list[Configuration], scenarios: Scenarios
-) -> Iterator[Line]:
-    """Each scenario with each configuration, in turn."""
-    for name, happening in scenarios.items():
-        for configuration in configurations:
-            say(f"  {name}, {configuration.name}")
-            try:
-                with lab.deploy(servers, configuration.now, DELAYS) as site:
-                    outcome = watch(site, happening(configuration))
-                    by_admin = any(proxy.fenced_by_admin for proxy in site.tier.proxies)
-                FENCED_BY_ADMIN.append(by_admin)
-                say(f"    {outcome}")
-            except Exception:  # a line without figures is better than no table
-                traceback.print_exc()
-                outcome = None
-            yield Line(name, configuration.name, outcome)
+    lab: Lab, servers: Servers, configuration: Configuration, scenario: Scenario, *, drawn: bool
+) -> Run | None:
+    """One run; None if it failed, after it has said why."""
+    start = configuration.now
+    if scenario.watcher_dies:
+        start = watchers.dying_after(start, scenario.watcher_dies)
+    before, after = (BEFORE + CONNECTING, AFTER) if drawn else (deployment.WARM_UP, 0.0)
+    try:
+        with lab.deploy(servers, start, DELAYS) as site:
+            if configuration.watched and not eventually(lambda: watchers.watched(site), 20):
+                raise RuntimeError(f"nobody watches\n{site.tier.proxies[0].log()[-3000:]}")
+            seen = watch(site, scenario.happening(configuration), before=before, after=after)
+            proxies = site.tier.proxies
+            if scenario.watcher_dies:
+                died = sum(watchers.state(proxy, "died").exists() for proxy in proxies)
+                seen.notes.append(f"{died} of {len(proxies)} watchers died")
+            if any(proxy.fenced_by_admin for proxy in proxies):
+                seen.notes.append("this ProxySQL does not read the fence from its file")
+    except Exception:  # a line without figures is better than no table
+        traceback.print_exc()
+        return None
+    if seen.stray:
+        seen.notes.append(f"{seen.stray} carried out by another server than the primary")
+    if seen.broken:
+        seen.notes.append("replication has stopped on a server")
+    return Run(
+        acknowledged=seen.acknowledged,
+        outage=seen.outage,
+        worst_outage=seen.worst_outage,
+        failures=seen.failures,
+        lost=seen.lost,
+        missing=max(seen.missing.values(), default=0),
+        notes=seen.notes,
+        beats=seen.journal.beats(seen.journal.moment - BEFORE) if drawn else (),
+    )
 
 
-FENCED_BY_ADMIN: list[bool] = []
-
-HEADER = (
-    "| what happens | proxies | longest outage | of one writer | failed requests | lost "
-    "| missing on a replica | on another server | notes |"
-)
-
-
-def table(lines: list[Line]) -> str:
-    rows = [HEADER, "| --- " * (HEADER.count("|") - 1) + "|"]
-    for line in lines:
-        cells = [line.scenario, line.configuration]
-        outcome = line.outcome
-        if outcome is None:
-            cells += ["the run failed", *[""] * 6]
-        else:
-            failures = ", ".join(
-                f"{count} × {code}" for code, count in sorted(outcome.failures.items())
-            )
-            notes = [*outcome.notes]
-            notes += ["replication has stopped on a server"] if outcome.broken else []
-            cells += [
-                f"{outcome.outage:.1f} s",
-                f"{outcome.worst_outage:.1f} s",
-                failures or "0",
-                f"{outcome.lost} of {outcome.acknowledged}",
-                str(max(outcome.missing.values(), default=0)),
-                str(outcome.stray),
-                "; ".join(notes),
-            ]
-        rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+def measure(
+    lab: Lab,
+    result: Figures,
+    table: str,
+    configurations: Mapping[str, tuple[Configuration, Servers]],
+    runs: int,
+) -> None:
+    """The chosen lines of one table, with the configurations of each scenario in turn."""
+    lines = [line for line in result.plan if line.table == table and line in result.chosen]
+    for scenario in dict.fromkeys(line.scenario for line in lines):
+        for _ in range(runs):
+            for line in lines:
+                if line.scenario == scenario:
+                    what, servers = configurations[line.configuration]
+                    drawn = result.picture is not None
+                    run = measured(lab, servers, what, SCENARIOS[scenario], drawn=drawn)
+                    result.add(line, run)
 
 
-def title(timeout_ms: int) -> str:
-    return f"### Replication, `rpl_semi_sync_master_timeout` {timeout_ms // 1000} s"
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def stop(signum: int, _: object) -> None:
-    """End by way of the contexts, which stop what was started."""
-    raise SystemExit(signal.strsignal(signum))
+def environment(proxysql: str, version: str) -> str:
+    """What the figures depend on."""
+    drain = release.DRAIN
+    return (
+        f"ProxySQL {proxysql}, MariaDB {version}, {os.cpu_count()} cores shared by everything. "
+        f"Operator: acts {DELAYS.detection:g} s after a container's death, moves "
+        f"`<name>-primary` {DELAYS.relabel:g} s after a switchover, makes an old primary a "
+        f"replica {DELAYS.adoption:g} s after its return; containers start again "
+        f"{DELAYS.restart:g} s after their death. `rpl_semi_sync_master_timeout`: "
+        f"{FENCED_MS // 1000} s with the fence, which only ours now has, {UNFENCED_MS // 1000} s "
+        f"without. Drain: {drain['endpoint_removal']} s and at most {drain['timeout']} s; a "
+        f"restarted replica that is writable stays so for {BY_HAND:g} s."
+    )
 
 
 def main() -> None:
-    argparse.ArgumentParser(prog="python -m bench.failover", description=__doc__).parse_args()
+    arguments = figures.parser("bench.failover", __doc__).parse_args()
+    chosen = choose(PLAN, arguments)
     if reason := Lab.missing():
         raise SystemExit(reason)
-    signal.signal(signal.SIGTERM, stop)
-    sections: list[str] = []
+    figures.end_by_contexts()
     with Lab.open() as lab:
-        with lab.replication(SERVER_DEFAULT_MS) as servers:
-            version = servers.version
-            ours, *others = replication(lab, version)
-            lines = list(measured(lab, servers, [ours], {**DATABASE, **REPLICA, **PROXIES}))
-        sections += ["### Replication with the fence", table(lines)]
-        # The fence is the proxies' and the servers' together: others have servers without.
-        with lab.replication(OURS_MS, fenced=False) as servers:
-            lines = list(measured(lab, servers, others, {**DATABASE, **REPLICA}))
-            # Whom the proxies ask for the writer makes no difference to these.
-            lines += measured(lab, servers, others[-1:], PROXIES)
-        sections += [title(OURS_MS), table(lines)]
-        with lab.galera() as servers:
-            lines = list(measured(lab, servers, galera(lab, version), GALERA))
-        sections += ["### Galera", table(lines)]
-        fence = (
-            "The fence was set by admin SQL after each start: this ProxySQL does not read it from "
-            "its file."
-            if any(FENCED_BY_ADMIN)
-            else "ProxySQL read the fence from its file."
+        several = arguments.runs > 1
+        result = Figures(
+            f"{'series' if several else 'side-by-side'}-{figures.release(lab.proxysql_version)}",
+            PLAN,
+            chosen,
+            picture=None if several else figures.PAGE.with_suffix(".svg"),
         )
-        drain = release.DRAIN
-        environment = [
-            f"ProxySQL {lab.proxysql_version}, MariaDB {version}, {os.cpu_count()} cores shared by "
-            "everything, one run.",
-            fence,
-            f"Operator: acts {DELAYS.detection:g} s after a container's death, moves "
-            f"`<name>-primary` {DELAYS.relabel:g} s after a switchover, makes an old primary a "
-            f"replica {DELAYS.adoption:g} s after its return; containers start again "
-            f"{DELAYS.restart:g} s after their death. Drain: {drain['endpoint_removal']} s and at "
-            f"most {drain['timeout']} s; a restarted replica stays writable for {BY_HAND:g} s.",
-        ]
-    text = "\n\n".join([" ".join(environment), *sections])
-    page = PAGE.read_text()
-    marks = r"(<!-- begin:figures -->\n).*(<!-- end:figures -->)"
-    PAGE.write_text(re.sub(marks, lambda m: f"{m[1]}{text}\n{m[2]}", page, flags=re.DOTALL))
-    print(text)
+        result.begin()
+        if any(line.table == "Replication" for line in chosen):
+            # The fence is the proxies' and the servers' together: others have servers without.
+            with (
+                lab.replication(FENCED_MS) as fenced,
+                lab.replication(UNFENCED_MS, fenced=False) as unfenced,
+            ):
+                result.environment = environment(lab.proxysql_version, fenced.version)
+                of = {
+                    name: (configuration, fenced if name == NOW else unfenced)
+                    for name, configuration in replication(lab, fenced.version).items()
+                }
+                measure(lab, result, "Replication", of, arguments.runs)
+        if any(line.table == "Galera" for line in chosen):
+            with lab.galera() as servers:
+                result.environment = environment(lab.proxysql_version, servers.version)
+                of = {name: (c, servers) for name, c in galera(lab, servers.version).items()}
+                measure(lab, result, "Galera", of, arguments.runs)
+    print(result.text())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
+from typing import Any
+
+from components.schema import PROXYSQL_IMAGE
 
 from .site import Site, eventually
 
@@ -10,7 +15,8 @@ CUT_OFF = 100.0
 """Seconds that a node is cut off: longer than the 50 s after which it counts as lost
 (kube-controller-manager's --node-monitor-grace-period), and its Pods with it."""
 
-
+AFTER_SWITCHOVER = 6.0
+"""Seconds from the wish for a switchover to an edit: it is done, and has just been."""
 NEXT_PROXYSQL = "3.0.12-debian"
 """A tag that passes for newer than the default; what it holds is the other ProxySQL at hand."""
 
@@ -32,11 +38,8 @@ def replica_killed(site: Site) -> None:
 
 def switchover(site: Site) -> None:
     """The operator's own planned switchover, as its documentation says to ask for it."""
-    primary = int(site.primary.rpartition("-")[2])
-    target = (primary + 1) % len(site.servers())
-    patch = f'{{"spec":{{"replication":{{"primary":{{"podIndex":{target}}}}}}}}}'
-    site.kubectl("patch", "mariadb", site.name, "--type=merge", f"--patch={patch}")
-    eventually(lambda: site.primary == f"{site.name}-{target}", 120)
+    target = _ask_for_switchover(site)
+    eventually(lambda: site.primary == target, 120)
 
 
 def node_cut_off(site: Site) -> None:
@@ -54,6 +57,27 @@ def server_config_edited(site: Site) -> None:
     """Another my.cnf: the operator rolls the servers, replicas first."""
     site.up(database={"my_cnf": f"innodb_io_capacity = {200 + int(time.time()) % 1000}\n"})
     site.await_ready()
+
+
+def server_config_edited_after_a_switchover(site: Site) -> None:
+    """The same edit soon after a switchover that somebody asked for by hand."""
+    _ask_for_switchover(site)
+    time.sleep(AFTER_SWITCHOVER)
+    server_config_edited(site)
+
+
+def server_config_edited_during_a_switchover(site: Site) -> None:
+    """The same edit while the operator still switches over."""
+    _ask_for_switchover(site)
+    server_config_edited(site)
+
+
+def server_config_edited_during_a_roll(site: Site) -> None:
+    """The same edit while the servers roll already, for an annotation that somebody gave them."""
+    before = _uids(site)
+    _patch(site, {"podMetadata": {"annotations": {"edited": str(time.time())}}})
+    eventually(lambda: _uids(site) != before, 120)
+    server_config_edited(site)
 
 
 def server_image_edited(site: Site) -> None:
@@ -84,8 +108,9 @@ def proxies_scaled(site: Site) -> None:
 
 
 def proxysql_changed(site: Site) -> None:
-    """The proxies get another version of ProxySQL, one after another."""
-    site.up(images={"proxy": {"tag": NEXT_PROXYSQL}})
+    """The proxies get another version of ProxySQL, one after another; the next time, the first."""
+    changed = site.config.get("images", {}).get("proxy", {}).get("tag") == NEXT_PROXYSQL
+    site.up(images={"proxy": {"tag": PROXYSQL_IMAGE["tag"] if changed else NEXT_PROXYSQL}})
     site.await_ready()
 
 
@@ -100,6 +125,23 @@ def everything_killed(site: Site) -> None:
         site.kill(server, "mariadbd")
     time.sleep(5)
     site.await_ready(300)
+
+
+def _ask_for_switchover(site: Site) -> str:
+    """By the field that says who shall be the primary; the server that it names."""
+    target = (int(site.primary.rpartition("-")[2]) + 1) % len(site.servers())
+    _patch(site, {"replication": {"primary": {"podIndex": target}}})
+    return f"{site.name}-{target}"
+
+
+def _patch(site: Site, spec: Mapping[str, Any]) -> None:
+    """An edit of the MariaDB object by hand."""
+    patch = json.dumps({"spec": spec})
+    site.kubectl("patch", "mariadb", site.name, "--type=merge", f"--patch={patch}")
+
+
+def _uids(site: Site) -> dict[str, str]:
+    return {server: site.uid(server) for server in site.servers()}
 
 
 def _delete(site: Site, pod: str) -> None:

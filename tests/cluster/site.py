@@ -51,6 +51,9 @@ class Seen:
     """By server: rows that were acknowledged and that it does not have."""
     flows: bool
     """Whether all writers wrote again in the end."""
+    primary: str
+    """The server that the operator's status names afterwards."""
+    journal: Journal
 
     @property
     def lost(self) -> int:
@@ -231,17 +234,23 @@ class Site:
         with clients(connect, LIFETIMES, readers=0) as journal:
             yield journal
 
-    def watch(self, happening: Callable[[Site], None]) -> Seen:
-        """Let something happen under load, wait until all writers write, compare every server."""
+    def watch(
+        self, happening: Callable[[Site], None], *, before: float = WARM_UP, after: float = 0.0
+    ) -> Seen:
+        """Let something happen under load, wait until all writers write, compare every server.
+
+        `before`: seconds of load until it happens; `after`: at least so many from then on.
+        """
         self.prepare()
         with self.load() as journal:
-            time.sleep(WARM_UP)
+            time.sleep(before)
+            journal.moment = time.time()
             happening(self)
             over = time.time()
             flows = eventually(
                 lambda: len(journal.writers_since(over)) == len(LIFETIMES), PATIENCE, strict=False
             )
-            time.sleep(FLOW)
+            time.sleep(max(FLOW, journal.moment + after - time.time()))
         self.await_ready()
         acknowledged = journal.acknowledged
         return Seen(
@@ -252,6 +261,8 @@ class Site:
             messages=journal.messages(),
             missing=self._missing(acknowledged),
             flows=flows,
+            primary=self.primary,
+            journal=journal,
         )
 
     def _missing(self, acknowledged: set[int]) -> dict[str, int]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.database.servers import Account, Installation, SqlError, eventually
+from tests.database.servers import Account, Installation, Session, SqlError, eventually
 
 from . import proxies
-from .load import LIFETIMES, Journal, load
+from .load import LIFETIMES, LOST, Journal, load
 from .mariadb_operator import Delays, Operator, reconcile
-from .nodes import SECOND, Node, Servers, galera, replication, synced
+from .nodes import APP, SECOND, Node, Servers, galera, replication, synced
 from .proxies import Proxy, Tier
-from .release import Release
+from .release import PROXIES, Release
 from .service import service
 
 WARM_UP = 2.0
@@ -38,6 +39,8 @@ class Deployment:
     release: Release
     notes: list[str] = field(default_factory=list[str])
     """What a scenario has to say besides its figures."""
+    began: float = 0.0
+    """When what happens began; a scenario that has to prepare it says so itself."""
 
     @property
     def primary(self) -> Node:
@@ -173,7 +176,8 @@ class Outcome:
     """Servers that carried out writes of clients."""
     broken: dict[str, str]
     """Servers whose replication has stopped, with its error."""
-    notes: tuple[str, ...]
+    notes: list[str]
+    journal: Journal = field(repr=False)
 
 
 Happening = Callable[[Deployment], None]
@@ -185,11 +189,18 @@ def watch(
     *,
     lifetimes: Sequence[float | None] = LIFETIMES,
     readers: int = 1,
+    before: float = WARM_UP,
+    after: float = 0.0,
 ) -> Outcome:
-    """Let something happen under load, wait until writes flow, and count."""
+    """Let something happen under load, wait until writes flow, and count.
+
+    `before`: seconds of load until it happens; `after`: at least so many from then on.
+    """
     with load(site.tier.pick, lifetimes=lifetimes, readers=readers) as journal:
-        time.sleep(WARM_UP)
+        time.sleep(before)
+        site.began = time.time()
         happening(site)
+        journal.moment = site.began
         over = time.time()
 
         def flow() -> bool:
@@ -197,7 +208,7 @@ def watch(
 
         if not eventually(flow, timeout=PATIENCE):
             site.notes.append("writes did not flow again for all clients")
-        time.sleep(FLOW)
+        time.sleep(max(FLOW, journal.moment + after - time.time()))
     return _count(site, journal)
 
 
@@ -231,7 +242,8 @@ def _count(site: Deployment, journal: Journal) -> Outcome:
         stray=stray,
         writers=len({server for server, _ in everything.values()}),
         broken=broken,
-        notes=tuple(site.notes),
+        notes=site.notes,
+        journal=journal,
     )
 
 
@@ -291,6 +303,89 @@ def old_primary_returns(site: Deployment) -> None:
 def switchover(site: Deployment) -> None:
     """A planned switchover to the next server."""
     site.operator.switchover(site.others[0])
+
+
+TIES: Mapping[str, tuple[str, ...]] = {
+    "user variable": ("SET @mine = 5",),
+    "lock": ("SELECT GET_LOCK('mine', 0)",),
+    "temporary table": ("CREATE TEMPORARY TABLE shop.mine (id INT)",),
+    "transaction": ("BEGIN", "SELECT COUNT(*) FROM shop.writes"),
+    "auto increment": ("INSERT INTO shop.counted () VALUES ()",),
+}
+"""What ties a client's session to the server where it ran (ProxySQL: disabled multiplexing)."""
+COUNTED = "CREATE TABLE shop.counted (id INT AUTO_INCREMENT PRIMARY KEY)"
+FOR_EVER = 10.0
+"""Seconds after a switchover from which on a session counts as refused for ever."""
+
+
+def tied_switchover(site: Deployment) -> None:
+    """A planned switchover while each proxy has an idle session of each of TIES.
+
+    Afterwards all write until they can, and after an error do what a pool does: roll back, or
+    connect again when the connection is lost. Notes how many errors that took.
+    """
+    site.primary.query(COUNTED)
+    sessions = [(proxy, proxy.session(APP)) for proxy in site.tier.proxies for _ in TIES]
+    for (_, session), statements in zip(sessions, [*TIES.values()] * PROXIES, strict=True):
+        for sql in statements:
+            session.query(sql)
+    site.began = time.time()
+    switchover(site)
+    end = time.monotonic() + FOR_EVER
+    with ThreadPoolExecutor(len(sessions)) as pool:
+        tries = [
+            pool.submit(_write, number, proxy, session, end)
+            for number, (proxy, session) in enumerate(sessions, start=1)
+        ]
+    errors = [future.result() for future in tries]
+    found = Counter(-1 if n is None else min(n, 2) for n in errors)
+    site.notes.append(
+        f"of {len(errors)} tied sessions {found[0]} went on without an error, {found[1]} after "
+        f"one, {found[2]} after more, {found[-1]} were refused for ever"
+    )
+
+
+def _write(number: int, proxy: Proxy, session: Session, end: float) -> int | None:
+    """How many errors it took to write a row; None if it was not written in time."""
+    errors = 0
+    try:
+        while time.monotonic() < end:
+            code = refused(session, number)
+            if code is None:
+                return errors
+            errors += 1
+            if code in LOST:
+                session.close()
+                session = proxy.session(APP)
+            else:
+                with suppress(SqlError):
+                    session.query("ROLLBACK")
+            time.sleep(0.5)
+    except (SqlError, OSError):  # no proxy lets it in any more
+        return None
+    finally:
+        session.close()
+    return None
+
+
+def refused(session: Session, number: int) -> int | None:
+    """The error of a write, if any."""
+    try:
+        session.query(f"INSERT INTO shop.writes (id) VALUES ({number})")
+    except SqlError as error:
+        return error.code
+    return None
+
+
+def service_gone(seconds: float) -> Happening:
+    """The Service of the primary leads nowhere for a while."""
+
+    def happening(site: Deployment) -> None:
+        site.operator.unlabel()
+        time.sleep(seconds)
+        site.operator.label()
+
+    return happening
 
 
 def replica_restart(by_hand: float) -> Happening:

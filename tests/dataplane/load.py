@@ -18,6 +18,10 @@ PACE = 0.01
 """Seconds between two statements of a client."""
 CLIENT_TIMEOUT = 40.0
 """Seconds that a client waits for an answer: longer than the proxy makes it wait for a writer."""
+LOST = frozenset({0, 2003, 2006, 2013, 2055})
+"""Errors after which there is no connection any more."""
+BEAT = 0.1
+"""Seconds for which acknowledged writes are counted together."""
 LIFETIMES: tuple[float | None, ...] = (0.0, 0.2, 3.0, None)
 """Of the writers' connections, in seconds: one statement, a short session, a pool with a bounded
 lifetime, a pool without."""
@@ -41,6 +45,8 @@ class Journal:
     """What all clients lived through; times as `time.time()`."""
 
     events: list[Event] = field(default_factory=list[Event])
+    moment: float = 0.0
+    """When something happened."""
 
     @property
     def acknowledged(self) -> set[int]:
@@ -77,6 +83,16 @@ class Journal:
         """The longest time that one writer had no acknowledged write."""
         writers = {event.client for event in self.events if event.id is not None}
         return max((self.outage(writer) for writer in writers), default=0.0)
+
+    def beats(self, since: float) -> tuple[int, ...]:
+        """Acknowledged writes of each BEAT, from a time to the end of the load."""
+        end = max((event.ended for event in self.events), default=since)
+        counts = [0] * max(0, int((end - since) / BEAT))
+        for event in self.events:
+            beat = int((event.ended - since) // BEAT)
+            if event.id is not None and event.error is None and 0 <= beat < len(counts):
+                counts[beat] += 1
+        return tuple(counts)
 
     def acknowledged_since(self, moment: float) -> int:
         """How many writes were acknowledged that began after a moment."""
@@ -131,7 +147,7 @@ class _Client(threading.Thread):
                 code, message = 2013, str(error)
             ended = time.time()
             self._journal.events.append(Event(began, ended, self._number, row, code, message))
-            lost = code is not None and code in (0, 2003, 2006, 2013, 2055)
+            lost = code in LOST
             if session and code is not None and not lost:
                 # As connection pools do. Without it a proxy that does not know whether an error
                 # ended a transaction keeps the session on its server (IsActiveTransaction).

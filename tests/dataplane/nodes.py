@@ -303,7 +303,9 @@ def _content() -> tuple[str, ...]:
         f"DROP USER IF EXISTS {MONITOR}, '{MONITOR.user}_b'@'%'",
         *(sql for account in accounts for sql in operator_sql.create_user(account)),
         operator_sql.grant(["REPLICATION REPLICA"], REPLICATION),
-        operator_sql.grant(["SELECT", "INSERT", "UPDATE", "DELETE"], APP, "shop"),
+        operator_sql.grant(
+            ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE TEMPORARY TABLES"], APP, "shop"
+        ),
         operator_sql.grant(["SELECT", "INSERT"], SECOND, "shop"),
         "DROP DATABASE IF EXISTS shop",
         "CREATE DATABASE shop",

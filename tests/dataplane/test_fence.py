@@ -12,7 +12,8 @@ from tests.database.servers import eventually
 from .conftest import release_of
 from .deployment import Deployment, Lab, Outcome, watch
 from .nodes import Servers
-from .test_switchover import deployed, holding
+from .test_switchover import deployed
+from .watchers import holding
 
 pytestmark = pytest.mark.dataplane
 

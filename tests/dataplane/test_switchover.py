@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.database.servers import Session, SqlError, eventually
+from tests.database.servers import eventually
 
 from . import deployment
 from .conftest import release_of
-from .deployment import Deployment, Lab, watch
+from .deployment import COUNTED, TIES, Deployment, Lab, refused, watch
 from .nodes import APP, MONITOR, Servers
 from .proxies import Proxy
+from .watchers import holding, kill_watcher, state, watched
 
 pytestmark = pytest.mark.dataplane
 
@@ -34,38 +33,6 @@ def deployed(lab: Lab, servers: Servers, **proxy: Any) -> Generator[Deployment]:
     with lab.deploy(servers, release_of(lab, servers, "primary_service", **proxy)) as site:
         assert eventually(lambda: watched(site), timeout=20)
         yield site
-
-
-def watched(site: Deployment) -> bool:
-    """Whether each proxy has a watcher, with a statement that is open on the primary.
-
-    That of a watcher that was killed stays open for up to five seconds.
-    """
-    asked = site.primary.query(
-        "SELECT COUNT(*) FROM information_schema.PROCESSLIST "
-        f"WHERE USER='{MONITOR.user}' AND STATE='User sleep'"
-    )
-    began = all(state(proxy, "pid").exists() for proxy in site.tier.proxies)
-    return began and int(asked.value or 0) >= len(site.tier.proxies)
-
-
-def status(proxy: Proxy) -> str | None:
-    """Of the Service's row in the writer hostgroup."""
-    return proxy.admin("SELECT status FROM runtime_mysql_servers WHERE hostgroup_id=10").value
-
-
-def holding(site: Deployment) -> set[str | None]:
-    return {status(proxy) for proxy in site.tier.proxies}
-
-
-def state(proxy: Proxy, name: str) -> Path:
-    """A file of the watcher."""
-    return proxy.directory / "data" / f"watch.{name}"
-
-
-def kill_watcher(proxy: Proxy, sign: signal.Signals = signal.SIGKILL) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(int(state(proxy, "pid").read_text()), sign)
 
 
 def assert_nothing_lost(outcome: deployment.Outcome) -> None:
@@ -173,21 +140,13 @@ def test_giving_up_does_not_stop_writes_again(lab: Lab, replication: Servers) ->
         assert eventually(lambda: holding(site) == {"ONLINE"}, timeout=20)
 
 
-TIES: Mapping[str, tuple[str, ...]] = {
-    "user variable": ("SET @mine = 5",),
-    "lock": ("SELECT GET_LOCK('mine', 0)",),
-    "transaction": ("BEGIN", "SELECT COUNT(*) FROM writes"),
-    "auto increment": ("INSERT INTO counted () VALUES ()",),
-}
-
-
 @pytest.mark.parametrize("tie", TIES)
 def test_a_session_that_is_tied_to_the_old_primary_ends(
     lab: Lab, replication: Servers, tie: str
 ) -> None:
     """It gets 2013 once, and the next one writes; without the watcher, it is refused for ever."""
     with deployed(lab, replication) as site:
-        site.primary.query("CREATE TABLE shop.counted (id INT AUTO_INCREMENT PRIMARY KEY)")
+        site.primary.query(COUNTED)
         with site.tier.proxies[0].session(APP) as session:
             for sql in TIES[tie]:
                 session.query(sql)
@@ -196,15 +155,6 @@ def test_a_session_that_is_tied_to_the_old_primary_ends(
             assert refused(session, 1) == LOST_CONNECTION
         with site.tier.proxies[0].session(APP) as session:
             assert refused(session, 2) is None
-
-
-def refused(session: Session, number: int) -> int | None:
-    """The error of a write, if any."""
-    try:
-        session.query(f"INSERT INTO writes (id) VALUES ({number})")
-    except SqlError as error:
-        return error.code
-    return None
 
 
 def test_the_watcher_uses_tls(lab: Lab, replication: Servers) -> None:
@@ -224,14 +174,8 @@ def test_the_watcher_uses_tls(lab: Lab, replication: Servers) -> None:
 
 def test_the_service_is_gone_for_ten_seconds(lab: Lab, replication: Servers) -> None:
     """Statements wait for it, and go on when it is back."""
-
-    def gone(site: Deployment) -> None:
-        site.operator.unlabel()
-        time.sleep(10)
-        site.operator.label()
-
     with deployed(lab, replication) as site:
-        outcome = watch(site, gone)
+        outcome = watch(site, deployment.service_gone(10))
     assert_nothing_lost(outcome)
 
 
