@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from components import config as configuration
 from components import names
 from components.errors import ConfigError
 from components.schema import StackConfig
-from local import REPOSITORY, LocalError, engine, sql
+from local import REPOSITORY, LocalError, engine, locks, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
@@ -85,8 +84,7 @@ def down(wanted: str | None) -> None:
                 for name in place.stacks:
                     print(f"stack {name}: goes with its cluster")
                 place.cluster.stop()
-                shutil.rmtree(place.directory / "engine", ignore_errors=True)
-            shutil.rmtree(place.directory)
+                locks.remove(place.directory)
             print(f"{place.kind} nodes: stopped, state removed")
         return
     name = engine.stack_file(wanted)[0] if wanted.endswith(".yaml") else wanted

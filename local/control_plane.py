@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from local import LocalError, go, ports
+from local import LocalError, locks, ports
 from local.certificates import Authority
 from local.kubectl import Kubectl, write_kubeconfig
 from local.processes import Process, Processes
@@ -41,8 +41,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start what does not run yet; a no-op when all of it does."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with go.locked(self.directory / "lock"):
+        with locks.locked(self.directory / locks.NAME):
             self.choose_ports()
             self.write_credentials()
             started: list[str] = []
@@ -71,9 +70,9 @@ class ControlPlane:
         """End the processes that `start` started, last one first, and remove `directory`."""
         if not self.directory.exists():
             return
-        with go.locked(self.directory / "lock"):
+        with locks.locked(self.directory / locks.NAME):
             self.processes.end_all()
-        shutil.rmtree(self.directory)
+            locks.remove(self.directory)
 
     def status(self) -> dict[str, bool]:
         """Whether each process that was started still runs."""

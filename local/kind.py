@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from local import LocalError, go
+from local import LocalError, locks
 from local.kubectl import Kubectl
 from local.real import operator
 from local.toolchain import Toolchain, crds
@@ -27,8 +26,7 @@ class KindCluster:
 
     def start(self, nodes: int) -> None:
         """Make the cluster with that many workers, unless it is there. It cannot grow later."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with go.locked(self.directory / "lock"):
+        with locks.locked(self.directory / locks.NAME):
             if self.name in self.tools.run("kind", "get", "clusters").split():
                 self._refuse_growth(nodes)
                 return self.say("cluster: already running")
@@ -51,8 +49,9 @@ class KindCluster:
     def stop(self) -> None:
         """Delete the cluster and its folder."""
         if self.directory.exists():
-            self.tools.run("kind", "delete", "cluster", f"--name={self.name}")
-            shutil.rmtree(self.directory)
+            with locks.locked(self.directory / locks.NAME):
+                self.tools.run("kind", "delete", "cluster", f"--name={self.name}")
+                locks.remove(self.directory)
 
     def status(self) -> dict[str, bool]:
         """Whether kind knows the cluster."""

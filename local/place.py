@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from components.schema import StackConfig
-from local import REPOSITORY, go
+from local import REPOSITORY, locks
 from local.choice import KINDS, Kind
 from local.control_plane import ControlPlane
 from local.engine import Engine, stacks_in
@@ -75,7 +75,7 @@ class Place:
 
     def locked(self) -> AbstractContextManager[None]:
         """One run at a time; says so when it has to wait."""
-        return go.locked(self.directory / "lock", waiting=lambda: self.tools.say(
+        return locks.locked(self.directory / locks.NAME, waiting=lambda: self.tools.say(
             f"waiting: another `make` of this clone works on its {self.kind} nodes…"
         ))  # fmt: skip
 

@@ -17,7 +17,7 @@ from typing import Any, cast
 import yaml
 from pulumi.automation import InvalidVersionError, PulumiCommand
 
-from local import REPOSITORY, LocalError, go
+from local import REPOSITORY, LocalError, go, locks
 
 STAND_INS = Path(__file__).parent / "plugins" / "bin"
 PERCONA = Path(__file__).parent / "cluster" / "percona.yaml"
@@ -260,7 +260,7 @@ class Toolchain:
             "PULUMI_HOME": str(self.pulumi_home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        with go.locked(self.cache / "download.lock"):
+        with locks.locked(self.cache / "download.lock"):
             process = subprocess.Popen(
                 command,
                 env=environment,

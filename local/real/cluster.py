@@ -7,11 +7,12 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
 
-from local import LocalError, go, ports
+from local import LocalError, locks, ports
 from local.certificates import Authority
 from local.kubectl import CONTEXT, Kubectl, write_kubeconfig
 from local.processes import Process, Processes
@@ -48,9 +49,8 @@ class RealCluster:
 
     def start(self, nodes: int, plan: Plan) -> None:
         """Start what does not run yet, with at least that many nodes (1 to 3) and these images."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         began = time.monotonic()
-        with go.locked(self.directory / "lock"):
+        with self._locked():
             letters = sorted({*NODES[:nodes], *self._letters()})
             self.network.start(letters)
             self._write_credentials()
@@ -80,7 +80,7 @@ class RealCluster:
         Nothing of it is needed again, so nothing is asked to end in order; but containers go after
         the kubelet that would start them again.
         """
-        with go.locked(self.directory.parent / f"{self.directory.name}.lock"):
+        with self._locked():
             kill_all({pid for name in self.processes.names() if (pid := self.processes.pid(name))})
             remove_cgroup(self.prefix)
             deadline = time.monotonic() + END_TIMEOUT
@@ -90,7 +90,7 @@ class RealCluster:
                     raise LocalError(f"processes {sorted(left)} do not end")
                 time.sleep(0.1)
             self.network.stop()
-            shutil.rmtree(self.directory, ignore_errors=True)
+            locks.remove(self.directory)
 
     def status(self) -> dict[str, bool]:
         """Whether each process that was started still runs."""
@@ -124,6 +124,9 @@ class RealCluster:
         return self.node(name.rpartition("-")[2])
 
     # Steps
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return locks.locked(self.directory / locks.NAME)
 
     def _letters(self) -> list[str]:
         return [folder.name for folder in (self.directory / "nodes").glob("?")]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import LocalError, go
+from local import LocalError, locks
 
 OS_RELEASE = Path("/etc/os-release")
 SOURCES = Path("/etc/apt")
@@ -95,7 +95,7 @@ class Packages:
         recipe = "\0".join((*names, str(beside_installed), repr(ALTERNATIVES)))
         key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         folder = self.root / "unpacked" / key
-        with go.locked(self.root / f"{key}.lock"):
+        with locks.locked(self.root / f"{key}.lock"):
             if folder.exists():
                 return folder
             partial = folder.with_suffix(".partial")

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.schema import Image, StackConfig
-from local import LocalError, go
+from local import LocalError, locks
 from local.real.debian import Packages, Release, own_release, own_sources
 from local.toolchain import Toolchain
 
@@ -255,7 +255,7 @@ class Images:
         safe = re.sub(r"[^a-z0-9.-]", "-", name.lower())
         file = self.folder / f"{safe}-{key}.tar"
         note = file.with_suffix(".txt")
-        with go.locked(self.folder / f"{safe}-{key}.lock"):
+        with locks.locked(self.folder / f"{safe}-{key}.lock"):
             if not note.exists():
                 root = file.with_suffix(".root")
                 shutil.rmtree(root, ignore_errors=True)
