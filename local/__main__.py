@@ -304,6 +304,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
     except CommandError as error:
         print(f"{_reason(error)}\nerror: pulumi failed; see above".lstrip(), file=sys.stderr)
+    except OSError as error:  # a full disk, a folder that is somebody else's
+        print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     return 1

@@ -7,14 +7,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import LocalError, locks
+from local import LocalError, commands, locks
 
 TOOLS = Path(__file__).parent / "tools"
 BUILD = ("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false")
@@ -115,10 +114,5 @@ def run(command: list[str], directory: Path, environment: Mapping[str, str] | No
             "Install Go 1.25 or later (https://go.dev/dl/), or name a cluster in the stack file."
         )
     variables = {**os.environ, "GOWORK": "off", **(environment or {})}
-    result = subprocess.run(
-        command, cwd=directory, env=variables, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        reason = "\n".join((result.stderr or result.stdout).strip().splitlines()[-15:])
-        raise LocalError(f"`{' '.join(command)}` in {directory}:\n{reason}")
-    return result.stdout
+    what = f"`{' '.join(command)}` in {directory}"
+    return commands.run(command, what=what, directory=directory, environment=variables)

@@ -17,7 +17,7 @@ from typing import Any, cast
 import yaml
 from pulumi.automation import InvalidVersionError, PulumiCommand
 
-from local import REPOSITORY, LocalError, go, locks
+from local import REPOSITORY, LocalError, commands, go, locks
 
 STAND_INS = Path(__file__).parent / "plugins" / "bin"
 PERCONA = Path(__file__).parent / "cluster" / "percona.yaml"
@@ -177,11 +177,7 @@ class Toolchain:
 
     def run(self, name: str, *arguments: str) -> str:
         """What a program prints. Raises LocalError with what it says when it fails."""
-        command = [str(self.path(name)), *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise LocalError(f"{name} {arguments[0]}: {result.stderr.strip()}")
-        return result.stdout
+        return commands.run([self.path(name), *arguments], what=f"{name} {arguments[0]}")
 
     def pulumi(self) -> PulumiCommand:
         """The engine: on PATH, else the installed official one, else the built one."""

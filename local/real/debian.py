@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import LocalError, locks
+from local import LocalError, commands, locks
 
 OS_RELEASE = Path("/etc/os-release")
 SOURCES = Path("/etc/apt")
@@ -105,7 +104,7 @@ class Packages:
             archives = self._fetch(names, status, partial.with_suffix(".apt"))
             # The links /bin, /lib, … of a merged /usr must be there before anything follows them.
             for archive in sorted(archives, key=lambda a: not a.name.startswith("base-files_")):
-                _extract(archive, partial)
+                unpack_archive(archive, partial)
             (partial / "packages.txt").write_text(
                 "".join(f"{archive.stem}\n" for archive in sorted(archives))
             )
@@ -135,8 +134,9 @@ class Packages:
             "Debug::NoLocking=1", "Acquire::Retries=3",
         )  # fmt: skip
         apt = ["apt-get", "-qq", *(f"-o{setting}" for setting in settings)]
-        _run([*apt, "update"])
-        _run([*apt, "--yes", "--download-only", "--reinstall", "install", *names])
+        commands.run([*apt, "update"], what="apt-get update")
+        install = [*apt, "--yes", "--download-only", "--reinstall", "install", *names]
+        commands.run(install, what=f"apt-get install {' '.join(names)}")
         return list((state / "archives").glob("*.deb"))
 
 
@@ -147,20 +147,12 @@ def _link_alternatives(root: Path) -> None:
             (root / folder / name).symlink_to(chosen)
 
 
-def _extract(archive: Path, directory: Path) -> None:
+def unpack_archive(archive: Path, directory: Path) -> None:
+    """Unpack one .deb over what is in a folder."""
     left_out = [f"--exclude=./{path}/*" for path in LEFT_OUT]
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as deb:
-        # A directory that is a link already stays one: /bin of base-files.
-        subprocess.run(
-            ["tar", "--extract", f"--directory={directory}", "--keep-directory-symlink", *left_out],
-            stdin=deb.stdout, check=True,
-        )  # fmt: skip
-    if deb.returncode:
-        raise LocalError(f"{archive} cannot be unpacked")
-
-
-def _run(command: Sequence[str]) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = "\n".join(result.stderr.strip().splitlines()[-8:])
-        raise LocalError(f"{command[0]} {command[-1]}: {reason}")
+    content = archive.with_suffix(".tar")
+    commands.run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$0" >"$1"', archive, content])
+    # A directory that is a link already stays one: /bin of base-files.
+    options = (f"--file={content}", f"--directory={directory}", "--keep-directory-symlink")
+    commands.run(["tar", "--extract", *options, *left_out])
+    content.unlink()

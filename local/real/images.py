@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.schema import Image, StackConfig
-from local import LocalError, locks
+from local import LocalError, commands, locks
 from local.real.debian import Packages, Release, own_release, own_sources
 from local.toolchain import Toolchain
 
@@ -272,9 +272,8 @@ class Images:
 def write_archive(root: Path, file: Path, tag: str, config: Config) -> None:
     """Pack a folder as an image of one layer (docker-archive: manifest.json, config, layer)."""
     layer = file.with_suffix(".layer")
-    subprocess.run(
-        ["tar", "--create", f"--file={layer}", f"--directory={root}", "--numeric-owner", "."],
-        check=True,
+    commands.run(
+        ["tar", "--create", f"--file={layer}", f"--directory={root}", "--numeric-owner", "."]
     )
     with layer.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
@@ -347,7 +346,7 @@ def proxysql_version(program: Path) -> str:
 
 def _libraries(program: Path) -> list[str]:
     """The Debian packages of the libraries that a program is linked to."""
-    linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    linked = commands.run(["ldd", program])
     files = re.findall(r"=> (/\S+)", linked)
     # dpkg knows a file by the path that its package has, of a merged /usr by either.
     paths = {form for file in files for form in (file, os.path.realpath(file))}
@@ -363,7 +362,7 @@ def _series(version: str) -> tuple[str, ...]:
 
 def _clone(folder: Path, root: Path) -> None:
     """Copy a folder with owners and links; hard links where the file system has them."""
-    subprocess.run(["cp", "--archive", f"{folder}/.", root], check=True)
+    commands.run(["cp", "--archive", f"{folder}/.", root])
 
 
 def _copy(source: Path, target: Path) -> None:
