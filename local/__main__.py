@@ -20,7 +20,7 @@ from local import REPOSITORY, LocalError, engine, locks, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
-from local.place import Place, place_of, places
+from local.place import Place, place_of, places, remains
 from local.toolchain import REAL, SIMULATED, Toolchain
 
 # What `status` lists; the operator's own objects show that it reconciles.
@@ -79,7 +79,7 @@ def down(wanted: str | None) -> None:
     """Destroy one local stack, or end every local cluster with its stacks and state."""
     tools = Toolchain()
     if not wanted:
-        for place in places(tools):
+        for place in remains(tools):
             with place.locked():
                 for name in place.stacks:
                     print(f"stack {name}: goes with its cluster")

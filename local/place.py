@@ -81,8 +81,17 @@ class Place:
 
 
 def places(tools: Toolchain) -> list[Place]:
-    """Those that exist."""
-    return [Place(kind, tools) for kind in KINDS if (HOME / kind).exists()]
+    """Those that have a folder."""
+    return [place for place in _all(tools) if place.directory.exists()]
+
+
+def remains(tools: Toolchain) -> list[Place]:
+    """Those of which anything is there, though somebody removed the folder."""
+    return [p for p in _all(tools) if p.directory.exists() or p.cluster.remains()]
+
+
+def _all(tools: Toolchain) -> list[Place]:
+    return [Place(kind, tools) for kind in KINDS]
 
 
 def place_of(stack: str, tools: Toolchain) -> Place | None:

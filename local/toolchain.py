@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import re
@@ -129,6 +130,22 @@ def _lay_over(schema: dict[str, Any], newer: dict[str, Any]) -> None:
             _lay_over(schema[key], cast(dict[str, Any], value))
         else:
             schema.setdefault(key, value)
+
+
+def installation(*objects: str) -> str:
+    """What a cluster has before its first stack: the versions and digests that decide it.
+
+    `objects`: manifests that are applied besides the operator's chart and the CRDs.
+    """
+    pins = ((go.TOOLS / folder / "go.mod").read_bytes() for folder, _, _ in CRDS)
+    digests = {
+        "crds": b"".join((*pins, PERCONA.read_bytes())),
+        "objects": "\0".join(objects).encode(),
+    }
+    return "".join([
+        *(f"{name} {PROGRAMS[name].version}\n" for name in ("mariadb-operator", "helm")),
+        *(f"{what} {hashlib.sha256(data).hexdigest()}\n" for what, data in digests.items()),
+    ])  # fmt: skip
 
 
 class Toolchain:
