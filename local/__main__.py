@@ -6,7 +6,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,24 +119,28 @@ def shell(wanted: str, app: str | None, arguments: Sequence[str]) -> int:
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
     tools = Toolchain(say=lambda _: None)
-    if engine.names_cluster(config):
-        configs = _read(config)
-        outputs = {k: o.value for k, o in _cluster_stack(name, file).outputs().items()}
-        kubectl = _users_kubectl(tools, config)
-    else:
-        place = place_of(name, tools)
-        if not place:
-            raise LocalError(f"Stack {name} is not deployed here: `make up STACK={wanted}` first.")
-        if isinstance(place.cluster, ControlPlane):
-            raise LocalError(f"The containers of stack {name} are simulated: nothing answers SQL.")
-        configs = _read(place.engine().config(name))
-        outputs = place.engine().outputs(name)
-        kubectl = place.cluster.kubectl
-    exported = sql.by_database(configs, outputs)
-    having = [c for c in configs if app in (exported[c.name].get("apps") or {})]
-    one = (having or list(configs))[0]
-    with sql.Sql(kubectl, one, sql.login(one, exported[one.name], app)) as pod:
-        return pod.shell(arguments)
+    with ExitStack() as files:
+        if engine.names_cluster(config):
+            configs = _read(config)
+            stack = _cluster_stack(name, file)
+            outputs = {k: o.value for k, o in stack.outputs().items()}
+            settings = {key: found.value for key, found in stack.get_all_config().items()}
+            kubectl = files.enter_context(users_kubectl(tools.path("kubectl"), settings))
+        else:
+            place = place_of(name, tools)
+            if not place:
+                raise LocalError(f"Stack {name} is not here: `make up STACK={wanted}` first.")
+            if isinstance(place.cluster, ControlPlane):
+                raise LocalError(f"The containers of stack {name} are simulated: no SQL.")
+            with place.locked():  # what a run has half deployed answers nothing
+                configs = _read(place.engine().config(name))
+                outputs = place.engine().outputs(name)
+            kubectl = place.cluster.kubectl
+        exported = sql.by_database(configs, outputs)
+        having = [c for c in configs if app in (exported[c.name].get("apps") or {})]
+        one = (having or list(configs))[0]
+        with sql.Sql(kubectl, one, sql.login(one, exported[one.name], app)) as pod:
+            return pod.shell(arguments)
 
 
 def build() -> None:
@@ -186,11 +192,25 @@ def _cluster_stack(name: str, file: Path) -> Stack:
     return engine.open_cluster_stack(name, tools.pulumi())
 
 
-def _users_kubectl(tools: Toolchain, config: Mapping[str, Any]) -> Kubectl:
-    """kubectl on the cluster that a stack names."""
-    keys = {"kubernetes:kubeconfig": "--kubeconfig", "kubernetes:context": "--context"}
-    options = [f"{flag}={config[key]}" for key, flag in keys.items() if config.get(key)]
-    return Kubectl(tools.path("kubectl"), tuple(options))
+@contextmanager
+def users_kubectl(program: Path, settings: Mapping[str, str]) -> Generator[Kubectl]:
+    """kubectl on the cluster that a stack names, by its decrypted settings.
+
+    A kubeconfig may be given as a path or as its contents (`components/cluster.py`). Contents are
+    credentials: they go to a file for its owner alone, and no command line shows them.
+    """
+    kubeconfig = settings.get("kubernetes:kubeconfig", "")
+    options: list[str] = []
+    with tempfile.NamedTemporaryFile("w", prefix="mysql-ha-kubeconfig-") as file:
+        if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
+            file.write(kubeconfig)
+            file.flush()
+            options.append(f"--kubeconfig={file.name}")
+        elif kubeconfig:
+            options.append(f"--kubeconfig={Path(kubeconfig).expanduser()}")
+        if context := settings.get("kubernetes:context"):
+            options.append(f"--context={context}")
+        yield Kubectl(program, tuple(options))
 
 
 def _confirm(name: str, yes: bool) -> None:

@@ -169,7 +169,7 @@ def test_root_asks_the_servers_which_the_proxies_would_not_let_in() -> None:
 
 def test_the_pod_is_restricted_and_has_no_password() -> None:
     (config,) = stack(size="small", name="db")
-    made = sql.pod(config, sql.login(config, OUTPUTS, None))
+    made = sql.pod(config, sql.login(config, OUTPUTS, None), "mysql-ha-sql-1")
     assert not list(violations(made["spec"]))
     (variable,) = made["spec"]["containers"][0]["env"]
     assert variable["valueFrom"]["secretKeyRef"]["name"] == "db-app-shop"
