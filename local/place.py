@@ -46,7 +46,10 @@ class Place:
 
     def start(self, configs: Sequence[StackConfig] = (), sources: Sources | None = None) -> None:
         """Build what is missing, then start the cluster with room for a stack."""
-        spread = any(max(c.database.replicas, c.proxy.replicas) > 1 for c in configs)
+        spread = any(
+            max(c.database.replicas, c.proxy.replicas if c.proxy.enabled else 0) > 1
+            for c in configs
+        )
         if isinstance(self.cluster, RealCluster):
             self.tools.prepare(REAL)
             plan = self.cluster.images.plan(sources or {})

@@ -93,6 +93,12 @@ DOWNLOAD_TIMEOUT = 300  # seconds for an official download before the fallback i
 RETRY_AFTER = 24 * 3600  # seconds in which a failed download is not tried again
 
 
+def cache_folder() -> Path:
+    """What clones share. A relative XDG_CACHE_HOME does not count (XDG Base Directory spec)."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (home if home.is_absolute() else Path.home() / ".cache") / "mysql-ha"
+
+
 def crd_files() -> list[Path]:
     """The operators' own CRD files, out of their Go modules."""
     files: list[Path] = []
@@ -152,13 +158,14 @@ class Toolchain:
     """Programs by name; `prepare` makes what is missing, the rest only looks it up."""
 
     def __init__(self, cache: Path | None = None, say: Callable[[str], None] = print):
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        self.cache = (cache or Path(home) / "mysql-ha").resolve()
+        self.cache = (cache or cache_folder()).resolve()
         self.say = say
 
     def prepare(self, *clusters: Sequence[go.Program]) -> None:
         """Find or make the engine, and the programs of clusters, saying what is left to do."""
         self.cache.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.cache, os.W_OK):
+            raise LocalError(f"{self.cache} cannot be written: set XDG_CACHE_HOME to a folder.")
         wanted = () if self._install_pulumi() else (ENGINE,)
         programs = tuple(dict.fromkeys((*wanted, *itertools.chain(*clusters))))
         for number, program in enumerate(programs, 1):

@@ -53,6 +53,7 @@ class RealCluster:
         with self._locked():
             letters = sorted({*NODES[:nodes], *self._letters()})
             self.connect(letters)
+            self.choose_port()
             self._write_credentials()
             started = self._start_control_plane()
             dns = self.images.dns()
@@ -166,15 +167,21 @@ class RealCluster:
             )  # fmt: skip
         write_kubeconfig(
             self.kubeconfig,
-            server=f"https://127.0.0.1:{self._port()}", pki=pki, identity="admin",
+            server=f"https://127.0.0.1:{self._port}", pki=pki, identity="admin",
         )  # fmt: skip
 
+    def choose_port(self) -> None:
+        """Pick a free port once; again only when the relay does not run and a stranger took it."""
+        file = self.directory / "port"
+        if self.processes.pid("relay"):
+            return
+        if not file.exists() or not ports.all_free([self._port]):
+            file.write_text(str(ports.free(1)[0]))
+
+    @property
     def _port(self) -> int:
         """On this machine's loopback; it leads to the API server."""
-        file = self.directory / "port"
-        if not file.exists():
-            file.write_text(str(ports.free(1)[0]))
-        return int(file.read_text())
+        return int((self.directory / "port").read_text())
 
     def _start_control_plane(self) -> bool:
         etcd, apiserver, relay, *others = self._control_plane()
@@ -199,7 +206,7 @@ class RealCluster:
             return Process(name, [*enter, str(self.tools.path(name)), *arguments], files=files)
 
         relay = (
-            f"TCP-LISTEN:{self._port()},bind=127.0.0.1,reuseaddr,fork",
+            f"TCP-LISTEN:{self._port},bind=127.0.0.1,reuseaddr,fork",
             f"EXEC:'{' '.join(enter)} socat STDIO TCP:{SERVER}:6443'",
         )
         kubeconfig = "--kubeconfig={}/{}.kubeconfig"

@@ -114,7 +114,7 @@ class Node:
                 mark.write_text(archive.name)
         for reference in plan.pulled:
             if reference not in present:
-                self._pull(reference)
+                self.pull(reference)
 
     def kill(self, pod_uid: str, program: str) -> int:
         """SIGKILL to a program in a Pod, as the kernel's OOM killer would; how many."""
@@ -265,10 +265,13 @@ version = 2
     def _ctr(self, *arguments: str) -> str:
         return self.programs.run(*self.inside("ctr", "--namespace=k8s.io", *arguments))
 
-    def _pull(self, reference: str) -> None:
+    def pull(self, reference: str) -> None:
         """By a client outside the node's namespaces, as those have no uplink."""
         where = (f"--address={self._socket}", "--namespace=k8s.io")
-        self.programs.run("ctr", *where, "images", "pull", reference)
+        # From containerd 2.0 on, the daemon would pull; before 1.7 there is no such option.
+        known = "--local" in self.programs.run("ctr", "images", "pull", "--help")
+        local = ("--local",) if known else ()
+        self.programs.run("ctr", *where, "images", "pull", *local, reference)
 
 
 PAUSE = "mysql-ha.local/pause:current"
