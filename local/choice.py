@@ -95,8 +95,18 @@ def overlay_works(folder: Path) -> bool:
 def choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None) -> Choice:
     """The best kind of nodes for a stack, or the one that NODES insists on.
 
-    Raises LocalError if that one cannot be had.
+    Raises LocalError if that one cannot be had, or none.
     """
+    choice = _choose(machine, configs, wanted)
+    if choice.kind == "simulated" and "Linux" in machine.lacks_for_real:
+        raise LocalError(
+            "This machine can run no nodes: real and simulated ones need Linux (a virtual machine "
+            "with it does), kind needs docker and a stack that fits. Or name a cluster in it."
+        )
+    return choice
+
+
+def _choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None) -> Choice:
     if wanted and wanted not in KINDS:
         raise LocalError(f"NODES={wanted} is none of {', '.join(KINDS)}.")
     unfit = _unfit(machine, configs)

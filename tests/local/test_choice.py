@@ -18,7 +18,10 @@ GIB = 1024**3
 ALL = Machine(cores=2, memory=24 * GIB, lacks_for_real=(), lacks_for_kind=())
 DOCKER = Machine(cores=8, memory=24 * GIB, lacks_for_real=("root",), lacks_for_kind=())
 NOTHING = Machine(
-    cores=8, memory=24 * GIB, lacks_for_real=("Linux", "root"), lacks_for_kind=("docker, running",)
+    cores=8,
+    memory=24 * GIB,
+    lacks_for_real=("a mirror", "root"),
+    lacks_for_kind=("docker, running",),
 )
 
 
@@ -36,7 +39,7 @@ def test_the_way_to_a_better_kind_is_named() -> None:
     assert not choose(ALL, stack(), None).better
     assert "root" in choose(DOCKER, stack(), None).better
     better = choose(NOTHING, stack(), None).better
-    assert "Linux, root" in better
+    assert "a mirror, root" in better
     assert "docker" in better
 
 
@@ -114,3 +117,13 @@ def test_what_only_root_can_tell_is_no_reason_for_others(monkeypatch: pytest.Mon
 def test_a_trial_of_overlayfs_leaves_nothing(tmp_path: Path) -> None:
     choice.overlay_works(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wanted", [None, "simulated"])
+def test_without_linux_there_is_only_kind(wanted: str | None) -> None:
+    """The simulated control plane is known by /proc and pidfd_open(2)."""
+    other = Machine(8, 24 * GIB, ("Linux", "root"), ())
+    assert choose(other, stack(), None).kind == "kind"
+    lacks = Machine(8, 24 * GIB, ("Linux", "root"), ("docker, running",))
+    with pytest.raises(LocalError, match="need Linux"):
+        choose(lacks, stack(), wanted)
