@@ -2,6 +2,8 @@ PYTHON ?= python3
 PY := venv/bin/python
 STACK ?=
 APP ?=
+# What only looks or ends something goes with the venv that is there, also without a network.
+INSTALLED := $(if $(wildcard venv/.stamp),,venv/.stamp)
 
 .PHONY: help up preview sql down status test test-long test-fast lint bench
 
@@ -17,10 +19,10 @@ preview: venv/.stamp ## Show what `make up` would change
 sql: venv/.stamp ## A SQL shell on a deployed stack (STACK=..., APP=...; else root or the first app)
 	@$(PY) -m local sql $(if $(STACK),--stack $(STACK)) $(if $(APP),--app $(APP))
 
-down: venv/.stamp ## Destroy all local stacks (or STACK=...), stop everything, remove the state
+down: $(INSTALLED) ## Destroy all local stacks (or STACK=...), stop everything, remove the state
 	@$(PY) -m local down $(if $(STACK),--stack $(STACK))
 
-status: venv/.stamp ## Local processes, stacks and objects
+status: $(INSTALLED) ## Local processes, stacks and objects
 	@$(PY) -m local status
 
 test: lint ## Lint and every test

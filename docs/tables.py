@@ -468,7 +468,10 @@ def needs() -> str:
                 "network",
                 "the Python and Go package registries, and a mirror of Debian for the images",
             ),
-            ("for real nodes", "Linux, root, Debian or Ubuntu; elsewhere `kind` or simulated ones"),
+            (
+                "for real nodes",
+                "Linux, root, Debian or Ubuntu; elsewhere `kind`, or on Linux simulated ones",
+            ),
             ("first build", f"about {minutes:g} minutes on 2 cores, {len(programs)} programs"),
         ],
     )

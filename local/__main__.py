@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from components import config as configuration
 from components import names
 from components.errors import ConfigError
 from components.schema import StackConfig
-from local import REPOSITORY, LocalError, engine, sql
+from local import REPOSITORY, LocalError, engine, locks, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
-from local.place import Place, place_of, places
+from local.place import Place, place_of, places, remains
 from local.toolchain import REAL, SIMULATED, Toolchain
 
 # What `status` lists; the operator's own objects show that it reconciles.
@@ -80,13 +81,12 @@ def down(wanted: str | None) -> None:
     """Destroy one local stack, or end every local cluster with its stacks and state."""
     tools = Toolchain()
     if not wanted:
-        for place in places(tools):
+        for place in remains(tools):
             with place.locked():
                 for name in place.stacks:
                     print(f"stack {name}: goes with its cluster")
                 place.cluster.stop()
-                shutil.rmtree(place.directory / "engine", ignore_errors=True)
-            shutil.rmtree(place.directory)
+                locks.remove(place.directory)
             print(f"{place.kind} nodes: stopped, state removed")
         return
     name = engine.stack_file(wanted)[0] if wanted.endswith(".yaml") else wanted
@@ -119,24 +119,28 @@ def shell(wanted: str, app: str | None, arguments: Sequence[str]) -> int:
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
     tools = Toolchain(say=lambda _: None)
-    if engine.names_cluster(config):
-        configs = _read(config)
-        outputs = {k: o.value for k, o in _cluster_stack(name, file).outputs().items()}
-        kubectl = _users_kubectl(tools, config)
-    else:
-        place = place_of(name, tools)
-        if not place:
-            raise LocalError(f"Stack {name} is not deployed here: `make up STACK={wanted}` first.")
-        if isinstance(place.cluster, ControlPlane):
-            raise LocalError(f"The containers of stack {name} are simulated: nothing answers SQL.")
-        configs = _read(place.engine().config(name))
-        outputs = place.engine().outputs(name)
-        kubectl = place.cluster.kubectl
-    exported = sql.by_database(configs, outputs)
-    having = [c for c in configs if app in (exported[c.name].get("apps") or {})]
-    one = (having or list(configs))[0]
-    with sql.Sql(kubectl, one, sql.login(one, exported[one.name], app)) as pod:
-        return pod.shell(arguments)
+    with ExitStack() as files:
+        if engine.names_cluster(config):
+            configs = _read(config)
+            stack = _cluster_stack(name, file)
+            outputs = {k: o.value for k, o in stack.outputs().items()}
+            settings = {key: found.value for key, found in stack.get_all_config().items()}
+            kubectl = files.enter_context(users_kubectl(tools.path("kubectl"), settings))
+        else:
+            place = place_of(name, tools)
+            if not place:
+                raise LocalError(f"Stack {name} is not here: `make up STACK={wanted}` first.")
+            if isinstance(place.cluster, ControlPlane):
+                raise LocalError(f"The containers of stack {name} are simulated: no SQL.")
+            with place.locked():  # what a run has half deployed answers nothing
+                configs = _read(place.engine().config(name))
+                outputs = place.engine().outputs(name)
+            kubectl = place.cluster.kubectl
+        exported = sql.by_database(configs, outputs)
+        having = [c for c in configs if app in (exported[c.name].get("apps") or {})]
+        one = (having or list(configs))[0]
+        with sql.Sql(kubectl, one, sql.login(one, exported[one.name], app)) as pod:
+            return pod.shell(arguments)
 
 
 def build() -> None:
@@ -188,11 +192,25 @@ def _cluster_stack(name: str, file: Path) -> Stack:
     return engine.open_cluster_stack(name, tools.pulumi())
 
 
-def _users_kubectl(tools: Toolchain, config: Mapping[str, Any]) -> Kubectl:
-    """kubectl on the cluster that a stack names."""
-    keys = {"kubernetes:kubeconfig": "--kubeconfig", "kubernetes:context": "--context"}
-    options = [f"{flag}={config[key]}" for key, flag in keys.items() if config.get(key)]
-    return Kubectl(tools.path("kubectl"), tuple(options))
+@contextmanager
+def users_kubectl(program: Path, settings: Mapping[str, str]) -> Generator[Kubectl]:
+    """kubectl on the cluster that a stack names, by its decrypted settings.
+
+    A kubeconfig may be given as a path or as its contents (`components/cluster.py`). Contents are
+    credentials: they go to a file for its owner alone, and no command line shows them.
+    """
+    kubeconfig = settings.get("kubernetes:kubeconfig", "")
+    options: list[str] = []
+    with tempfile.NamedTemporaryFile("w", prefix="mysql-ha-kubeconfig-") as file:
+        if "\n" in kubeconfig or kubeconfig.lstrip().startswith("{"):
+            file.write(kubeconfig)
+            file.flush()
+            options.append(f"--kubeconfig={file.name}")
+        elif kubeconfig:
+            options.append(f"--kubeconfig={Path(kubeconfig).expanduser()}")
+        if context := settings.get("kubernetes:context"):
+            options.append(f"--context={context}")
+        yield Kubectl(program, tuple(options))
 
 
 def _confirm(name: str, yes: bool) -> None:
@@ -306,6 +324,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
     except CommandError as error:
         print(f"{_reason(error)}\nerror: pulumi failed; see above".lstrip(), file=sys.stderr)
+    except OSError as error:  # a full disk, a folder that is somebody else's
+        print(f"error: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     return 1

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,8 +15,9 @@ from typing import Literal, get_args
 from components import quantity
 from components.schema import StackConfig
 from local import REPOSITORY, LocalError
-from local.real.debian import own_release, own_sources
+from local.real.debian import own_release
 from local.real.node import PRIVATE
+from local.toolchain import cache_folder
 
 Kind = Literal["real", "kind", "simulated"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -45,35 +47,66 @@ class Choice:
 
 def this_machine() -> Machine:
     """A look at the machine; nothing is started or changed."""
-    release = own_release()
-    real = {
-        "Linux": sys.platform == "linux",
-        "root": os.geteuid() == 0,
-        "Debian's or Ubuntu's apt, with a mirror": bool(release and release.lines(own_sources())),
-        "cgroups that can be written": os.access("/sys/fs/cgroup", os.W_OK),
-        "network namespaces": _runs("unshare", "--net", "--mount", "true"),
-        "overlayfs": "overlay" in _text("/proc/filesystems"),
-        f"a clone and a cache outside {', '.join(PRIVATE)}": not any(
-            path.is_relative_to(private)
-            for path in (REPOSITORY, Path.home() / ".cache")
-            for private in PRIVATE
-        ),
-    }
-    kind = {"docker, running": bool(shutil.which("docker")) and _runs("docker", "info")}
+    docker = bool(shutil.which("docker")) and _runs("docker", "info")
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Machine(
         cores=os.cpu_count() or 1,
         memory=pages,
-        lacks_for_real=tuple(what for what, there in real.items() if not there),
-        lacks_for_kind=tuple(what for what, there in kind.items() if not there),
+        lacks_for_real=tuple(_lacks_for_real()),
+        lacks_for_kind=() if docker else ("docker, running",),
     )
+
+
+def _lacks_for_real() -> Iterable[str]:
+    if sys.platform != "linux":
+        yield "Linux"
+    release = own_release()
+    if not release:
+        yield "Debian's or Ubuntu's apt"
+    elif lacks := release.lacks():
+        yield lacks
+    if any(p.is_relative_to(q) for p in (REPOSITORY, cache_folder()) for q in PRIVATE):
+        yield f"a clone and a cache outside {', '.join(PRIVATE)}"
+    if os.geteuid() != 0:
+        yield "root"
+        return  # who alone could tell what else there is
+    if not os.access("/sys/fs/cgroup", os.W_OK):
+        yield "cgroups that can be written"
+    if not _runs("unshare", "--net", "--mount", "true"):
+        yield "network namespaces"
+    elif not overlay_works(REPOSITORY):
+        yield f"overlayfs on the file system of {REPOSITORY}"
+
+
+def overlay_works(folder: Path) -> bool:
+    """Whether containers' file systems can be mounted below a folder; not so on an overlay.
+
+    Tried where nobody else sees it, which also loads the kernel's module: /proc/filesystems does
+    not name it before.
+    """
+    with tempfile.TemporaryDirectory(prefix=".overlay-", dir=folder) as name:
+        script = (
+            'cd "$0" && mkdir lower upper work merged && mount -t overlay overlay '
+            "-o lowerdir=lower,upperdir=upper,workdir=work merged && touch merged/file"
+        )
+        return _runs("unshare", "--mount", "sh", "-c", script, name)
 
 
 def choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None) -> Choice:
     """The best kind of nodes for a stack, or the one that NODES insists on.
 
-    Raises LocalError if that one cannot be had.
+    Raises LocalError if that one cannot be had, or none.
     """
+    choice = _choose(machine, configs, wanted)
+    if choice.kind == "simulated" and "Linux" in machine.lacks_for_real:
+        raise LocalError(
+            "This machine can run no nodes: real and simulated ones need Linux (a virtual machine "
+            "with it does), kind needs docker and a stack that fits. Or name a cluster in it."
+        )
+    return choice
+
+
+def _choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None) -> Choice:
     if wanted and wanted not in KINDS:
         raise LocalError(f"NODES={wanted} is none of {', '.join(KINDS)}.")
     unfit = _unfit(machine, configs)
@@ -97,6 +130,7 @@ def choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None)
 def _unfit(machine: Machine, configs: Sequence[StackConfig]) -> list[str]:
     """Why a stack cannot run on nodes of this machine, whatever they are."""
     found: list[str] = []
+    total = 0
     for config in configs:
         if config.engine == "percona":
             found.append(f"{config.name}: Percona's operator cannot be had as a Go module")
@@ -108,8 +142,10 @@ def _unfit(machine: Machine, configs: Sequence[StackConfig]) -> list[str]:
                 f"{config.name}: each server asks for {cores:g} cores, and this machine has "
                 f"{machine.cores} for everything"
             )
-        if memory * config.database.replicas > machine.memory:
-            found.append(f"{config.name}: its servers ask for more memory than this machine has")
+        total += memory * config.database.replicas
+        if total > machine.memory:
+            others = " and those before" if config is not configs[0] else ""
+            found.append(f"{config.name}: its servers{others} ask for more memory than there is")
     return found
 
 
@@ -118,10 +154,3 @@ def _runs(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""

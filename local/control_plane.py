@@ -13,11 +13,11 @@ from pathlib import Path
 
 import yaml
 
-from local import LocalError, go, ports
+from local import LocalError, locks, ports
 from local.certificates import Authority
 from local.kubectl import Kubectl, write_kubeconfig
 from local.processes import Process, Processes
-from local.toolchain import Toolchain, crds
+from local.toolchain import Toolchain, crds, installation
 
 CLUSTER = Path(__file__).parent / "cluster"
 PORTS = (
@@ -41,8 +41,7 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start what does not run yet; a no-op when all of it does."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with go.locked(self.directory / "lock"):
+        with locks.locked(self.directory / locks.NAME):
             self.choose_ports()
             self.write_credentials()
             started: list[str] = []
@@ -53,7 +52,8 @@ class ControlPlane:
                     started.append(process.name)
                 self.wait_healthy(process)
             if started or any(not self.processes.up_to_date(process) for process in others):
-                self._apply_objects()
+                self._mark.unlink(missing_ok=True)
+            self._apply_objects()
             for process in others:
                 if self.processes.launch(process):
                     started.append(process.name)
@@ -69,11 +69,13 @@ class ControlPlane:
 
     def stop(self) -> None:
         """End the processes that `start` started, last one first, and remove `directory`."""
-        if not self.directory.exists():
-            return
-        with go.locked(self.directory / "lock"):
+        with locks.locked(self.directory / locks.NAME):
             self.processes.end_all()
-        shutil.rmtree(self.directory)
+            locks.remove(self.directory)
+
+    def remains(self) -> bool:
+        """Whether anything of it is there, though its folder may be gone."""
+        return self.directory.exists() or bool(self.processes.descendants())
 
     def status(self) -> dict[str, bool]:
         """Whether each process that was started still runs."""
@@ -269,11 +271,20 @@ class ControlPlane:
 
     # Objects
 
+    @property
+    def _mark(self) -> Path:
+        """Holds what is applied."""
+        return self.directory / "installed"
+
     def _apply_objects(self) -> None:
-        nodes_and_classes = yaml.safe_load_all((CLUSTER / "objects.yaml").read_text())
-        self.kubectl.apply([*crds(), *nodes_and_classes])
+        objects = (CLUSTER / "objects.yaml").read_text()
+        wanted = installation(objects)
+        if self._mark.exists() and self._mark.read_text() == wanted:
+            return
+        self.kubectl.apply([*crds(), *yaml.safe_load_all(objects)])
         self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         self._await_schema("pxc.percona.com/v1", "perconaxtradbclusters")
+        self._mark.write_text(wanted)
 
     def _await_schema(self, api_version: str, plural: str) -> None:
         """kwok ends when it finds no schema of a custom resource that it plays."""

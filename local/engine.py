@@ -129,6 +129,7 @@ class Engine:
         options = self._options()
         # The program looks at the cluster too, and runs here, not in the engine's environment.
         config = {**config, "kubernetes:kubeconfig": str(self.kubeconfig)}
+        self._unlock()
         write_stack_file(self._work, name, config, answers_sql=self.answers_sql)
         return create_or_select_stack(name, PROJECT, program, opts=options)
 
@@ -143,6 +144,7 @@ class Engine:
 
     def destroy(self, name: str, on_output: Callable[[str], Any], color: str) -> None:
         """Destroy a stack and forget it, protected resources too."""
+        self._unlock()
         stack = create_or_select_stack(name, PROJECT, run_program, opts=self._options())
         self.command.run(
             ["state", "unprotect", "--all", "--yes", "--stack", name],
@@ -156,11 +158,13 @@ class Engine:
     def _work(self) -> Path:
         return self.directory / "work"
 
+    def _unlock(self) -> None:
+        """Nobody else changes stacks here, so a lock is that of a run that was killed."""
+        shutil.rmtree(self.directory / "state" / ".pulumi" / "locks", ignore_errors=True)
+
     def _options(self) -> LocalWorkspaceOptions:
         self._work.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.directory / "state").mkdir(exist_ok=True, mode=0o700)
-        # Nobody else runs here, so a lock is that of a run that was killed.
-        shutil.rmtree(self.directory / "state" / ".pulumi" / "locks", ignore_errors=True)
         shutil.copyfile(REPOSITORY / "Pulumi.yaml", self._work / "Pulumi.yaml")
         return LocalWorkspaceOptions(
             work_dir=str(self._work), pulumi_command=self.command, env_vars=self._environment()

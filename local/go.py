@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local import LocalError
+from local import LocalError, commands, locks
 
 TOOLS = Path(__file__).parent / "tools"
 BUILD = ("go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false")
@@ -76,7 +73,7 @@ class Program:
         binary = self.binary(cache)
         if binary.exists():
             return False
-        with locked(cache / f"{self.name}.lock"):
+        with locks.locked(cache / f"{self.name}.lock"):
             if binary.exists():  # another run has just built it
                 return False
             with tempfile.TemporaryDirectory(dir=cache) as folder:
@@ -117,27 +114,5 @@ def run(command: list[str], directory: Path, environment: Mapping[str, str] | No
             "Install Go 1.25 or later (https://go.dev/dl/), or name a cluster in the stack file."
         )
     variables = {**os.environ, "GOWORK": "off", **(environment or {})}
-    result = subprocess.run(
-        command, cwd=directory, env=variables, capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        reason = "\n".join((result.stderr or result.stdout).strip().splitlines()[-15:])
-        raise LocalError(f"`{' '.join(command)}` in {directory}:\n{reason}")
-    return result.stdout
-
-
-@contextmanager
-def locked(file: Path, waiting: Callable[[], None] | None = None) -> Generator[None]:
-    """Held by one process at a time; the kernel lets go of it when that process ends.
-
-    `waiting` is called once if somebody else holds it.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting:
-                waiting()
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    what = f"`{' '.join(command)}` in {directory}"
+    return commands.run(command, what=what, directory=directory, environment=variables)

@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from local import LocalError, go
+from local import LocalError, commands, locks
 from local.kubectl import Kubectl
 from local.real import operator
-from local.toolchain import Toolchain, crds
+from local.real.operator import NAMESPACE
+from local.toolchain import Toolchain, crds, installation
 
 
 class KindCluster:
@@ -26,12 +27,20 @@ class KindCluster:
         self.name = f"mysql-ha-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:6]}"
 
     def start(self, nodes: int) -> None:
-        """Make the cluster with that many workers, unless it is there. It cannot grow later."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with go.locked(self.directory / "lock"):
-            if self.name in self.tools.run("kind", "get", "clusters").split():
+        """Make the cluster with that many workers, unless it is there. It cannot grow later.
+
+        What a kill left half made is made anew.
+        """
+        with locks.locked(self.directory / locks.NAME):
+            made = self.directory / "made"
+            if made.exists() and self._containers():
+                if stopped := [name for name, runs in self.status().items() if not runs]:
+                    raise LocalError(f"{', '.join(stopped)} stopped: docker start, or make down")
                 self._refuse_growth(nodes)
-                return self.say("cluster: already running")
+                return self.say(f"cluster: already running{self._install()}")
+            made.unlink(missing_ok=True)
+            self._delete()
+            (self.directory / "installed").unlink(missing_ok=True)
             config = self.directory / "kind.json"
             roles = ["control-plane", *(["worker"] * nodes if nodes > 1 else [])]
             config.write_text(json.dumps({
@@ -43,20 +52,52 @@ class KindCluster:
                 "kind", "create", "cluster", f"--name={self.name}", f"--config={config}",
                 f"--kubeconfig={self.kubeconfig}", "--wait=180s",
             )  # fmt: skip
-            self.kubectl("create", "namespace", operator.NAMESPACE)
-            self.kubectl.apply(crds())
-            operator.install(self.kubectl, self.tools, self.directory / "chart")
-            self.say(f"cluster: kind, {len(roles)} nodes")
+            made.touch()
+            self.say(f"cluster: kind, {len(roles)} nodes{self._install()}")
 
     def stop(self) -> None:
-        """Delete the cluster and its folder."""
+        """Delete the cluster and its folder; as `kind delete cluster`, but without kind."""
+        with locks.locked(self.directory / locks.NAME):
+            self._delete()
+            locks.remove(self.directory)
+
+    def remains(self) -> bool:
+        """Whether anything of it is there, though its folder may be gone."""
         if self.directory.exists():
-            self.tools.run("kind", "delete", "cluster", f"--name={self.name}")
-            shutil.rmtree(self.directory)
+            return True
+        try:
+            return bool(self._containers())
+        except LocalError:  # a docker that does not run, runs no nodes
+            return False
 
     def status(self) -> dict[str, bool]:
-        """Whether kind knows the cluster."""
-        return {self.name: self.name in self.tools.run("kind", "get", "clusters").split()}
+        """Whether each of its nodes runs."""
+        running = self._containers("--filter=status=running")
+        return {name: name in running for name in self._containers()}
+
+    def _delete(self) -> None:
+        if containers := self._containers():
+            commands.run(["docker", "rm", "--force", "--volumes", *containers])
+
+    def _install(self) -> str:
+        """The CRDs and the operator, unless they are there; what to say of it."""
+        mark, wanted = self.directory / "installed", installation()
+        if mark.exists() and mark.read_text() == wanted:
+            return ""
+        mark.unlink(missing_ok=True)
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+        self.kubectl.apply([namespace, *crds()])
+        operator.install(self.kubectl, self.tools, self.directory / "chart")
+        mark.write_text(wanted)
+        return ", operator installed"
+
+    def _containers(self, *filters: str) -> list[str]:
+        """Its nodes, by the label that kind gives them (pkg/cluster/internal/providers/docker)."""
+        if not shutil.which("docker"):
+            return []
+        label = f"--filter=label=io.x-k8s.kind.cluster={self.name}"
+        asked = ["docker", "ps", "--all", label, *filters, "--format={{.Names}}"]
+        return commands.run(asked, what="docker ps").split()
 
     def _refuse_growth(self, nodes: int) -> None:
         found = len(self.kubectl("get", "nodes", "-o", "name").split())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from local import LocalError
+from local import commands
 
 Object = dict[str, Any]
 CONTEXT = "mysql-ha-local"
@@ -37,12 +36,7 @@ class Kubectl:
         return [str(self.program), *self.options, *args]
 
     def __call__(self, *args: str, stdin: str | None = None) -> str:
-        result = subprocess.run(
-            self.command(*args), input=stdin, capture_output=True, text=True, check=False
-        )
-        if result.returncode:
-            raise LocalError(f"kubectl {' '.join(args[:3])}: {result.stderr.strip()}")
-        return result.stdout
+        return commands.run(self.command(*args), what=f"kubectl {' '.join(args[:3])}", stdin=stdin)
 
     def apply(self, objects: Sequence[Object]) -> None:
         """Apply the objects, also over what somebody else set."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from components.schema import StackConfig
-from local import REPOSITORY, go
+from local import REPOSITORY, locks
 from local.choice import KINDS, Kind
 from local.control_plane import ControlPlane
 from local.engine import Engine, stacks_in
@@ -46,7 +46,10 @@ class Place:
 
     def start(self, configs: Sequence[StackConfig] = (), sources: Sources | None = None) -> None:
         """Build what is missing, then start the cluster with room for a stack."""
-        spread = any(max(c.database.replicas, c.proxy.replicas) > 1 for c in configs)
+        spread = any(
+            max(c.database.replicas, c.proxy.replicas if c.proxy.enabled else 0) > 1
+            for c in configs
+        )
         if isinstance(self.cluster, RealCluster):
             self.tools.prepare(REAL)
             plan = self.cluster.images.plan(sources or {})
@@ -75,14 +78,23 @@ class Place:
 
     def locked(self) -> AbstractContextManager[None]:
         """One run at a time; says so when it has to wait."""
-        return go.locked(self.directory / "lock", waiting=lambda: self.tools.say(
+        return locks.locked(self.directory / locks.NAME, waiting=lambda: self.tools.say(
             f"waiting: another `make` of this clone works on its {self.kind} nodes…"
         ))  # fmt: skip
 
 
 def places(tools: Toolchain) -> list[Place]:
-    """Those that exist."""
-    return [Place(kind, tools) for kind in KINDS if (HOME / kind).exists()]
+    """Those that have a folder."""
+    return [place for place in _all(tools) if place.directory.exists()]
+
+
+def remains(tools: Toolchain) -> list[Place]:
+    """Those of which anything is there, though somebody removed the folder."""
+    return [p for p in _all(tools) if p.directory.exists() or p.cluster.remains()]
+
+
+def _all(tools: Toolchain) -> list[Place]:
+    return [Place(kind, tools) for kind in KINDS]
 
 
 def place_of(stack: str, tools: Toolchain) -> Place | None:

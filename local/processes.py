@@ -30,11 +30,13 @@ class Process:
     health: str = ""
     env: dict[str, str] = field(default_factory=dict[str, str])
     files: tuple[Path, ...] = ()
-    """Files of this repository that it reads once, when it starts."""
+    """Files that it reads once, when it starts."""
 
     def configuration(self) -> list[str]:
         """What it is started with: a change restarts it."""
-        return [*self.argv, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files)]
+        variables = (f"{name}={value}" for name, value in sorted(self.env.items()))
+        digests = (hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files)
+        return [*self.argv, *variables, *digests]
 
 
 def identity(pid: int) -> str | None:
@@ -135,15 +137,58 @@ class Processes:
         return [file.stem for file in reversed(files)]
 
     def end_all(self) -> None:
-        """End what was started, the last one first."""
+        """End what was started, the last one first, and by force what a kill left unrecorded."""
         for name in self.names():
             self.end(name)
+        end_by_force(self.descendants)
+
+    def descendants(self) -> set[int]:
+        """All that was started here and what those started, whether or not a file tells of it.
+
+        They have the folder as HOME, as `launch` says; somebody's shell in the folder has not.
+        """
+        return started_with("HOME", str(self.directory))
 
     def tail(self, name: str) -> str:
         """The end of its log, for an error."""
         log = self.directory / f"{name}.log"
         lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
         return "\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)])
+
+
+def started_with(name: str, value: str) -> set[int]:
+    """Processes in whose environment a variable was when they began (proc_pid_environ(5))."""
+    wanted, found = f"{name}={value}".encode(), set[int]()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (process / "environ").read_bytes().split(b"\0"):
+                found.add(int(process.name))
+        except OSError:  # it has ended, or is somebody else's
+            continue
+    return found - {os.getpid()}
+
+
+def end_by_force(find: Callable[[], set[int]]) -> None:
+    """SIGKILL to all that `find` finds, until there are none.
+
+    Raises LocalError if some do not end in time.
+    """
+    deadline = time.monotonic() + STOP_TIMEOUT
+    while left := find():
+        kill_all(left)
+        if time.monotonic() > deadline:
+            raise LocalError(f"processes {sorted(left)} do not end")
+        time.sleep(0.05)
+
+
+def kill_all(pids: set[int]) -> None:
+    """SIGKILL to each that still exists."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        _reap(pid)
 
 
 def _reap(pid: int) -> None:

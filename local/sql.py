@@ -6,6 +6,7 @@ root's) Secret, so they take the way that an application takes.
 
 from __future__ import annotations
 
+import secrets
 import shlex
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from components.schema import StackConfig
 from local import LocalError
 from local.kubectl import Kubectl, Object
 
-POD = "mysql-ha-sql"
+NAME = "mysql-ha-sql"
+"""Label of the Pods, and what their names begin with: several may ask at once."""
 READY_TIMEOUT = 120  # seconds from the Pod's creation to its shell
 QUESTION = "SELECT CONCAT_WS(' ', @@hostname, @@version, CURRENT_USER())"
 ANSWER_TIMEOUT = 120  # seconds: proxies load a new login within a minute and a half
@@ -68,7 +70,7 @@ def login(config: StackConfig, outputs: Mapping[str, Any], app: str | None) -> L
     return Login("root", config.namespace, host, port, "root", secret["name"], secret["key"])
 
 
-def pod(config: StackConfig, login: Login) -> Object:
+def pod(config: StackConfig, login: Login, name: str) -> Object:
     """The Pod of a shell. The password comes from the Secret, as an application takes it."""
     user = config.security.database.run_as_user or 999
     variables = {"MYSQL_PWD": {"secretKeyRef": {"name": login.secret, "key": login.key}}}
@@ -76,9 +78,9 @@ def pod(config: StackConfig, login: Login) -> Object:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": POD,
+            "name": name,
             "namespace": login.namespace,
-            "labels": {"app.kubernetes.io/name": POD},
+            "labels": {"app.kubernetes.io/name": NAME},
         },
         "spec": {
             "automountServiceAccountToken": False,
@@ -125,27 +127,31 @@ class Sql:
 
     def __init__(self, kubectl: Kubectl, config: StackConfig, login: Login) -> None:
         self.kubectl, self.config, self.login = kubectl, config, login
+        self.pod = f"{NAME}-{secrets.token_hex(4)}"
 
     def __enter__(self) -> Sql:
-        self._delete()
-        self.kubectl.apply([pod(self.config, self.login)])
+        # Of runs that were killed, once their time (`activeDeadlineSeconds`) is over.
+        self._delete(
+            f"--selector=app.kubernetes.io/name={NAME}", "--field-selector=status.phase=Failed"
+        )
         try:
+            self.kubectl.apply([pod(self.config, self.login, self.pod)])
             self.kubectl(
-                "wait", "-n", self.login.namespace, f"pod/{POD}", "--for=condition=Ready",
+                "wait", "-n", self.login.namespace, f"pod/{self.pod}", "--for=condition=Ready",
                 f"--timeout={READY_TIMEOUT}s",
             )  # fmt: skip
         except BaseException:
-            self._delete()
+            self._delete(self.pod)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._delete()
+        self._delete(self.pod)
 
     def ask(self, statement: str) -> str:
         """The answer without column names. Raises LocalError with the server's reason."""
         command = client(self.login, "--batch", "--skip-column-names", f"--execute={statement}")
-        return self.kubectl("exec", "-n", self.login.namespace, POD, "--", *command).strip()
+        return self.kubectl("exec", "-n", self.login.namespace, self.pod, "--", *command).strip()
 
     def ask_until_answered(self, statement: str) -> str:
         """`ask`, until the proxies have loaded a login that was made a moment ago."""
@@ -162,14 +168,14 @@ class Sql:
         """A client on this terminal, or one that reads statements from a pipe."""
         terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
         command = self.kubectl.command(
-            "exec", "--stdin", *terminal, "-n", self.login.namespace, POD, "--",
+            "exec", "--stdin", *terminal, "-n", self.login.namespace, self.pod, "--",
             *client(self.login, *arguments),
         )  # fmt: skip
         return subprocess.run(command, check=False).returncode
 
-    def _delete(self) -> None:
+    def _delete(self, *which: str) -> None:
         self.kubectl(
-            "delete", "pod", POD, "-n", self.login.namespace, "--ignore-not-found", "--force",
+            "delete", "pod", *which, "-n", self.login.namespace, "--ignore-not-found", "--force",
             "--grace-period=0",
         )  # fmt: skip
 

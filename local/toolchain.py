@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import re
@@ -17,7 +18,7 @@ from typing import Any, cast
 import yaml
 from pulumi.automation import InvalidVersionError, PulumiCommand
 
-from local import REPOSITORY, LocalError, go
+from local import REPOSITORY, LocalError, commands, go, locks
 
 STAND_INS = Path(__file__).parent / "plugins" / "bin"
 PERCONA = Path(__file__).parent / "cluster" / "percona.yaml"
@@ -92,6 +93,12 @@ DOWNLOAD_TIMEOUT = 300  # seconds for an official download before the fallback i
 RETRY_AFTER = 24 * 3600  # seconds in which a failed download is not tried again
 
 
+def cache_folder() -> Path:
+    """What clones share. A relative XDG_CACHE_HOME does not count (XDG Base Directory spec)."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (home if home.is_absolute() else Path.home() / ".cache") / "mysql-ha"
+
+
 def crd_files() -> list[Path]:
     """The operators' own CRD files, out of their Go modules."""
     files: list[Path] = []
@@ -131,17 +138,34 @@ def _lay_over(schema: dict[str, Any], newer: dict[str, Any]) -> None:
             schema.setdefault(key, value)
 
 
+def installation(*objects: str) -> str:
+    """What a cluster has before its first stack: the versions and digests that decide it.
+
+    `objects`: manifests that are applied besides the operator's chart and the CRDs.
+    """
+    pins = ((go.TOOLS / folder / "go.mod").read_bytes() for folder, _, _ in CRDS)
+    digests = {
+        "crds": b"".join((*pins, PERCONA.read_bytes())),
+        "objects": "\0".join(objects).encode(),
+    }
+    return "".join([
+        *(f"{name} {PROGRAMS[name].version}\n" for name in ("mariadb-operator", "helm")),
+        *(f"{what} {hashlib.sha256(data).hexdigest()}\n" for what, data in digests.items()),
+    ])  # fmt: skip
+
+
 class Toolchain:
     """Programs by name; `prepare` makes what is missing, the rest only looks it up."""
 
     def __init__(self, cache: Path | None = None, say: Callable[[str], None] = print):
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        self.cache = (cache or Path(home) / "mysql-ha").resolve()
+        self.cache = (cache or cache_folder()).resolve()
         self.say = say
 
     def prepare(self, *clusters: Sequence[go.Program]) -> None:
         """Find or make the engine, and the programs of clusters, saying what is left to do."""
         self.cache.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.cache, os.W_OK):
+            raise LocalError(f"{self.cache} cannot be written: set XDG_CACHE_HOME to a folder.")
         wanted = () if self._install_pulumi() else (ENGINE,)
         programs = tuple(dict.fromkeys((*wanted, *itertools.chain(*clusters))))
         for number, program in enumerate(programs, 1):
@@ -177,11 +201,7 @@ class Toolchain:
 
     def run(self, name: str, *arguments: str) -> str:
         """What a program prints. Raises LocalError with what it says when it fails."""
-        command = [str(self.path(name)), *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise LocalError(f"{name} {arguments[0]}: {result.stderr.strip()}")
-        return result.stdout
+        return commands.run([self.path(name), *arguments], what=f"{name} {arguments[0]}")
 
     def pulumi(self) -> PulumiCommand:
         """The engine: on PATH, else the installed official one, else the built one."""
@@ -260,7 +280,7 @@ class Toolchain:
             "PULUMI_HOME": str(self.pulumi_home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        with go.locked(self.cache / "download.lock"):
+        with locks.locked(self.cache / "download.lock"):
             process = subprocess.Popen(
                 command,
                 env=environment,

@@ -6,22 +6,23 @@ import functools
 import hashlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
 
-from local import LocalError, go, ports
+from local import LocalError, locks, ports
 from local.certificates import Authority
 from local.kubectl import CONTEXT, Kubectl, write_kubeconfig
-from local.processes import Process, Processes
+from local.processes import Process, Processes, end_by_force, kill_all
 from local.real import network, operator
 from local.real.debian import Packages, own_release
-from local.real.images import Archive, Images, Plan
+from local.real.images import Images, Plan
 from local.real.network import NODES, SERVER, Network
-from local.real.node import PAUSE, Node, kill_all, kube_proxy, remove_cgroup
+from local.real.node import PAUSE, Node, hierarchies, kube_proxy, remove_cgroup
 from local.real.programs import Programs
-from local.toolchain import Toolchain, crds
+from local.toolchain import Toolchain, crds, installation
 
 HERE = Path(__file__).parent
 ADMISSION = HERE.parent / "cluster" / "admission.yaml"
@@ -29,8 +30,8 @@ NODE_PACKAGES = (
     "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "socat", "procps",
 )  # fmt: skip
 """What runs a node; socat leads from this machine's loopback to the API server."""
-END_TIMEOUT = 20  # seconds from SIGKILL to the last process's end
 DNS_IMAGE = "mysql-ha.local/dns:current"
+"""Stands in objects.yaml for the packed image's own name, by which another one rolls the Pods."""
 
 
 class RealCluster:
@@ -48,24 +49,26 @@ class RealCluster:
 
     def start(self, nodes: int, plan: Plan) -> None:
         """Start what does not run yet, with at least that many nodes (1 to 3) and these images."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         began = time.monotonic()
-        with go.locked(self.directory / "lock"):
+        with self._locked():
             letters = sorted({*NODES[:nodes], *self._letters()})
-            self.network.start(letters)
+            self.connect(letters)
+            self.choose_port()
             self._write_credentials()
             started = self._start_control_plane()
-            own = self._own_images()
+            dns = self.images.dns()
+            objects = (HERE / "objects.yaml").read_text().replace(DNS_IMAGE, dns.name)
+            own = {
+                PAUSE: self.images.pause(),
+                dns.name: dns,
+                operator.image(self.tools): self.images.operator(),
+            }
             for letter in letters:
                 node = self.node(letter)
                 started = node.start() or started
                 node.provide(Plan({**own, **plan.packed}, plan.pulled))
                 started = node.join() or started
-            installed = self.directory / "installed"
-            if started or not installed.exists():
-                installed.unlink(missing_ok=True)
-                self._install()
-                installed.touch()
+            if self.install(objects, anew=started):
                 count = f"{len(letters)} node{'s' if len(letters) > 1 else ''}"
                 self.say(f"cluster: {count}, ready in {time.monotonic() - began:.0f} s")
             else:
@@ -77,20 +80,19 @@ class RealCluster:
     def stop(self) -> None:
         """End and remove all of it, also what a start left behind that was killed.
 
-        Nothing of it is needed again, so nothing is asked to end in order; but containers go after
-        the kubelet that would start them again.
+        Needs no file of it, and no program that it was made of.
         """
-        with go.locked(self.directory.parent / f"{self.directory.name}.lock"):
-            kill_all({pid for name in self.processes.names() if (pid := self.processes.pid(name))})
-            remove_cgroup(self.prefix)
-            deadline = time.monotonic() + END_TIMEOUT
-            while left := {*self.network.processes(), *self._running_here()}:
-                kill_all(left)
-                if time.monotonic() > deadline:
-                    raise LocalError(f"processes {sorted(left)} do not end")
-                time.sleep(0.1)
-            self.network.stop()
-            shutil.rmtree(self.directory, ignore_errors=True)
+        with self._locked():
+            self._end()
+            locks.remove(self.directory)
+
+    def remains(self) -> bool:
+        """Whether anything of it is there, though its folder may be gone."""
+        return (
+            self.directory.exists()
+            or bool(network.spaces(self.prefix) or self.processes.descendants())
+            or any((hierarchy / self.prefix).exists() for hierarchy in hierarchies())
+        )
 
     def status(self) -> dict[str, bool]:
         """Whether each process that was started still runs."""
@@ -125,15 +127,20 @@ class RealCluster:
 
     # Steps
 
+    def _locked(self) -> AbstractContextManager[None]:
+        return locks.locked(self.directory / locks.NAME)
+
+    def connect(self, letters: Sequence[str]) -> None:
+        """Make namespaces that are missing; what ran in a former one of that name ends first."""
+        if not self.network.complete():
+            self._end()  # a node is on the bridge that it was made with
+        for letter in letters:
+            if not self.network.complete(letter):
+                self.node(letter).end()
+        self.network.start(letters)
+
     def _letters(self) -> list[str]:
         return [folder.name for folder in (self.directory / "nodes").glob("?")]
-
-    def _own_images(self) -> dict[str, Archive]:
-        return {
-            PAUSE: self.images.pause(),
-            DNS_IMAGE: self.images.dns(),
-            operator.image(self.tools): self.images.operator(),
-        }
 
     def _write_credentials(self) -> None:
         pki = self.directory / "pki"
@@ -160,15 +167,21 @@ class RealCluster:
             )  # fmt: skip
         write_kubeconfig(
             self.kubeconfig,
-            server=f"https://127.0.0.1:{self._port()}", pki=pki, identity="admin",
+            server=f"https://127.0.0.1:{self._port}", pki=pki, identity="admin",
         )  # fmt: skip
 
+    def choose_port(self) -> None:
+        """Pick a free port once; again only when the relay does not run and a stranger took it."""
+        file = self.directory / "port"
+        if self.processes.pid("relay"):
+            return
+        if not file.exists() or not ports.all_free([self._port]):
+            file.write_text(str(ports.free(1)[0]))
+
+    @property
     def _port(self) -> int:
         """On this machine's loopback; it leads to the API server."""
-        file = self.directory / "port"
-        if not file.exists():
-            file.write_text(str(ports.free(1)[0]))
-        return int(file.read_text())
+        return int((self.directory / "port").read_text())
 
     def _start_control_plane(self) -> bool:
         etcd, apiserver, relay, *others = self._control_plane()
@@ -189,11 +202,11 @@ class RealCluster:
         tls = (f"--tls-cert-file={pki}/server.crt", f"--tls-private-key-file={pki}/server.key")
         etcd, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"
 
-        def component(name: str, *arguments: str) -> Process:
-            return Process(name, [*enter, str(self.tools.path(name)), *arguments])
+        def component(name: str, *arguments: str, files: tuple[Path, ...] = ()) -> Process:
+            return Process(name, [*enter, str(self.tools.path(name)), *arguments], files=files)
 
         relay = (
-            f"TCP-LISTEN:{self._port()},bind=127.0.0.1,reuseaddr,fork",
+            f"TCP-LISTEN:{self._port},bind=127.0.0.1,reuseaddr,fork",
             f"EXEC:'{' '.join(enter)} socat STDIO TCP:{SERVER}:6443'",
         )
         kubeconfig = "--kubeconfig={}/{}.kubeconfig"
@@ -219,6 +232,7 @@ class RealCluster:
                 f"--kubelet-client-certificate={pki}/admin.crt",
                 f"--kubelet-client-key={pki}/admin.key",
                 "--kubelet-preferred-address-types=InternalIP", "--allow-privileged=true",
+                files=(ADMISSION,),
             ),
             Process("relay", ["socat", *relay], env=self.programs.environment),
             component(
@@ -243,31 +257,37 @@ class RealCluster:
             ),
         ]  # fmt: skip
 
-    def _install(self) -> None:
-        """Objects that a cluster has before its first stack, and the operator with its webhook."""
+    def install(self, objects: str, *, anew: bool) -> bool:
+        """Apply what a cluster has before its first stack, and the operator with its webhook.
+
+        Does and returns nothing if all of it is there, unless `anew`.
+        """
+        mark = self.directory / "installed"
+        wanted = installation(objects)
+        if not anew and mark.exists() and mark.read_text() == wanted:
+            return False
+        mark.unlink(missing_ok=True)
         self.kubectl.await_service_account("default")
-        self.kubectl.apply([*crds(), *yaml.safe_load_all((HERE / "objects.yaml").read_text())])
+        self.kubectl.apply([*crds(), *yaml.safe_load_all(objects)])
         self.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=120s")
-        self.kubectl(
-            "wait", "-n", "kube-system", "--for=condition=Available", "deployment", "--all",
-            "--timeout=60s",
-        )  # fmt: skip
+        operator.await_deployments(self.kubectl, "kube-system")
         operator.install(self.kubectl, self.tools, self.directory / "chart")
+        mark.write_text(wanted)
+        return True
 
     # The end
 
-    def _running_here(self) -> set[int]:
-        """Processes whose folder it is, also those whose file a killed start did not write."""
-        found: set[int] = set()
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                folder = str((process / "cwd").readlink()).removesuffix(" (deleted)")
-                # Ours have it as HOME (`Processes.launch`); somebody's shell in it has not.
-                home = f"HOME={self.directory}".encode()
-                if folder == str(self.directory) and home in (
-                    (process / "environ").read_bytes().split(b"\0")
-                ):
-                    found.add(int(process.name))
-            except OSError:
-                continue
-        return found
+    def _end(self) -> None:
+        """End all processes and remove the namespaces.
+
+        Nothing of them is needed again, so nothing is asked to end in order; but containers go
+        after the kubelet that would start them again.
+        """
+
+        def running() -> set[int]:
+            return self.processes.descendants() | network.inside(network.spaces(self.prefix))
+
+        kill_all(running())
+        remove_cgroup(self.prefix)
+        end_by_force(running)
+        network.remove(self.prefix)

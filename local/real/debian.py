@@ -6,16 +6,17 @@ apt resolves and verifies them with lists, state and archives of our own (apt.co
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import LocalError, go
+from local import LocalError, commands, locks
 
 OS_RELEASE = Path("/etc/os-release")
+KEYRINGS = Path("/usr/share/keyrings")
 SOURCES = Path("/etc/apt")
 STATUS = Path("/var/lib/dpkg/status")
 COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
@@ -27,6 +28,13 @@ LEFT_OUT = (
     "usr/share/lintian",
 )
 """What a container never reads, half of what some packages hold."""
+
+HOOKS = (
+    "APT::Update::Pre-Invoke", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success",
+    "APT::Update::Post-Invoke-Stats", "DPkg::Pre-Invoke", "DPkg::Post-Invoke",
+    "DPkg::Pre-Install-Pkgs", "AptCli::Hooks",
+)  # fmt: skip
+"""Commands that apt would run (apt.conf(5)): Docker's images empty the machine's cache by one."""
 
 ALTERNATIVES = (
     ("usr/bin", "awk", "mawk"),
@@ -40,27 +48,57 @@ ALTERNATIVES = (
 
 
 @dataclass(frozen=True)
+class Source:
+    """One repository that apt reads: sources.list(5)."""
+
+    uri: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    keys: str = ""
+    """Who must have signed it: files, or the keys themselves; empty for any key apt trusts."""
+
+    def signed_by(self, distribution: str) -> bool:
+        """Whether it can be the distribution's own."""
+        return not self.keys or f"/{distribution}-archive-keyring" in self.keys
+
+
+@dataclass(frozen=True)
 class Release:
     """A distribution's release: what `deb` lines need."""
 
     distribution: str
     codename: str
 
-    def lines(self, sources: str) -> list[str]:
-        """`deb` lines on the mirrors that apt sources name; empty if they name none."""
-        keyring = f"/usr/share/keyrings/{self.distribution}-archive-keyring.gpg"
-        found = dict.fromkeys(re.findall(r"https?://[^\s]+", sources))
-        mirrors = [uri.rstrip("/") for uri in found]
-        main = next((m for m in mirrors if m.endswith(f"/{self.distribution}")), None)
+    @property
+    def keyring(self) -> Path:
+        """The distribution's own keys; its package may be missing on another distribution."""
+        return KEYRINGS / f"{self.distribution}-archive-keyring.gpg"
+
+    def lines(self, sources: Sequence[Source]) -> list[str]:
+        """`deb` lines on the mirrors that apt sources name; empty if they name none.
+
+        A repository of somebody else may have the same path: the distribution's is not signed by
+        other keys, and has updates of its releases.
+        """
+        own = [s for s in sources if "main" in s.components and s.signed_by(self.distribution)]
+        own.sort(key=lambda source: not any(s.endswith("-updates") for s in source.suites))
+        main = next((s.uri for s in own if s.uri.endswith(f"/{self.distribution}")), None)
         if not main:
             return []
-        security = next((m for m in mirrors if m.endswith(f"/{self.distribution}-security")), main)
-        suites = ((main, ""), (main, "-updates"), (security, "-security"))
+        security = f"/{self.distribution}-security"
+        fixes = next((s.uri for s in own if s.uri.endswith(security)), main)
+        suites = ((main, ""), (main, "-updates"), (fixes, "-security"))
         components = COMPONENTS[self.distribution]
         return [
-            f"deb [signed-by={keyring}] {mirror} {self.codename}{suffix} {components}"
+            f"deb [signed-by={self.keyring}] {mirror} {self.codename}{suffix} {components}"
             for mirror, suffix in suites
         ]
+
+    def lacks(self) -> str:
+        """What this machine lacks to fetch packages of this release; empty if nothing."""
+        if not self.lines(own_sources()):
+            return f"a mirror of {self.distribution} in the apt sources"
+        return "" if self.keyring.exists() else f"{self.keyring}"
 
 
 def own_release() -> Release | None:
@@ -73,11 +111,60 @@ def own_release() -> Release | None:
     return Release(facts["ID"], facts["VERSION_CODENAME"])
 
 
-def own_sources() -> str:
-    """The text of this machine's own apt sources, comments apart."""
+def own_sources() -> list[Source]:
+    """The repositories of this machine's own apt sources that are in use."""
     files = [*SOURCES.glob("sources.list"), *sorted((SOURCES / "sources.list.d").glob("*"))]
-    texts = [file.read_text() for file in files if file.suffix in (".list", ".sources")]
-    return "\n".join(line for text in texts for line in text.splitlines() if line[:1] != "#")
+    found: list[Source] = []
+    for file in files:
+        if file.suffix in (".list", ".sources") and os.access(file, os.R_OK):
+            read = _one_line if file.suffix == ".list" else _deb822
+            found += read(file.read_text(errors="replace"))
+    return found
+
+
+def _one_line(text: str) -> list[Source]:
+    """`deb [options] uri suite components` (sources.list(5))."""
+    found: list[Source] = []
+    for line in text.splitlines():
+        match = re.match(r"\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+([^\s#]+)([^#]*)", line)
+        if match:
+            options, uri, suite, components = match.groups()
+            keys = re.search(r"signed-by=(\S+)", options or "", re.IGNORECASE)
+            for mirror in _mirrors(uri):
+                source = (mirror, (suite,), tuple(components.split()), keys[1] if keys else "")
+                found.append(Source(*source))
+    return found
+
+
+def _deb822(text: str) -> list[Source]:
+    """Paragraphs of fields; a field goes on in lines that begin with a blank (deb822(5))."""
+    found: list[Source] = []
+    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    for paragraph in re.split(r"\n\s*\n", lines):
+        matches = re.findall(r"^([\w-]+):(.*(?:\n[ \t].*)*)", paragraph, re.MULTILINE)
+        fields = {name.lower(): value.strip() for name, value in matches}
+        if fields.get("enabled", "yes").lower() in ("no", "false", "off", "0", "without"):
+            continue
+        if "deb" not in fields.get("types", "").split():
+            continue
+        for uri in fields.get("uris", "").split():
+            suites, components = (
+                tuple(fields.get(f, "").split()) for f in ("suites", "components")
+            )
+            keys = fields.get("signed-by", "")
+            found += [Source(mirror, suites, components, keys) for mirror in _mirrors(uri)]
+    return found
+
+
+def _mirrors(uri: str) -> list[str]:
+    """What a URI leads to: cloud images name a file with a list (apt-transport-mirror(1))."""
+    if uri.startswith("mirror+file:"):
+        file = Path("/" + uri.removeprefix("mirror+file:").lstrip("/"))
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [
+            line.split()[0].rstrip("/") for line in lines if re.match(r"https?://", line.strip())
+        ]
+    return [uri.rstrip("/")] if re.match(r"https?://", uri) else []
 
 
 class Packages:
@@ -95,7 +182,7 @@ class Packages:
         recipe = "\0".join((*names, str(beside_installed), repr(ALTERNATIVES)))
         key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
         folder = self.root / "unpacked" / key
-        with go.locked(self.root / f"{key}.lock"):
+        with locks.locked(self.root / f"{key}.lock"):
             if folder.exists():
                 return folder
             partial = folder.with_suffix(".partial")
@@ -105,7 +192,7 @@ class Packages:
             archives = self._fetch(names, status, partial.with_suffix(".apt"))
             # The links /bin, /lib, … of a merged /usr must be there before anything follows them.
             for archive in sorted(archives, key=lambda a: not a.name.startswith("base-files_")):
-                _extract(archive, partial)
+                unpack_archive(archive, partial)
             (partial / "packages.txt").write_text(
                 "".join(f"{archive.stem}\n" for archive in sorted(archives))
             )
@@ -134,10 +221,19 @@ class Packages:
             "APT::Sandbox::User=root", "APT::Install-Recommends=0", "Acquire::Languages=none",
             "Debug::NoLocking=1", "Acquire::Retries=3",
         )  # fmt: skip
-        apt = ["apt-get", "-qq", *(f"-o{setting}" for setting in settings)]
-        _run([*apt, "update"])
-        _run([*apt, "--yes", "--download-only", "--reinstall", "install", *names])
+        # The machine's settings hold, such as a proxy; what they run is for its own cache.
+        (state / "apt.conf").write_text(without_hooks())
+        chosen = (f"-o{setting}" for setting in settings)
+        apt = ["apt-get", "-qq", f"--config-file={state}/apt.conf", *chosen]
+        commands.run([*apt, "update"], what="apt-get update")
+        install = [*apt, "--yes", "--download-only", "--reinstall", "install", *names]
+        commands.run(install, what=f"apt-get install {' '.join(names)}")
         return list((state / "archives").glob("*.deb"))
+
+
+def without_hooks() -> str:
+    """Configuration of apt that forgets every command which it was told to run before."""
+    return "".join(f"#clear {hook};\n" for hook in HOOKS)
 
 
 def _link_alternatives(root: Path) -> None:
@@ -147,20 +243,12 @@ def _link_alternatives(root: Path) -> None:
             (root / folder / name).symlink_to(chosen)
 
 
-def _extract(archive: Path, directory: Path) -> None:
+def unpack_archive(archive: Path, directory: Path) -> None:
+    """Unpack one .deb over what is in a folder."""
     left_out = [f"--exclude=./{path}/*" for path in LEFT_OUT]
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as deb:
-        # A directory that is a link already stays one: /bin of base-files.
-        subprocess.run(
-            ["tar", "--extract", f"--directory={directory}", "--keep-directory-symlink", *left_out],
-            stdin=deb.stdout, check=True,
-        )  # fmt: skip
-    if deb.returncode:
-        raise LocalError(f"{archive} cannot be unpacked")
-
-
-def _run(command: Sequence[str]) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = "\n".join(result.stderr.strip().splitlines()[-8:])
-        raise LocalError(f"{command[0]} {command[-1]}: {reason}")
+    content = archive.with_suffix(".tar")
+    commands.run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$0" >"$1"', archive, content])
+    # A directory that is a link already stays one: /bin of base-files.
+    options = (f"--file={content}", f"--directory={directory}", "--keep-directory-symlink")
+    commands.run(["tar", "--extract", *options, *left_out])
+    content.unlink()

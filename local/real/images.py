@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,13 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from components.schema import Image, StackConfig
-from local import LocalError, go
-from local.real.debian import Packages, Release, own_release, own_sources
+from local import LocalError, commands, locks
+from local.real.debian import Packages, Release, own_release
 from local.toolchain import Toolchain
 
 HERE = Path(__file__).parent
 MARIADB_RELEASE = Release("debian", "trixie")
-"""Its MariaDB is of the series that `components` names by default."""
+MARIADB_SERIES = "11.8"
+"""That release's for as long as it lives: the one that `components` names by default."""
 BASE = ("?essential",)  # apt-patterns(7)
 MARIADB = (*BASE, "mariadb-server", "mariadb-backup", "galera-4", "socat", "procps", "iproute2",
            "rsync", "pv", "tzdata")  # fmt: skip
@@ -38,6 +40,7 @@ PROXYSQL = (*BASE, "mariadb-client", "procps")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MYSQL_ID = 999
 """User and group of the official MariaDB and ProxySQL images."""
+KEPT = 30 * 24 * 3600  # seconds from an archive's last use to its removal
 REGISTRY_TIMEOUT = 3  # seconds until a registry counts as out of reach
 PROXYSQL_WAYS = """\
 ProxySQL's image {image} can neither be pulled (no registry answers) nor be packed: nothing to pack
@@ -89,7 +92,7 @@ class Images:
 
     def pause(self) -> Archive:
         """Holds a Pod's namespaces: catatonit in its pause mode (catatonit(1), -P)."""
-        packages = self._debian(MARIADB_RELEASE)
+        packages = self._debian(self._own_release())
 
         def build(root: Path) -> str:
             folder = packages.unpack(("catatonit",))
@@ -152,23 +155,23 @@ class Images:
 
     def _mariadb(self, image: Image) -> Callable[[], Archive]:
         _refuse_digest(image)
-        if not MARIADB_RELEASE.lines(own_sources()):
+        if lacks := MARIADB_RELEASE.lacks():
             raise LocalError(
-                f"{image.reference} cannot be pulled (no registry answers) nor packed: the apt "
-                "sources of this machine name no mirror of Debian. NODES=simulated goes without."
+                f"{image.reference} cannot be pulled (no registry answers) nor packed: this "
+                f"machine has no {lacks}. NODES=simulated goes without."
             )
-        return lambda: self._pack_mariadb(image)
+        if _series(image.tag) != _series(MARIADB_SERIES):
+            raise LocalError(
+                f"{image.reference} cannot be pulled (no registry answers), and Debian "
+                f"{MARIADB_RELEASE.codename} has MariaDB {MARIADB_SERIES}, another series. Set "
+                "images.database.tag to one of that series, or NODES=simulated."
+            )
+        return self._pack_mariadb
 
-    def _pack_mariadb(self, image: Image) -> Archive:
+    def _pack_mariadb(self) -> Archive:
         packages = self._debian(MARIADB_RELEASE)
         folder = packages.unpack(MARIADB)
         version = packages.version(folder, "mariadb-server")
-        if _series(image.tag) != _series(version):
-            raise LocalError(
-                f"{image.reference} cannot be pulled (no registry answers), and Debian "
-                f"{MARIADB_RELEASE.codename} has MariaDB {version}, another series. Set "
-                "images.database.tag to one of that series, or NODES=simulated."
-            )
 
         def build(root: Path) -> str:
             _clone(folder, root)
@@ -207,10 +210,7 @@ class Images:
 
     def pack_proxysql(self, program: Path) -> Archive:
         """The image of a ProxySQL program, with the libraries that it is linked to here."""
-        release = own_release()
-        if not release:
-            raise LocalError("ProxySQL can be packed only where dpkg knows its libraries.")
-        packages = self._debian(release)
+        packages = self._debian(self._own_release())
         version = proxysql_version(program)
 
         def build(root: Path) -> str:
@@ -228,6 +228,11 @@ class Images:
         return self._pack(f"proxysql-{version}", Config(cmd=("proxysql",)), build, stamp)
 
     # Packing
+
+    def _own_release(self) -> Release:
+        if not (release := own_release()):
+            raise LocalError("Images can be packed only where packages are Debian's or Ubuntu's.")
+        return release
 
     def _debian(self, release: Release) -> Packages:
         return Packages(self.tools.cache, release)
@@ -255,7 +260,7 @@ class Images:
         safe = re.sub(r"[^a-z0-9.-]", "-", name.lower())
         file = self.folder / f"{safe}-{key}.tar"
         note = file.with_suffix(".txt")
-        with go.locked(self.folder / f"{safe}-{key}.lock"):
+        with locks.locked(self.folder / f"{safe}-{key}.lock"):
             if not note.exists():
                 root = file.with_suffix(".root")
                 shutil.rmtree(root, ignore_errors=True)
@@ -266,15 +271,23 @@ class Images:
                 write_archive(root, file, tag, config)
                 shutil.rmtree(root)
                 note.write_text(content)
+                self.forget()
+            os.utime(note)
         return Archive(file, f"mysql-ha.local/{safe}:{key}", note.read_text())
+
+    def forget(self) -> None:
+        """Remove archives that no clone has used for long, so that the cache does not grow."""
+        for note in self.folder.glob("*.txt"):
+            if note.stat().st_mtime < time.time() - KEPT:
+                note.unlink()
+                note.with_suffix(".tar").unlink(missing_ok=True)
 
 
 def write_archive(root: Path, file: Path, tag: str, config: Config) -> None:
     """Pack a folder as an image of one layer (docker-archive: manifest.json, config, layer)."""
     layer = file.with_suffix(".layer")
-    subprocess.run(
-        ["tar", "--create", f"--file={layer}", f"--directory={root}", "--numeric-owner", "."],
-        check=True,
+    commands.run(
+        ["tar", "--create", f"--file={layer}", f"--directory={root}", "--numeric-owner", "."]
     )
     with layer.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
@@ -347,7 +360,7 @@ def proxysql_version(program: Path) -> str:
 
 def _libraries(program: Path) -> list[str]:
     """The Debian packages of the libraries that a program is linked to."""
-    linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    linked = commands.run(["ldd", program])
     files = re.findall(r"=> (/\S+)", linked)
     # dpkg knows a file by the path that its package has, of a merged /usr by either.
     paths = {form for file in files for form in (file, os.path.realpath(file))}
@@ -363,7 +376,7 @@ def _series(version: str) -> tuple[str, ...]:
 
 def _clone(folder: Path, root: Path) -> None:
     """Copy a folder with owners and links; hard links where the file system has them."""
-    subprocess.run(["cp", "--archive", f"{folder}/.", root], check=True)
+    commands.run(["cp", "--archive", f"{folder}/.", root])
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import LocalError
+from local import LocalError, commands
 from local.real.programs import Programs
 
 NODES = ("a", "b", "c")
@@ -20,6 +20,9 @@ SERVER = "10.200.0.1"
 PODS, SERVICES, DNS = "10.244.0.0/16", "10.96.0.0/16", "10.96.0.10"
 KUBERNETES = "10.96.0.1"
 NAMESPACES = Path("/run/netns")
+MADE = Path("/run/mysql-ha-netns")
+"""There while NAMESPACES is a mount that iproute2 made for a cluster of ours (ip-netns(8))."""
+MOUNTS = Path("/proc/self/mountinfo")
 
 
 def address(node: str) -> str:
@@ -49,14 +52,11 @@ class Network:
         """
         return ["nsenter", f"--net={NAMESPACES / self.namespace(node)}"]
 
-    def existing(self) -> list[str]:
-        """The namespaces that exist now, of nodes that no longer have a folder too."""
-        names = (file.name for file in NAMESPACES.glob(f"{self.prefix}*"))
-        return sorted(n for n in names if n == self.prefix or n.startswith(f"{self.prefix}-"))
-
     def start(self, nodes: Sequence[str]) -> None:
         """Make what is missing. A namespace that a kill left half made is made anew."""
-        if not self._complete(self.prefix):
+        if not _is_mounted():
+            MADE.touch()
+        if not self.complete():
             self._new(self.prefix)
             self._in(self.prefix, "link add nodes type bridge")
             self._in(self.prefix, f"address add {SERVER}/24 dev nodes")
@@ -66,7 +66,7 @@ class Network:
             self._finish(self.prefix, SERVER)
         for node in nodes:
             space = self.namespace(node)
-            if self._complete(space):
+            if self.complete(node):
                 continue
             self._new(space)
             with suppress(LocalError):  # of a namespace that a kill left half made
@@ -81,17 +81,6 @@ class Network:
                     self._in(space, f"route add {pods(other)} via {address(other)}")
             self._finish(space, address(node))
 
-    def stop(self) -> None:
-        """Remove the namespaces, and with them all that is in them."""
-        # The nodes first: one without its bridge would count as complete.
-        for space in reversed(self.existing()):
-            self._ip(f"netns delete {space}")
-
-    def processes(self) -> set[int]:
-        """Every process in one of the namespaces, whoever started it."""
-        found = (self._ip(f"netns pids {space}") for space in self.existing())
-        return {int(pid) for pids in found for pid in pids.split()}
-
     def cut(self, node: str, *, off: bool) -> None:
         """Take a node off the bridge, or put it back: what a broken cable does."""
         self._in(self.prefix, f"link set node-{node} {'down' if off else 'up'}")
@@ -103,7 +92,7 @@ class Network:
         self._in(space, "link set lo up")
 
     def _finish(self, space: str, own: str) -> None:
-        """Last of all the link by which `_complete` knows that nothing is missing."""
+        """Last of all the link by which `complete` knows that nothing is missing."""
         settings = ("ipv4.ip_forward=1", "ipv4.conf.all.rp_filter=0")
         node = space.removeprefix(self.prefix).removeprefix("-") or None
         command = [*self.enter(node), "sysctl", "-qw", *(f"net.{s}" for s in settings)]
@@ -114,7 +103,9 @@ class Network:
         self._in(space, "link add services up type bridge")
         self._in(space, f"route add {SERVICES} dev services src {own}")
 
-    def _complete(self, space: str) -> bool:
+    def complete(self, node: str | None = None) -> bool:
+        """Whether nothing is missing in a namespace; a node's may still lack its bridge."""
+        space = self.namespace(node)
         if not (NAMESPACES / space).exists():
             return False
         try:
@@ -127,3 +118,48 @@ class Network:
 
     def _ip(self, arguments: str) -> str:
         return self.programs.run("ip", *arguments.split())
+
+
+# What removes namespaces needs no program that a cluster is made of.
+
+
+def spaces(prefix: str) -> list[str]:
+    """The namespaces of a cluster that exist now, of nodes that no longer have a folder too."""
+    names = (file.name for file in NAMESPACES.glob(f"{prefix}*"))
+    return sorted(n for n in names if n == prefix or n.startswith(f"{prefix}-"))
+
+
+def inside(names: Sequence[str]) -> set[int]:
+    """Every process in one of the namespaces, whoever started it."""
+    wanted = {_identity(NAMESPACES / name) for name in names} - {None}
+    processes = Path("/proc").glob("[0-9]*") if wanted else ()
+    return {int(p.name) for p in processes if _identity(p / "ns" / "net") in wanted}
+
+
+def remove(prefix: str) -> None:
+    """Remove the namespaces of a cluster, and the mount that holds all if it was made for ours."""
+    # The nodes first: one without its bridge would count as complete.
+    for space in reversed(spaces(prefix)):
+        with suppress(LocalError):  # a name without a namespace
+            commands.run(["umount", "--lazy", NAMESPACES / space])
+        (NAMESPACES / space).unlink()
+    if MADE.exists() and not (NAMESPACES.exists() and any(NAMESPACES.iterdir())):
+        if _is_mounted():
+            commands.run(["umount", NAMESPACES])
+        with suppress(FileNotFoundError):
+            NAMESPACES.rmdir()
+        MADE.unlink()
+
+
+def _identity(namespace: Path) -> tuple[int, int] | None:
+    """What tells a namespace from the others (namespaces(7)); None if there is none."""
+    try:
+        found = namespace.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_mounted() -> bool:
+    """Whether NAMESPACES is a mount of its own (field 5 of proc_pid_mountinfo(5))."""
+    return any(line.split()[4] == str(NAMESPACES) for line in MOUNTS.read_text().splitlines())

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from local import LocalError
-from local.processes import Process, Processes
+from local.processes import Process, Processes, end_by_force, started_with
 from local.real import network
 from local.real.images import Plan
 from local.real.network import Network
@@ -28,7 +28,9 @@ HIDDEN_SYSCTLS = (
     "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 )  # fmt: skip
 """The kubelet sets them for the whole machine (pkg/kubelet/cm/container_manager_linux.go)."""
-KILL_TIMEOUT = 10  # seconds until the last process of a cgroup has gone
+OWNER = "MYSQL_HA_NODE"
+"""The variable by which a node's processes, the containers' shims too, say whose they are."""
+KILL_TIMEOUT = 10  # seconds until the kernel lets go of a cgroup
 
 
 class Node:
@@ -44,33 +46,52 @@ class Node:
         self.processes = processes
 
     def start(self) -> bool:
-        """Start what does not run yet; say whether something was started."""
+        """Start what does not run yet; say whether something was started.
+
+        Where the mounts are not those of now, all of the node is started anew: containers would
+        stay in the old ones.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
-        holder = Process(self._process("node"), self._holder(), env=self.programs.environment)
+        holder = self._declare("node", self._holder())
         started = not self.processes.up_to_date(holder)
         if started:
+            self.end()
             self._make_folders()
             self.processes.launch(holder)
             self.processes.wait(holder.name, self._mounted.exists)
         make_cgroup(f"{self.network.prefix}/{self.letter}")
         self._configure()
-        if self._launch(
-            "containerd", self._inside("containerd", f"--config={self._file('containerd.toml')}")
-        ):
+        config = self._file("containerd.toml")
+        containerd = self._declare(
+            "containerd", self.inside("containerd", f"--config={config}"), config
+        )
+        if self.processes.launch(containerd):
             started = True
-            self.processes.wait(self._process("containerd"), self._containerd_answers)
+            self.processes.wait(containerd.name, self._containerd_answers)
         return started
+
+    def end(self) -> None:
+        """End all of it at once, as a power cut does: what is on disk stays, /run does not."""
+
+        def running() -> set[int]:
+            return started_with(OWNER, self.name) | network.inside([self.name])
+
+        end_by_force(running)
+        remove_cgroup(f"{self.network.prefix}/{self.letter}")
+        shutil.rmtree(self._file("root/run"), ignore_errors=True)
 
     def join(self) -> bool:
         """Start the kubelet, which registers the node; its images must be there."""
         labels = f"topology.kubernetes.io/zone={self.name},topology.kubernetes.io/region=local"
-        started = self._launch("kubelet", self._inside(
-            str(self.programs.kubelet), f"--config={self._file('kubelet.yaml')}",
+        config = self._file("kubelet.yaml")
+        kubelet = self._declare("kubelet", self.inside(
+            str(self.programs.kubelet), f"--config={config}",
             f"--hostname-override={self.name}",
             f"--kubeconfig={self.cluster}/kubelet-{self.letter}.kubeconfig",
             f"--node-ip={network.address(self.letter)}", "--cert-dir=/var/lib/kubelet/pki",
             f"--node-labels={labels}",
-        ))  # fmt: skip
+        ), config)  # fmt: skip
+        started = self.processes.launch(kubelet)
         proxy = kube_proxy(
             self.programs, self.cluster, self.network, self.letter, network.address(self.letter)
         )
@@ -83,6 +104,8 @@ class Node:
             if archive.name not in present:
                 self._ctr("images", "import", str(archive.file))
                 present.add(archive.name)
+            if reference == archive.name:
+                continue
             mark = self._file(f"tags/{reference.replace('/', '_')}")
             known = mark.read_text() if mark.exists() else None
             if reference not in present or known != archive.name:
@@ -91,7 +114,7 @@ class Node:
                 mark.write_text(archive.name)
         for reference in plan.pulled:
             if reference not in present:
-                self._pull(reference)
+                self.pull(reference)
 
     def kill(self, pod_uid: str, program: str) -> int:
         """SIGKILL to a program in a Pod, as the kernel's OOM killer would; how many."""
@@ -218,11 +241,11 @@ version = 2
     def _process(self, name: str) -> str:
         return f"{name}-{self.letter}"
 
-    def _launch(self, name: str, argv: list[str]) -> bool:
-        process = Process(self._process(name), argv, env=self.programs.environment)
-        return self.processes.launch(process)
+    def _declare(self, name: str, argv: list[str], *files: Path) -> Process:
+        env = {**self.programs.environment, OWNER: self.name}
+        return Process(self._process(name), argv, env=env, files=files)
 
-    def _inside(self, *command: str) -> list[str]:
+    def inside(self, *command: str) -> list[str]:
         """A command line that runs in the node's namespaces."""
         holder = self.processes.pid(self._process("node"))
         if not holder:
@@ -240,12 +263,15 @@ version = 2
             return False
 
     def _ctr(self, *arguments: str) -> str:
-        return self.programs.run(*self._inside("ctr", "--namespace=k8s.io", *arguments))
+        return self.programs.run(*self.inside("ctr", "--namespace=k8s.io", *arguments))
 
-    def _pull(self, reference: str) -> None:
+    def pull(self, reference: str) -> None:
         """By a client outside the node's namespaces, as those have no uplink."""
         where = (f"--address={self._socket}", "--namespace=k8s.io")
-        self.programs.run("ctr", *where, "images", "pull", reference)
+        # From containerd 2.0 on, the daemon would pull; before 1.7 there is no such option.
+        known = "--local" in self.programs.run("ctr", "images", "pull", "--help")
+        local = ("--local",) if known else ()
+        self.programs.run("ctr", *where, "images", "pull", *local, reference)
 
 
 PAUSE = "mysql-ha.local/pause:current"
@@ -278,7 +304,8 @@ def kube_proxy(
     if not config.exists() or config.read_text() != text:
         config.write_text(text)
     command = [*net.enter(node), str(programs.kube_proxy), f"--config={config}"]
-    return Process(name, command, env=programs.environment, files=(config,))
+    env = {**programs.environment, **({OWNER: host} if node else {})}
+    return Process(name, command, env=env, files=(config,))
 
 
 # Control groups
@@ -289,7 +316,7 @@ def hierarchies() -> list[Path]:
     if (CGROUPS / "cgroup.controllers").exists():
         return [CGROUPS]
     return sorted(
-        folder for folder in CGROUPS.iterdir() if folder.is_dir() and not folder.is_symlink()
+        folder for folder in CGROUPS.glob("*") if folder.is_dir() and not folder.is_symlink()
     )
 
 
@@ -323,12 +350,7 @@ def processes_in(path: str, part: str = "") -> set[int]:
 
 def remove_cgroup(path: str) -> None:
     """Kill what is left in a group and remove it, with all below it."""
-    deadline = time.monotonic() + KILL_TIMEOUT
-    while left := processes_in(path):
-        kill_all(left)
-        if time.monotonic() > deadline:
-            raise LocalError(f"processes of cgroup {path} do not end: {sorted(left)}")
-        time.sleep(0.1)
+    end_by_force(lambda: processes_in(path))
     for hierarchy in hierarchies():
         groups = sorted((hierarchy / path).glob("**/"), reverse=True)
         for group in groups:
@@ -347,12 +369,3 @@ def _remove_group(group: Path) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-
-
-def kill_all(pids: set[int]) -> None:
-    """SIGKILL to each that still exists."""
-    for pid in pids:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue

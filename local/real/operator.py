@@ -14,7 +14,7 @@ from local.kubectl import Kubectl, Object
 from local.toolchain import OPERATOR, Toolchain
 
 NAMESPACE = "mariadb-system"
-AVAILABLE_TIMEOUT = 180  # seconds for its Deployments
+ROLLOUT_TIMEOUT = 180  # seconds for one Deployment
 WEBHOOK_TIMEOUT = 120  # seconds from then to its webhook's first answer
 PROBE: Object = {
     "apiVersion": "k8s.mariadb.com/v1alpha1",
@@ -39,27 +39,31 @@ def install(kubectl: Kubectl, tools: Toolchain, chart: Path) -> None:
 
     `chart`: where its copy is made. An `up` before that answer would fail at preview.
     """
-    if not chart.exists():
-        partial = chart.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(_chart(), partial)
-        _writable(partial)
-        # helm wants the chart of the CRDs beside it, which is off by default.
-        crds = partial / "charts" / "mariadb-operator-crds"
-        shutil.copytree(_chart().parent / crds.name, crds)
-        _writable(partial)
-        partial.rename(chart)
+    shutil.rmtree(chart, ignore_errors=True)  # of another version, or half a copy
+    shutil.copytree(_chart(), chart)
+    _writable(chart)
+    # helm wants the chart of the CRDs beside it, which is off by default.
+    crds = chart / "charts" / "mariadb-operator-crds"
+    shutil.copytree(_chart().parent / crds.name, crds)
+    _writable(chart)
     rendered = tools.run(
         "helm", "template", "mariadb-operator", str(chart), f"--namespace={NAMESPACE}",
         f"--kube-version={tools.program('kube-apiserver').version}",
     )  # fmt: skip
     arguments = ("-n", NAMESPACE, "--server-side", "--force-conflicts", "-f", "-")
     kubectl("apply", *arguments, stdin=rendered)
-    kubectl(
-        "wait", "-n", NAMESPACE, "--for=condition=Available", "deployment", "--all",
-        f"--timeout={AVAILABLE_TIMEOUT}s",
-    )  # fmt: skip
+    await_deployments(kubectl, NAMESPACE)
     _await_webhook(kubectl)
+
+
+def await_deployments(kubectl: Kubectl, namespace: str) -> None:
+    """Until no Pod of a former version is left. Raises LocalError with what each Pod waits for."""
+    for name in kubectl("get", "deployments", "-n", namespace, "-o", "name").split():
+        try:
+            kubectl("rollout", "status", name, "-n", namespace, f"--timeout={ROLLOUT_TIMEOUT}s")
+        except LocalError as error:
+            pods = kubectl("get", "pods", "-n", namespace, "-o", "wide")
+            raise LocalError(f"{name} in {namespace} does not run: {error}\n{pods}") from None
 
 
 def _chart() -> Path:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import LocalError
+from local import commands
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,6 @@ class Programs:
         """
         environment = {**os.environ, **self.environment}
         program = shutil.which(command[0], path=environment["PATH"]) or command[0]
-        result = subprocess.run(
-            [program, *command[1:]], capture_output=True, text=True, check=False, env=environment
+        return commands.run(
+            [program, *command[1:]], what=" ".join(command), environment=environment
         )
-        if result.returncode:
-            raise LocalError(f"{' '.join(command)}: {result.stderr.strip()}")
-        return result.stdout

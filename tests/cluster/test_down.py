@@ -41,7 +41,11 @@ def traces(cluster: RealCluster) -> Mapping[str, set[str]]:
             commands.add(f"{process.name} {command}")
     return {
         "processes": commands,
-        "mounts": {m for m in Path("/proc/mounts").read_text().splitlines() if "mysql-ha" in m},
+        "mounts": {
+            m
+            for m in Path("/proc/mounts").read_text().splitlines()
+            if "mysql-ha" in m or "/run/netns" in m
+        },
         "namespaces": {p.name for p in Path("/run/netns").glob("*")},
         "cgroups": {
             str(group) for hierarchy in hierarchies() for group in hierarchy.glob("mysql-ha*")
@@ -49,7 +53,7 @@ def traces(cluster: RealCluster) -> Mapping[str, set[str]]:
         "interfaces": {p.name for p in Path("/sys/class/net").iterdir()},
         "firewall": {_ruleset(cluster)},
         "folders": {str(f) for f in Path("/var/lib").iterdir()}
-        | {str(f) for f in Path("/run").iterdir() if f.name != "netns"},
+        | {str(f) for f in Path("/run").iterdir()},
         "files": {str(cluster.directory)} if cluster.directory.exists() else set(),
     }
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,14 @@ import yaml
 from components import config as configuration
 from components.schema import StackConfig
 from local import LocalError, sql
+from local.processes import Processes
 from local.real import debian, images, network
-from local.real.debian import Release
+from local.real.cluster import DNS_IMAGE, RealCluster
+from local.real.debian import Release, Source
 from local.real.images import Config, Images, write_archive
+from local.real.network import Network
+from local.real.node import Node
+from local.real.programs import Programs
 from local.toolchain import Toolchain
 from tests.program.pod_security import violations
 
@@ -30,12 +38,28 @@ def stack(**config: Any) -> tuple[StackConfig, ...]:
 # apt
 
 
-def test_apt_lines_name_the_machines_own_mirrors() -> None:
-    sources = """
-URIs: http://mirror.example/debian
-URIs: http://mirror.example/debian-security/
-deb https://other.example/node_20.x nodistro main
-"""
+def read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> list[Source]:
+    """What apt reads from files, by their names with _ for the dot."""
+    (tmp_path / "sources.list.d").mkdir()
+    for name, text in files.items():
+        (tmp_path / "sources.list.d" / name.replace("_", ".")).write_text(text)
+    monkeypatch.setattr(debian, "SOURCES", tmp_path)
+    return debian.own_sources()
+
+
+OWN = "Types: deb\nURIs: {}\nSuites: {}\nComponents: main\nSigned-By: {}\n\n"
+DEBIANS = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def test_apt_lines_name_the_machines_own_mirrors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = read(
+        tmp_path, monkeypatch,
+        a_sources=OWN.format("http://mirror.example/debian", "bookworm", DEBIANS)
+        + OWN.format("http://mirror.example/debian-security/", "bookworm-security", DEBIANS),
+        b_list="deb https://other.example/node_20.x nodistro main",
+    )  # fmt: skip
     lines = BOOKWORM.lines(sources)
     assert [line.split("] ")[1] for line in lines] == [
         "http://mirror.example/debian bookworm main",
@@ -45,16 +69,92 @@ deb https://other.example/node_20.x nodistro main
     assert all("debian-archive-keyring.gpg" in line for line in lines)
 
 
-def test_without_a_mirror_there_are_no_lines() -> None:
-    assert not Release("ubuntu", "noble").lines("deb http://mirror.example/debian bookworm main")
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"a_list": "deb [arch=amd64 signed-by=/k/m.gpg] https://m.example/debian trixie main"},
+        {"a_sources": OWN.format("https://m.example/debian", "trixie", "/etc/apt/keyrings/m.asc")},
+        {"a_sources": OWN.format("https://m.example/debian", "trixie", "\n -----BEGIN PGP-----")},
+    ],
+)
+def test_a_third_partys_repository_is_no_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: dict[str, str]
+) -> None:
+    assert not BOOKWORM.lines(read(tmp_path, monkeypatch, **file))
+
+
+def test_a_repository_without_updates_comes_after_the_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = read(
+        tmp_path, monkeypatch,
+        a_list="deb https://deb.party.example/debian bookworm main",
+        b_list="deb http://mirror.example/debian bookworm main\n"
+        "deb http://mirror.example/debian bookworm-updates main contrib # ours",
+    )  # fmt: skip
+    assert "http://mirror.example/debian bookworm main" in BOOKWORM.lines(sources)[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OWN.format("http://m.example/debian", "bookworm", DEBIANS).replace(
+            "\n\n", "\nEnabled: no\n"
+        ),
+        OWN.format("http://m.example/debian", "bookworm", DEBIANS).replace("deb\n", "deb-src\n"),
+    ],
+)
+def test_what_apt_does_not_use_is_no_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    assert not read(tmp_path, monkeypatch, a_sources=text)
+
+
+def test_a_cloud_images_list_of_mirrors_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirrors = tmp_path / "mirrors.txt"
+    mirrors.write_text("http://near.example/ubuntu/\tpriority:1\nhttp://far.example/ubuntu/\n")
+    keys = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
+    text = OWN.format(f"mirror+file:{mirrors}", "noble noble-updates", keys)
+    (line, *_) = Release("ubuntu", "noble").lines(read(tmp_path, monkeypatch, a_sources=text))
+    assert line.endswith("] http://near.example/ubuntu noble main universe")
+
+
+def test_what_lacks_for_another_distributions_packages_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(tmp_path, monkeypatch, a_list="deb http://mirror.example/debian bookworm main")
+    monkeypatch.setattr(debian, "KEYRINGS", tmp_path)
+    assert Release("ubuntu", "noble").lacks() == "a mirror of ubuntu in the apt sources"
+    assert BOOKWORM.lacks() == str(tmp_path / "debian-archive-keyring.gpg")
+    (tmp_path / "debian-archive-keyring.gpg").touch()
+    assert not BOOKWORM.lacks()
 
 
 def test_comments_are_no_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "sources.list.d").mkdir()
-    (tmp_path / "sources.list").write_text("# deb http://old/debian x main\ndeb http://new/debian")
-    (tmp_path / "sources.list.d" / "a.sources.save").write_text("http://saved/debian")
-    monkeypatch.setattr(debian, "SOURCES", tmp_path)
-    assert debian.own_sources() == "deb http://new/debian"
+    sources = read(
+        tmp_path, monkeypatch,
+        a_list="# deb http://old/debian x main\ndeb http://new/debian x main",
+        a_sources_save=OWN.format("http://saved/debian", "x", DEBIANS),
+        b_sources=OWN.format("\n# http://off/debian\n http://on/debian", "x", DEBIANS),
+    )  # fmt: skip
+    assert [source.uri for source in sources] == ["http://new/debian", "http://on/debian"]
+
+
+def test_apt_runs_none_of_the_machines_hooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a machine's configuration that has one of each, and a setting that must stay."""
+    machine = tmp_path / "machine.conf"
+    hooks = "".join(f'{hook} {{ "/a-hook"; }};\n' for hook in debian.HOOKS)
+    machine.write_text(f'Acquire::http::Proxy "http://proxy:1";\n{hooks}')
+    monkeypatch.setenv("APT_CONFIG", str(machine))
+    cleared = tmp_path / "apt.conf"
+    cleared.write_text(debian.without_hooks())
+    said = subprocess.check_output(["apt-config", f"--config-file={cleared}", "dump"], text=True)
+    assert '"http://proxy:1"' in said
+    assert "/a-hook" not in said
 
 
 # Images
@@ -126,8 +226,6 @@ def test_the_names_in_the_objects_are_those_that_nodes_have() -> None:
     text = (Path(network.__file__).parent / "objects.yaml").read_text()
     service = next(o for o in yaml.safe_load_all(text) if o["kind"] == "Service")
     assert service["spec"]["clusterIP"] == network.DNS
-    from local.real.cluster import DNS_IMAGE
-
     assert f"image: {DNS_IMAGE}" in text
 
 
@@ -169,7 +267,7 @@ def test_root_asks_the_servers_which_the_proxies_would_not_let_in() -> None:
 
 def test_the_pod_is_restricted_and_has_no_password() -> None:
     (config,) = stack(size="small", name="db")
-    made = sql.pod(config, sql.login(config, OUTPUTS, None))
+    made = sql.pod(config, sql.login(config, OUTPUTS, None), "mysql-ha-sql-1")
     assert not list(violations(made["spec"]))
     (variable,) = made["spec"]["containers"][0]["env"]
     assert variable["valueFrom"]["secretKeyRef"]["name"] == "db-app-shop"
@@ -185,3 +283,60 @@ def test_statements_reach_the_client_whole() -> None:
             "command -v mariadb", "true")], text=True,
     )  # fmt: skip
     assert "--execute=SELECT 'a b'; -- $HOME" in said.splitlines()
+
+
+# Refusals before anything is built, and what a cache and a node keep
+
+
+def test_another_series_is_refused_before_anything_is_fetched(
+    maker: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Release, "lacks", lacks_nothing)
+    with pytest.raises(LocalError, match=r"MariaDB 11\.8, another series"):
+        maker.sources(stack(images={"database": {"tag": "10.11.9"}}))
+    assert maker.sources(stack())  # the default tag is of the series that can be packed
+
+
+def lacks_nothing(_: object) -> str:
+    return ""
+
+
+def test_archives_that_nobody_uses_are_forgotten(
+    maker: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker.folder.mkdir()
+    for name, age in (("old", images.KEPT + 60), ("used", images.KEPT - 60)):
+        for suffix in ("tar", "txt"):
+            file = maker.folder / f"{name}-1.{suffix}"
+            file.touch()
+            used = time.time() - age
+            os.utime(file, (used, used))
+    maker.forget()
+    assert {f.name for f in maker.folder.iterdir()} == {"used-1.tar", "used-1.txt"}
+
+
+@pytest.mark.parametrize(("knows", "options"), [(True, ["--local", "a:1"]), (False, ["a:1"])])
+def test_an_image_is_pulled_by_the_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knows: bool, options: list[str]
+) -> None:
+    ran: list[tuple[str, ...]] = []
+
+    def ctr(_: object, *command: str) -> str:
+        ran.append(command)
+        return "--local  Fetch content from local client" if knows else ""
+
+    monkeypatch.setattr(Programs, "run", ctr)
+    programs = Programs(tmp_path, tmp_path, tmp_path)
+    Node("a", tmp_path, Network("p", programs), programs, Processes(tmp_path)).pull("a:1")
+    assert list(ran[-1])[-len(options) - 1 :] == ["pull", *options]
+
+
+def test_a_relay_gets_another_port_when_a_stranger_has_its_own(tmp_path: Path) -> None:
+    cluster = RealCluster(tmp_path, Toolchain(tmp_path))
+    cluster.choose_port()
+    first = (tmp_path / "port").read_text()
+    cluster.choose_port()
+    assert (tmp_path / "port").read_text() == first
+    with socket.create_server(("127.0.0.1", int(first))):
+        cluster.choose_port()
+    assert (tmp_path / "port").read_text() != first

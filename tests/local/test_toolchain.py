@@ -54,3 +54,30 @@ def test_the_percona_crd_knows_newer_fields() -> None:
             assert {"keep", "retention"} <= set(schedule["properties"])
             assert set(schedule["required"]) == {"name", "schedule", "storageName"}
             assert spec["properties"]["pxc"]["properties"]["size"]["type"] == "integer"
+
+
+@pytest.mark.parametrize(
+    ("variable", "expected"),
+    [
+        ("/var/c", "/var/c/mysql-ha"),
+        ("", "/home/me/.cache/mysql-ha"),
+        ("c", "/home/me/.cache/mysql-ha"),
+    ],
+)
+def test_a_relative_cache_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, variable: str, expected: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CACHE_HOME", variable)
+    assert toolchain.cache_folder() == Path(expected)
+
+
+def test_a_cache_that_cannot_be_written_is_one_error(
+    tools: Toolchain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(toolchain.os, "access", refused)
+    with pytest.raises(LocalError, match="set XDG_CACHE_HOME"):
+        tools.prepare()
