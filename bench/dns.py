@@ -7,14 +7,13 @@ galera-4, and user namespaces. Rewrites its version's row between the marks in d
 """
 
 import argparse
-import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from bench.failover import say, stop
+from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
 from components import names
 from tests.database.servers import SqlError
@@ -124,7 +123,7 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m bench.dns", description=__doc__).parse_args()
     if reason := Lab.missing():
         raise SystemExit(reason)
-    signal.signal(signal.SIGTERM, stop)
+    end_by_contexts()
     with Lab.open() as lab, lab.galera() as servers:
         ours, default = measure(lab, servers)
         cells = [seconds(ours), seconds(default)]

@@ -6,11 +6,11 @@ and Debian's mariadb-server. Rewrites its version's row between the marks in doc
 """
 
 import argparse
-import signal
 import time
 from pathlib import Path
 
-from bench.failover import SERVER_DEFAULT_MS, say, stop
+from bench.failover import FENCED_MS
+from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
 from tests.database.servers import eventually
 from tests.dataplane.deployment import Deployment, Lab
@@ -108,8 +108,8 @@ def main() -> None:
     argparse.ArgumentParser(prog="python -m bench.service", description=__doc__).parse_args()
     if reason := Lab.missing():
         raise SystemExit(reason)
-    signal.signal(signal.SIGTERM, stop)
-    with Lab.open() as lab, lab.replication(SERVER_DEFAULT_MS) as servers:
+    end_by_contexts()
+    with Lab.open() as lab, lab.replication(FENCED_MS) as servers:
         sets = {"here": dict[str, int](), "before": EARLIER}
         rows = {name: measure(lab, servers, variables) for name, variables in sets.items()}
         version = lab.proxysql_version

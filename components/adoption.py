@@ -11,6 +11,7 @@ from typing import Any, cast
 import pulumi
 
 from components import names, quantity
+from components.cluster import at
 from components.errors import ConfigError, Fault, fault
 from components.schema import StackConfig
 
@@ -79,53 +80,53 @@ def differences(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]
 def _mariadb(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
     """Fields that are absent have the operator's defaults (api/v1alpha1)."""
     topology = "standalone"
-    if _at(spec, "galera", "enabled"):
+    if at(spec, "galera", "enabled"):
         topology = "galera"
-    elif _at(spec, "replication", "enabled"):
+    elif at(spec, "replication", "enabled"):
         topology = "replication"
     yield from _differ("database.topology", config.database.topology, topology)
-    yield from _differ("database.replicas", config.database.replicas, _at(spec, "replicas") or 1)
-    yield from _image(config, _at(spec, "image"))
-    claim = _at(spec, "storage", "volumeClaimTemplate")
+    yield from _differ("database.replicas", config.database.replicas, at(spec, "replicas") or 1)
+    yield from _image(config, at(spec, "image"))
+    claim = at(spec, "storage", "volumeClaimTemplate")
     yield from _storage(
         config,
-        _at(spec, "storage", "size") or _at(claim, "resources", "requests", "storage"),
-        _at(spec, "storage", "storageClassName") or _at(claim, "storageClassName"),
+        at(spec, "storage", "size") or at(claim, "resources", "requests", "storage"),
+        at(spec, "storage", "storageClassName") or at(claim, "storageClassName"),
     )
-    passwords = {"root": _at(spec, "rootPasswordSecretKeyRef")}
+    passwords = {"root": at(spec, "rootPasswordSecretKeyRef")}
     if topology == "replication":
-        replica = _at(spec, "replication", "replica", "replPasswordSecretKeyRef")
+        replica = at(spec, "replication", "replica", "replPasswordSecretKeyRef")
         passwords["replication"] = replica
     for role, found in passwords.items():
-        reference = (str(_at(found, "name")), str(_at(found, "key"))) if found else None
+        reference = (str(at(found, "name")), str(at(found, "key"))) if found else None
         yield from _password(config, role, reference)
-    if _at(spec, "rootEmptyPassword"):
+    if at(spec, "rootEmptyPassword"):
         yield "adopt", "cannot take a database whose root has no password", "give root one"
-    tls, issuer = config.security.tls, _at(spec, "tls", "serverCertIssuerRef")
-    yield from _tls(config, _at(spec, "tls", "enabled"), issuer)
+    tls, issuer = config.security.tls, at(spec, "tls", "serverCertIssuerRef")
+    yield from _tls(config, at(spec, "tls", "enabled"), issuer)
     if tls.enabled:
         yield from _differ(
-            "security.tls.secret", tls.secret, _at(spec, "tls", "serverCertSecretRef", "name")
+            "security.tls.secret", tls.secret, at(spec, "tls", "serverCertSecretRef", "name")
         )
-        required = bool(_at(spec, "tls", "required"))
+        required = bool(at(spec, "tls", "required"))
         yield from _differ("security.tls.required", tls.required, required)
-    if (port := _at(spec, "port") or 3306) != 3306:
+    if (port := at(spec, "port") or 3306) != 3306:
         yield "adopt", f"cannot take a database on port {port:g}", "let it listen on 3306 before"
-    pulled = [_at(secret, "name") for secret in _at(spec, "imagePullSecrets") or ()]
+    pulled = [at(secret, "name") for secret in at(spec, "imagePullSecrets") or ()]
     yield from _differ("images.pull_secrets", list(config.images.pull_secrets), pulled)
 
 
 def _percona(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
     """Fields that are absent have the operator's defaults (pkg/apis/pxc/v1/pxc_types.go)."""
     assert config.percona is not None  # the preset of the engine has it
-    yield from _differ("database.replicas", config.database.replicas, _at(spec, "pxc", "size"))
-    yield from _image(config, _at(spec, "pxc", "image"))
-    yield from _differ("percona.cr_version", config.percona.cr_version, _at(spec, "crVersion"))
-    claim = _at(spec, "pxc", "volumeSpec", "persistentVolumeClaim")
-    size = _at(claim, "resources", "requests", "storage")
-    yield from _storage(config, size, _at(claim, "storageClassName"))
+    yield from _differ("database.replicas", config.database.replicas, at(spec, "pxc", "size"))
+    yield from _image(config, at(spec, "pxc", "image"))
+    yield from _differ("percona.cr_version", config.percona.cr_version, at(spec, "crVersion"))
+    claim = at(spec, "pxc", "volumeSpec", "persistentVolumeClaim")
+    size = at(claim, "resources", "requests", "storage")
+    yield from _storage(config, size, at(claim, "storageClassName"))
     ours = names.pxc_secrets(config.name)
-    if (secret := _at(spec, "secretsName") or ours) != ours:
+    if (secret := at(spec, "secretsName") or ours) != ours:
         yield (
             "adopt",
             f"needs the passwords in a Secret '{ours}', and the cluster has them in '{secret}'",
@@ -134,14 +135,14 @@ def _percona(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
         )
     else:
         yield from _password(config, "root", (ours, "root"))
-    yield from _tls(config, _at(spec, "tls", "enabled"), _at(spec, "tls", "issuerConf"))
+    yield from _tls(config, at(spec, "tls", "enabled"), at(spec, "tls", "issuerConf"))
     # Both, for clients and among the nodes, are `<name>-ssl…` unless they come from one Secret.
-    secrets = {_at(spec, field) for field in ("sslSecretName", "sslInternalSecretName")}
+    secrets = {at(spec, field) for field in ("sslSecretName", "sslInternalSecretName")}
     usual = {None, names.pxc_ssl(config.name), names.pxc_ssl_internal(config.name)}
     if config.security.tls.enabled and (given := secrets - usual):
         theirs = ", ".join(sorted(map(str, given)))
         yield from _differ("security.tls.secret", config.security.tls.secret, theirs)
-    if _at(spec, "proxysql", "enabled"):
+    if at(spec, "proxysql", "enabled"):
         mode = config.proxy.mode if config.proxy.enabled else None
         yield from _differ("proxy.mode", mode, "operator")
     elif config.operator_proxies:
@@ -151,13 +152,6 @@ def _percona(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
             "accounts are of a kind that one cannot use, and servers refuse to start with it",
             "set proxy.mode to standalone, or proxy.enabled to false",
         )
-
-
-def _at(value: Any, *path: str) -> Any:
-    """What stands at a path of plain data; None where it ends early."""
-    for key in path:
-        value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 def _image(config: StackConfig, theirs: Any) -> Iterator[Fault]:
@@ -194,7 +188,7 @@ def _tls(config: StackConfig, enabled: Any, issuer: Any) -> Iterator[Fault]:
     yield from _differ("security.tls.enabled", tls.enabled, theirs)
     if tls.enabled:
         ours = f"{tls.issuer.kind} {tls.issuer.name}" if tls.issuer else None
-        found = f"{_at(issuer, 'kind') or 'Issuer'} {_at(issuer, 'name')}" if issuer else None
+        found = f"{at(issuer, 'kind') or 'Issuer'} {at(issuer, 'name')}" if issuer else None
         yield from _differ("security.tls.issuer", ours, found)
 
 

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -18,6 +19,13 @@ METADATA = ", ".join(
     f"application/json;as=PartialObjectMetadata{kind};g=meta.k8s.io;v=v1" for kind in ("List", "")
 )
 """Names and labels are enough (kubernetes.io/docs, "Kubernetes API Concepts", metadata-only)."""
+
+
+def at(value: Any, *path: str) -> Any:
+    """What stands at a path of plain data; None where it ends early."""
+    for key in path:
+        value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 class Unanswered(Exception):
@@ -47,9 +55,12 @@ class Cluster:
             importlib.import_module("urllib3.exceptions").HTTPError,
         )
 
-    def get(self, path: str) -> Object | None:
-        """The metadata of what is at a path of the API, None for nothing. Raises Unanswered."""
-        headers = {"Accept": METADATA}
+    def get(self, path: str, *, whole: bool = False) -> Object | None:
+        """What is at a path of the API, its metadata unless `whole`, None for nothing.
+
+        Raises Unanswered.
+        """
+        headers = {"Accept": "application/json" if whole else METADATA}
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
         try:
             response = self._api.call_api(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from components import adoption, identity, passwords, volumes
+from components import adoption, identity, passwords, switchover, volumes
 from components.config import Stack
 
 
@@ -35,6 +35,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     accepted = pulumi.Output.all(
         facts,
         volumes.free(stack, facts.apply(lambda _: known), cluster),
+        switchover.over(stack, facts.apply(lambda _: known), cluster),
         *adopted,
         *(text for of_one in given.values() for text in of_one.values()),
     )

@@ -171,7 +171,11 @@ class Site:
         return self.get(f"service {service}")["spec"]["clusterIP"], port
 
     def await_ready(self, timeout: int = 180) -> None:
-        """Until every Pod of the database and its object are ready."""
+        """Until every Pod of the database is as its StatefulSet says, and all is ready.
+
+        The operator replaces Pods itself, and for a moment after an edit reports that it is ready.
+        """
+        eventually(lambda: not self.rolling(), timeout)
         for kind in ("mariadb", "proxysql"):
             labels = f"app.kubernetes.io/name={kind},app.kubernetes.io/instance={self.name}"
             if self._pods(kind):
@@ -181,6 +185,17 @@ class Site:
         self.kubectl(
             "wait", f"mariadb/{self.name}", "--for=condition=Ready", f"--timeout={timeout}s"
         )
+
+    def rolling(self) -> bool:
+        """Whether a Pod is not yet of its StatefulSet's last revision."""
+        revision = "controller-revision-hash"
+        for name, pods in ((self.name, self.servers()), (f"{self.name}-proxysql", self.proxies())):
+            if pods:
+                status = self.get(f"statefulset {name}")["status"]
+                hashes = {self.get(f"pod {pod}")["metadata"]["labels"][revision] for pod in pods}
+                if hashes != {status["updateRevision"]}:
+                    return True
+        return False
 
     # SQL
 

@@ -22,7 +22,7 @@ from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
 
-from components import volumes
+from components import switchover, volumes
 from components.cluster import Unanswered
 
 ROOT = Path(__file__).parents[2]
@@ -299,14 +299,17 @@ def run(
         def __init__(self, kubeconfig: str | None, context: str | None) -> None:
             """No server: nothing of the machine's own is asked."""
 
-        def get(self, path: str) -> Any:
+        def get(self, path: str, *, whole: bool = False) -> Any:
             recording.asked.append(path)
             if isinstance(found, Unanswered):
                 raise found
             return (found or {}).get(path)
 
     try:
-        with mock.patch.object(volumes, "Cluster", Cluster):
+        with (
+            mock.patch.object(volumes, "Cluster", Cluster),
+            mock.patch.object(switchover, "Cluster", Cluster),
+        ):
             sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
                 stack.run_in_stack(program)
             )

@@ -159,7 +159,7 @@ def test_what_one_app_makes() -> None:
             "name": user,
             "host": "%",
             "passwordSecretKeyRef": {"name": "mysql-account-shop", "key": key},
-            "maxUserConnections": 528,
+            "maxUserConnections": 480,
             "cleanupPolicy": "Skip",
         }
         for user, key in (("shop", "password"), ("shop_b", "password-b"))

@@ -155,7 +155,7 @@ def test_both_accounts_are_made_alike(await_sql: bool) -> None:
         "cleanupPolicy": "Delete",
         "name": "proxysql_monitor",
         "passwordSecretKeyRef": {"name": "mysql-monitor", "key": "password"},
-        "maxUserConnections": 28,
+        "maxUserConnections": 42,
     }
     assert other.inputs["spec"] == {
         **one.inputs["spec"],

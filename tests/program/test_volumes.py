@@ -57,8 +57,10 @@ def test_without_volumes_one_look_is_enough(found: Any, preview: bool) -> None:
 def test_a_database_of_the_stack_is_not_looked_for() -> None:
     """Its volumes are its own; and a preview of what exists needs no cluster for this."""
     first = accepted()
-    again = accepted(Unanswered("no answer"), previous=plain(first.outputs))
+    again = accepted(Unanswered("no answer"), previous=plain(first.outputs), preview=True)
     assert again.asked == []
+    again = accepted(previous=plain(first.outputs))
+    assert CLAIMS not in again.asked
 
 
 def test_a_stack_that_lost_its_object_may_make_it_again() -> None:
