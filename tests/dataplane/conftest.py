@@ -35,7 +35,7 @@ def replication(lab: Lab) -> Generator[Servers]:
 
 @pytest.fixture(scope="session")
 def unfenced(lab: Lab) -> Generator[Servers]:
-    """The same as mariadb-operator alone makes them, with nothing of this program (`adopt: import`)."""
+    """The same as mariadb-operator alone makes them (`adopt: import`)."""
     with lab.replication(UNFENCED_TIMEOUT_MS, ()) as servers:
         yield servers
 
