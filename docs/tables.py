@@ -451,7 +451,7 @@ def table(head: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
 def needs() -> str:
     """What the two commands need."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    python = pyproject["tool"]["ruff"]["target-version"].replace("py3", "3.")
+    python = pyproject["project"]["requires-python"].removeprefix(">=")
     modules = go.TOOLS.glob("*/go.mod")
     lines = [re.search(r"^go (\S+)", file.read_text(), re.MULTILINE) for file in modules]
     found = [line[1] for line in lines if line]
