@@ -5,8 +5,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import identity, namespace, preflight
-from components.config import load
+from components import namespace
+from components.config.load import load
+from components.guards import immutable, preflight
 from components.stack import DatabaseStack, DatabaseStackArgs, exports
 
 stack = load()
@@ -31,4 +32,4 @@ for config in (loaded.config for loaded in stack.databases):
 for key, value in exports(outputs, several=stack.several).items():
     pulumi.export(key, value)
 # After a refused edit the old identity stays.
-pulumi.export(identity.OUTPUT, accepted.identity)
+pulumi.export(immutable.OUTPUT, accepted.identity)

@@ -16,9 +16,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config.apps import App
+from components.config.credentials import Login
+from components.config.stack import StackConfig
 from components.credentials import WATCH_LABEL, generated, whose
-from components.schema import App, Login, StackConfig
-from components.sql_objects import Kind, sql_object
+from components.engines.sql_objects import Kind, sql_object
 from components.topology import Endpoint
 
 ROLES: Mapping[str, tuple[str, ...]] = {

@@ -7,7 +7,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import names, schema
+from components import names
+from components.config import credentials as declared
+from components.config.credentials import Credential, Login
 
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
@@ -38,9 +40,9 @@ class CredentialsArgs:
 
     database: str
     namespace: str
-    credentials: schema.Credentials
+    credentials: declared.Credentials
     given: Mapping[str, pulumi.Output[str]]
-    turns: Mapping[str, Sequence[schema.Login]]
+    turns: Mapping[str, Sequence[Login]]
     roles: Sequence[str]
     protect: frozenset[str]
     after: Sequence[pulumi.Resource]
@@ -87,7 +89,7 @@ class Credentials(pulumi.ComponentResource):
     def __getitem__(self, role: str) -> ResolvedCredential:
         return self.resolved[role]
 
-    def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
+    def _resolve(self, name: str, role: str, source: Credential) -> ResolvedCredential:
         protect = role in self._args.protect
         path = f"credentials.{role}"
         if source.existing_secret:
@@ -99,7 +101,7 @@ class Credentials(pulumi.ComponentResource):
             )
         given = self._args.given.get(path)
         opts = pulumi.ResourceOptions(parent=self, protect=protect)
-        once = (schema.Login(role, source.rotation, GENERATED_KEY),)
+        once = (Login(role, source.rotation, GENERATED_KEY),)
         texts = {
             login.key: given or generated(f"{name}-{role}{login.mark}", login.generation, opts)
             for login in self._args.turns.get(role, once)

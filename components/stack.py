@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from components import names, passwords, proxysql_cnf, tls
+from components import names
 from components.apps import (
     AppPasswords,
     AppPasswordsArgs,
@@ -16,11 +16,13 @@ from components.apps import (
     MariaDbAccountsArgs,
 )
 from components.apps import outputs as apps_outputs
+from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs, ResolvedCredential
-from components.mariadb import MariaDb, MariaDbArgs
-from components.percona import Percona, PerconaArgs
-from components.proxysql import ProxySql, ProxySqlArgs
-from components.schema import StackConfig
+from components.engines.mariadb import MariaDb, MariaDbArgs
+from components.engines.percona import Percona, PerconaArgs
+from components.guards import passwords
+from components.proxysql import certificate, cnf
+from components.proxysql.tier import ProxySql, ProxySqlArgs
 from components.topology import Endpoint, Topology
 
 
@@ -149,7 +151,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     if ca and config.operator_proxies:
         ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
     if config.own_proxies:
-        ca = tls.secret_key(config)
+        ca = certificate.secret_key(config)
     contract: dict[str, Any] = {
         "schema_version": 1,
         "engine": config.engine,
@@ -168,7 +170,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     if ca:
         contract["ca_secret"] = ca
     if proxy.enabled:
-        admin, admin_port = names.proxysql_peers, proxysql_cnf.ADMIN_PORT
+        admin, admin_port = names.proxysql_peers, cnf.ADMIN_PORT
         if proxy.mode == "operator":
             admin = names.pxc_proxysql_unready
         elif proxy.service.expose_admin:

@@ -21,13 +21,15 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from components import identity, mariadb, percona, stack
-from components.config import Loaded, Stack, resolve
+from components import stack
+from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.load import Loaded, Stack, resolve
+from components.config.presets import ENGINES, SIZES
+from components.config.stack import StackConfig
 from components.credentials import GENERATED_KEY, ResolvedCredential
+from components.engines import mariadb, percona
+from components.guards import immutable
 from components.names import credential_secret
-from components.rules import RESERVED_VARIABLES
-from components.schema import StackConfig
-from components.sizes import ENGINES, SIZES
 from local import go, toolchain
 
 ROOT = Path(__file__).parents[1]
@@ -253,7 +255,7 @@ OUTPUTS = {
     "a proxy.",
     "status": "Percona only: what the operator said last. `ready` and `size` count Pods of servers "
     "and of the operator's proxies; `details` are its messages.",
-    identity.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
+    immutable.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
 }
 
 TIERS = ("database", "proxy")
@@ -596,12 +598,12 @@ def _outputs(engine: str) -> dict[str, Any]:
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
     loaded = Loaded(config=config, passwords={})
-    values[identity.OUTPUT] = identity.of(Stack(databases=(loaded,), several=False, retire=()))
+    values[immutable.OUTPUT] = immutable.of(Stack(databases=(loaded,), several=False, retire=()))
     return values
 
 
 def _example(key: str, value: Any) -> str:
-    if key == identity.OUTPUT:
+    if key == immutable.OUTPUT:
         return "`orders`: engine, namespace, topology, …"
     return f"`{yaml.safe_dump(value, default_flow_style=True, width=1000).splitlines()[0]}`"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pulumi.automation import Stack, UpResult
 
-from components.config import merge
+from components.config.load import merge
 from local import LocalError
 from local.engine import Engine
 from local.real.cluster import RealCluster

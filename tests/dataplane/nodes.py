@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.mariadb import FENCE_OPTIONS, READ_ONLY
-from components.schema import monitor_connections
+from components.config.stack import monitor_connections
+from components.engines.mariadb import FENCE_OPTIONS, READ_ONLY
 from local.certificates import Authority
 from tests.database import operator_sql
 from tests.database.servers import (

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from components import apps, mariadb
-from components.config import resolve
-from components.proxysql_cnf import live, live_check, render_peers, render_users
-from components.schema import StackConfig
+from components import apps
+from components.config.load import resolve
+from components.config.stack import StackConfig
+from components.engines import mariadb
+from components.proxysql.cnf import live, live_check, render_peers, render_users
 from tests.database import operator_sql
 from tests.database.servers import Account, Session, SqlError, eventually
 from tests.unit import libconfig

@@ -13,7 +13,8 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError, Stack
 
-from components import names, proxysql_cnf
+from components import names
+from components.proxysql import cnf
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
@@ -124,8 +125,8 @@ class TestSmall:
         for password in passwords:
             assert password not in stored
             assert base64.b64encode(password.encode()).decode() not in stored
-        cnf = cluster.proxysql_cnf(self.NAME)
-        assert cnf["mysql_variables"]["monitor_password"] in passwords
+        file = cluster.proxysql_cnf(self.NAME)
+        assert file["mysql_variables"]["monitor_password"] in passwords
 
     def test_no_password_outside_secrets_in_the_cluster(self, cluster: Cluster) -> None:
         others = "configmaps,statefulsets,pods,services,mariadbs,users,grants,events"
@@ -364,15 +365,13 @@ class TestExistingSecrets:
             for form in (password, base64.b64encode(password.encode()).decode()):
                 assert form not in text
                 assert json.dumps(form)[1:-1] not in text
-        assert proxysql_cnf.native_password_hash(self.USER_PASSWORD) not in text
+        assert cnf.native_password_hash(self.USER_PASSWORD) not in text
 
     def test_the_file_holds_the_existing_passwords(self, cluster: Cluster) -> None:
-        cnf = cluster.proxysql_cnf(self.NAME)
-        assert cnf["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
-        assert cnf["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
-        assert cnf["mysql_users"][0]["password"] == proxysql_cnf.native_password_hash(
-            self.USER_PASSWORD
-        )
+        file = cluster.proxysql_cnf(self.NAME)
+        assert file["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
+        assert file["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
+        assert file["mysql_users"][0]["password"] == cnf.native_password_hash(self.USER_PASSWORD)
 
     def test_destroy_leaves_the_existing_secret(
         self, engine: Engine, stack: Stack, cluster: Cluster

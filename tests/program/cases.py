@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from components.config import merge
+from components.config.load import merge
 from tests.program import recorder
 from tests.program.recorder import (
     ROOT,

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from components.config import merge
-from components.mariadb import FIXED
+from components.config.load import merge
+from components.engines.mariadb import FIXED
 from tests.program import recorder
 from tests.program.cases import shop
 from tests.program.recorder import Recording, Resource, plain

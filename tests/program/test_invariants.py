@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from components import names
-from components.fields import DATABASE_PRIVILEGES
-from components.proxysql_cnf import native_password_hash
-from components.schema import PROXY_ROLES
+from components.config.credentials import PROXY_ROLES
+from components.config.types import DATABASE_PRIVILEGES
+from components.proxysql.cnf import native_password_hash
 from tests.program import pod_security
 from tests.program.cases import (
     IN_BACKGROUND,

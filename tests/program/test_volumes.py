@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components import names
-from components.cluster import Unanswered
+from components.guards.api import Unanswered
 from tests.program import recorder
 from tests.program.cases import shop
 from tests.program.recorder import Recording, plain

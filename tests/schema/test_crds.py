@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.mariadb import FIXED
+from components.engines.mariadb import FIXED
 from local import LocalError, toolchain
 from tests.program.cases import Case, all_cases, recorded
 from tests.program.recorder import ROOT, Resource, plain, run

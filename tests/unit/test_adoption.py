@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import adoption, mariadb, percona
-from components.config import merge, resolve
+from components.config.errors import Fault
+from components.config.load import merge, resolve
+from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
-from components.errors import Fault
-from components.schema import StackConfig
+from components.engines import mariadb, percona
+from components.guards import adoption
 
 GIVEN = {
     role: {"existing_secret": {"name": f"old-{role}", "key": "pw"}}

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import apps, mariadb, percona, stack
-from components.fields import DATABASE_PRIVILEGES
-from components.schema import App, StackConfig
+from components import apps, stack
+from components.config.apps import App
+from components.config.stack import StackConfig
+from components.config.types import DATABASE_PRIVILEGES
+from components.engines import mariadb, percona
 from components.topology import Endpoint
-from tests.unit.models import cnf, config, proxied_configs
+from tests.unit.models import config, parsed_cnf, proxied_configs
 
 WELL_KNOWN = {"type", "provider", "host", "port", "uri", "username", "password", "database"}
 """servicebinding.io/spec/core/1.1.0, "Well-known Secret Entries", but for certificates and keys;
@@ -99,7 +101,7 @@ def test_a_given_password_has_one_account(source: dict[str, Any]) -> None:
 def test_the_proxies_take_both_logins_with_the_apps_settings() -> None:
     settings = {"max_connections": 7, "require_tls": True, "active": False, "routing": "reader"}
     chosen = config(apps=[shop(rotation=1, **settings)])
-    rows = cnf(chosen)["mysql_users"]
+    rows = parsed_cnf(chosen)["mysql_users"]
     assert [row["username"] for row in rows] == ["shop_b", "shop"]
     for row in rows:
         assert row["default_hostgroup"] == chosen.proxy.hostgroups.reader

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components import schema
-from components.rules import OLDEST_SERVER, PATCHED_PROXYSQL
+from components.config.checks.rules import OLDEST_SERVER, PATCHED_PROXYSQL
+from components.config.images import (
+    DATA_PLANE_IMAGE,
+    MARIADB_IMAGE,
+    PROXYSQL_IMAGE,
+    PXC_IMAGE,
+    PXC_PROXYSQL_IMAGE,
+)
+from components.config.percona import Percona
 from local import go
 from local.toolchain import CRDS, PROGRAMS
 from tests.unit.test_project import pins
@@ -49,18 +56,18 @@ def newest_go() -> str:
 
 
 PYTHON = pins(ROOT / "requirements.txt")
-CR_VERSION = schema.Percona().cr_version
+CR_VERSION = Percona().cr_version
 PINNED = {
-    "mariadb-operator": {PROGRAMS["mariadb-operator"].version, schema.DATA_PLANE_IMAGE["tag"]},
+    "mariadb-operator": {PROGRAMS["mariadb-operator"].version, DATA_PLANE_IMAGE["tag"]},
     "Percona's operator": {
         of_crds("percona-xtradb-cluster-operator"),
         CR_VERSION,
         f"v{CR_VERSION}",
     },
-    "MariaDB": {schema.MARIADB_IMAGE["tag"], dotted(OLDEST_SERVER["mariadb"])},
-    "Percona XtraDB Cluster": {schema.PXC_IMAGE["tag"], dotted(OLDEST_SERVER["percona"])},
-    "ProxySQL, this program's": {schema.PROXYSQL_IMAGE["tag"], *map(dotted, PATCHED_PROXYSQL)},
-    "ProxySQL, Percona's operator's": {schema.PXC_PROXYSQL_IMAGE["tag"]},
+    "MariaDB": {MARIADB_IMAGE["tag"], dotted(OLDEST_SERVER["mariadb"])},
+    "Percona XtraDB Cluster": {PXC_IMAGE["tag"], dotted(OLDEST_SERVER["percona"])},
+    "ProxySQL, this program's": {PROXYSQL_IMAGE["tag"], *map(dotted, PATCHED_PROXYSQL)},
+    "ProxySQL, Percona's operator's": {PXC_PROXYSQL_IMAGE["tag"]},
     "Pulumi": {PYTHON["pulumi"], PROGRAMS["pulumi"].version},
     "Pulumi's providers": {PYTHON["pulumi-kubernetes"], PYTHON["pulumi-random"]},
     "Kubernetes": {PROGRAMS["kube-apiserver"].version},

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from components.config import merge, resolve
-from components.errors import ConfigError
-from components.schema import StackConfig, monitor_connections
-from tests.unit.models import cnf, config
+from components.config.errors import ConfigError
+from components.config.load import merge, resolve
+from components.config.stack import StackConfig, monitor_connections
+from tests.unit.models import config, parsed_cnf
 
 RESERVE = 10
 """Connections for root, the operator and the replicas."""
@@ -57,7 +57,7 @@ def shares(tree: dict[str, Any]) -> int:
 def worst(tree: dict[str, Any]) -> int:
     """Connections that the proxies may hold to one server, by the rendered file."""
     config = resolve(tree)
-    rows = cnf(config)["mysql_servers"]
+    rows = parsed_cnf(config)["mysql_servers"]
     (limit,) = {row["max_connections"] for row in rows}
     assert limit >= 1
     mixed = "backend_max_connections" in tree["proxy"]

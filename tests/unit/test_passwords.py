@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from components import passwords
-from components.config import resolve
-from components.errors import ConfigError
-from components.schema import PROXY_ROLES, StackConfig
+from components.config.credentials import PROXY_ROLES
+from components.config.errors import ConfigError
+from components.config.load import resolve
+from components.config.stack import StackConfig
+from components.guards import passwords
 from tests.unit.models import config, proxied_configs
 
 REF = {"existing_secret": {"name": "given", "key": "pw"}}

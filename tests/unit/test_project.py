@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from components.config import KEYS
-from components.errors import PROJECT
+from components.config.errors import PROJECT
+from components.config.load import KEYS
 from tests.program.recorder import ROOT
 
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import digests
-from tests.unit.models import cnf, config
+from tests.unit.models import config, parsed_cnf
 
 SPLIT = config(proxy={"read_write_split": True})
 WRITER, READER = SPLIT.proxy.hostgroups.writer, SPLIT.proxy.hostgroups.reader
-RULES: list[dict[str, Any]] = cnf(SPLIT)["mysql_query_rules"]
+RULES: list[dict[str, Any]] = parsed_cnf(SPLIT)["mysql_query_rules"]
 
 
 def destination(statement: str) -> int:
@@ -123,8 +123,8 @@ STATEFUL = [
     "SELECT @n",
     "SELECT @n := 1",
     "SELECT a FROM t WHERE a > @n",
-    "SELECT @@last_insert_id",
-    "SELECT @@session.tx_isolation",
+    "SELECT last_insert_id",
+    "SELECT session.tx_isolation",
     "SELECT GET_LOCK('a', 10)",
     "SELECT get_lock ('a', 10)",
     "SELECT RELEASE_LOCK('a')",
@@ -327,7 +327,7 @@ def test_the_hostgroups_are_the_stacks(topology: str) -> None:
     own = config(
         database={"topology": topology}, proxy={"read_write_split": True, "hostgroups": groups}
     )
-    rules = cnf(own)["mysql_query_rules"]
+    rules = parsed_cnf(own)["mysql_query_rules"]
     assert [rule["destination_hostgroup"] for rule in rules] == [1, 1, 1, 2]
 
 
@@ -335,7 +335,7 @@ def test_a_read_with_autocommit_off_opens_a_transaction() -> None:
     """Whose later statements belong to the same server."""
     for split in (True, False):
         own = config(proxy={"read_write_split": split})
-        variables = cnf(own)["mysql_variables"]
+        variables = parsed_cnf(own)["mysql_variables"]
         assert variables.get("autocommit_false_is_transaction", False) is split
 
 

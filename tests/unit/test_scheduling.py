@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import scheduling
-from components.config import resolve
-from components.schema import Placement
+from components.config.load import resolve
+from components.config.scheduling import Placement
+from components.pods import scheduling
 
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 LOST = (NOT_READY, UNREACHABLE)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.config import merge, resolve
-from components.sizes import SIZES
+from components.config.load import merge, resolve
+from components.config.presets import SIZES
 
 TABLE: dict[str, tuple[Any, Any, Any]] = {
     # path: dev, small, large

@@ -11,19 +11,19 @@ from typing import Any, TypeAlias
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import proxysql_cnf
-from components.config import Loaded
-from components.errors import refuse
-from components.schema import (
+from components.config.apps import App
+from components.config.credentials import (
     KNOWN_TO_SERVERS,
     PROXY_ROLES,
     ROTATED_BY_OPERATOR,
-    App,
     Credential,
-    ProxyUser,
-    SecretRef,
-    StackConfig,
 )
+from components.config.errors import refuse
+from components.config.load import Loaded
+from components.config.model import SecretRef
+from components.config.proxy import ProxyUser
+from components.config.stack import StackConfig
+from components.proxysql import cnf
 
 Source: TypeAlias = Credential | ProxyUser | App
 """What in a config may name a password."""
@@ -143,7 +143,7 @@ def _read(
 
 
 _SAFE = (
-    proxysql_cnf.PASSWORD_RULE,
+    cnf.PASSWORD_RULE,
     "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's admin and "
     "monitor settings cannot carry others",
     "choose such a password, or remove the source to have one generated",

@@ -10,11 +10,14 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import adoption, names, pod_security, scheduling
+from components import names
+from components.config.credentials import Login
+from components.config.stack import StackConfig
+from components.config.types import TopologyKind
 from components.credentials import Credentials
-from components.fields import TopologyKind
-from components.schema import Login, StackConfig
-from components.sql_objects import sql_object
+from components.engines.sql_objects import sql_object
+from components.guards import adoption
+from components.pods import scheduling, security
 from components.topology import Topology
 
 PORT = 3306
@@ -285,8 +288,8 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         },
         "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
-        "podSecurityContext": pod_security.of_pod(config.security.database),
-        "securityContext": pod_security.CONTAINER,
+        "podSecurityContext": security.of_pod(config.security.database),
+        "securityContext": security.CONTAINER,
         "podMetadata": {
             "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
             "annotations": dict(database.pod_annotations),
@@ -356,7 +359,7 @@ def _data_plane(config: StackConfig) -> dict[str, Any]:
     container = {
         "image": config.images.data_plane.reference,
         "imagePullPolicy": config.images.data_plane.pull_policy,
-        "securityContext": pod_security.CONTAINER,
+        "securityContext": security.CONTAINER,
     }
     # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
     # in a namespace, which the garbage collector refuses, so that the object could not be deleted

@@ -18,10 +18,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from components import apps, names
-from components.errors import PROJECT, ConfigError, fault, refuse
-from components.rules import cross_checks
-from components.schema import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE, StackConfig
-from components.sizes import ENGINES, PROXY_MODES, SIZES
+from components.config.checks.rules import cross_checks
+from components.config.errors import PROJECT, ConfigError, fault, refuse
+from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
+from components.config.presets import ENGINES, PROXY_MODES, SIZES
+from components.config.stack import StackConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.schema import StackConfig
+from components.config.stack import StackConfig
 
 
 def proxy_ingress(

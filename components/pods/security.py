@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.schema import PodUser
+from components.config.security import PodUser
 
 SECCOMP = {"type": "RuntimeDefault"}
 

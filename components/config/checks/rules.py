@@ -5,18 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from components import app_rules, names
-from components.errors import Fault
-from components.fields import MAX_INT, Variable, seconds
-from components.proxysql_cnf import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
-from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
-from components.schema import (
-    KNOWN_TO_SERVERS,
-    PROXY_ROLES,
-    ROTATED_BY_OPERATOR,
-    StackConfig,
-    version_in,
-)
+from components import names
+from components.config.checks import apps
+from components.config.credentials import KNOWN_TO_SERVERS, PROXY_ROLES, ROTATED_BY_OPERATOR
+from components.config.errors import Fault
+from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.config.stack import StackConfig, version_in
+from components.config.types import MAX_INT, Variable, seconds
+from components.proxysql.cnf import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 
 RESERVED_VARIABLES = {
     "admin_variables": frozenset(
@@ -150,7 +146,7 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
                 )
     yield from _proxy_checks(config, given)
     yield from _rule_checks(config)
-    yield from app_rules.checks(config)
+    yield from apps.checks(config)
 
 
 OLDEST_SERVER = {"mariadb": (10, 6), "percona": (8, 0)}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pulumi
 
-from components import adoption, identity, passwords, switchover, volumes
-from components.config import Stack
+from components.config.load import Stack
+from components.guards import adoption, immutable, passwords, switchover, volumes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +25,8 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
 
     `cluster`: the settings of the Kubernetes provider. That must wait for the identity.
     """
-    known = identity.last()
-    facts = identity.guarded(stack, known)
+    known = immutable.last()
+    facts = immutable.guarded(stack, known)
     reads = any(one.config.adopting or passwords.stored(one.config) for one in stack.databases)
     reader = passwords.reader(cluster, facts) if reads else None
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}

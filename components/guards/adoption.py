@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import pulumi
 
-from components import names, quantity
-from components.cluster import at
-from components.errors import ConfigError, Fault, fault
-from components.schema import StackConfig
+from components import names
+from components.config import quantity
+from components.config.errors import ConfigError, Fault, fault
+from components.config.stack import StackConfig
+from components.guards.api import at
 
 
 def agreed(

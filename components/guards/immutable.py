@@ -10,10 +10,15 @@ from typing import Any, cast
 
 import pulumi
 
-from components import apps, passwords, percona, quantity
-from components.config import Loaded, Stack
-from components.errors import refuse
-from components.schema import KNOWN_TO_SERVERS, App, StackConfig
+from components import apps
+from components.config import quantity
+from components.config.apps import App
+from components.config.credentials import KNOWN_TO_SERVERS
+from components.config.errors import refuse
+from components.config.load import Loaded, Stack
+from components.config.stack import StackConfig
+from components.engines import percona
+from components.guards import passwords
 
 OUTPUT = "identity"
 

@@ -10,9 +10,13 @@ from typing import cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import names, network, passwords, proxysql_cnf, proxysql_watch, scheduling, tls
+from components import names
+from components.config.credentials import PROXY_ROLES
+from components.config.stack import StackConfig
 from components.credentials import Credentials
-from components.schema import PROXY_ROLES, StackConfig
+from components.guards import passwords
+from components.pods import scheduling
+from components.proxysql import certificate, cnf, network, watcher
 from components.topology import Topology
 
 MIN_READY = 6
@@ -39,7 +43,7 @@ def _client(login: str) -> str:
     """
     return (
         '"$(command -v mariadb || command -v mysql)" '
-        f"--defaults-extra-file={proxysql_cnf.CONFIG_DIR}/{login} --batch --skip-column-names"
+        f"--defaults-extra-file={cnf.CONFIG_DIR}/{login} --batch --skip-column-names"
     )
 
 
@@ -83,17 +87,17 @@ class ProxySql(pulumi.ComponentResource):
         config = args.config
         self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         self._tier = names.proxysql(config.name, config.engine)
-        self._model = proxysql_cnf.CnfModel(
+        self._model = cnf.CnfModel(
             proxy=config.proxy,
             topology=args.topology,
             backend_max_connections=config.backend_max_connections,
             monitor_username=config.monitor_logins[0].username,
             postgresql=not config.images.proxy.tag.startswith("2."),
-            certificate=tls.secret(config) is not None,
-            watch=proxysql_cnf.watch(config, args.topology),
+            certificate=certificate.secret(config) is not None,
+            watch=cnf.watch(config, args.topology),
         )
-        tls.certificate(name, config, self._child)
-        self._live = proxysql_cnf.live(config, args.topology)
+        certificate.certificate(name, config, self._child)
+        self._live = cnf.live(config, args.topology)
         self.users = self._live_secret(name)
         self._stateful_set(name, self._config_secret(name), [self.users, self._peer_service(name)])
         self._client_service(name)
@@ -116,7 +120,7 @@ class ProxySql(pulumi.ComponentResource):
 
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config = self._args, self._args.config
-        digest = proxysql_cnf.digest(self._model, passwords.described(config))
+        digest = cnf.digest(self._model, passwords.described(config))
         roles = {role: args.credentials[role].password for role in PROXY_ROLES}
         files = pulumi.Output.all(**roles).apply(self._files)
         return k8s.core.v1.Secret(
@@ -131,7 +135,7 @@ class ProxySql(pulumi.ComponentResource):
         """Its name never changes: the kubelet renews the files, and ProxySQL takes them up."""
         model = self._live
         text = pulumi.Output.all(passwords=self._args.logins).apply(
-            lambda known: proxysql_cnf.render_users(model, known["passwords"])
+            lambda known: cnf.render_users(model, known["passwords"])
         )
         return k8s.core.v1.Secret(
             f"{name}-proxysql-users",
@@ -139,9 +143,9 @@ class ProxySql(pulumi.ComponentResource):
             type="Opaque",
             string_data={
                 "users.cnf": pulumi.Output.secret(text),
-                "peers.cnf": proxysql_cnf.render_peers(model),
-                "read.sql": proxysql_cnf.live_check(model, running=False),
-                "in-use.sql": proxysql_cnf.live_check(model, running=True),
+                "peers.cnf": cnf.render_peers(model),
+                "read.sql": cnf.live_check(model, running=False),
+                "in-use.sql": cnf.live_check(model, running=True),
             },
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*self._args.after, *self._args.accounts]
@@ -150,20 +154,20 @@ class ProxySql(pulumi.ComponentResource):
 
     def _files(self, roles: Mapping[str, str]) -> dict[str, str]:
         """The files of the configuration directory."""
-        secrets = proxysql_cnf.Secrets(
+        secrets = cnf.Secrets(
             admin=roles["proxy_admin"],
             stats=roles["proxy_stats"],
             cluster=roles["proxy_cluster"],
             monitor=roles["monitor"],
         )
         return {
-            "proxysql.cnf": proxysql_cnf.render(self._model, secrets),
-            "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=proxysql_cnf.ADMIN_PORT),
-            "self-check.sql": proxysql_cnf.self_check(self._model),
-            "reload.sh": proxysql_cnf.reload_live(_CLIENT),
+            "proxysql.cnf": cnf.render(self._model, secrets),
+            "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=cnf.ADMIN_PORT),
+            "self-check.sql": cnf.self_check(self._model),
+            "reload.sh": cnf.reload_live(_CLIENT),
             **self._watch_files(secrets.monitor),
             **(
-                {"reload-tls.sh": tls.reload_script(_CLIENT, proxysql_cnf.DATA_DIR)}
+                {"reload-tls.sh": certificate.reload_script(_CLIENT, cnf.DATA_DIR)}
                 if self._model.certificate
                 else {}
             ),
@@ -173,12 +177,10 @@ class ProxySql(pulumi.ComponentResource):
         watch = self._model.watch
         if watch is None:
             return {}
-        login = proxysql_watch.LOGIN_FILE
+        login = watcher.LOGIN_FILE
         return {
-            login: proxysql_watch.login(watch, self._model.monitor_username, password),
-            proxysql_watch.FILE: proxysql_watch.script(
-                watch, _CLIENT, _client(login), f"{proxysql_cnf.DATA_DIR}/watch"
-            ),
+            login: watcher.login(watch, self._model.monitor_username, password),
+            watcher.FILE: watcher.script(watch, _CLIENT, _client(login), f"{cnf.DATA_DIR}/watch"),
         }
 
     # --- Services ---
@@ -201,10 +203,10 @@ class ProxySql(pulumi.ComponentResource):
                         name="mysql", port=config.proxy.ports[0], target_port="mysql"
                     ),
                     k8s.core.v1.ServicePortArgs(
-                        name="admin", port=proxysql_cnf.ADMIN_PORT, target_port="admin"
+                        name="admin", port=cnf.ADMIN_PORT, target_port="admin"
                     ),
                     k8s.core.v1.ServicePortArgs(
-                        name="metrics", port=proxysql_cnf.METRICS_PORT, target_port="metrics"
+                        name="metrics", port=cnf.METRICS_PORT, target_port="metrics"
                     ),
                 ],
             ),
@@ -265,8 +267,8 @@ class ProxySql(pulumi.ComponentResource):
                 ingress=network.proxy_ingress(
                     config,
                     client_ports=config.proxy.ports,
-                    admin_port=proxysql_cnf.ADMIN_PORT,
-                    metrics_port=proxysql_cnf.METRICS_PORT,
+                    admin_port=cnf.ADMIN_PORT,
+                    metrics_port=cnf.METRICS_PORT,
                 ),
             ),
             opts=self._child,
@@ -361,13 +363,13 @@ class ProxySql(pulumi.ComponentResource):
                     ),
                 )
             )
-        if certificate := tls.secret(config):
+        if shown := certificate.secret(config):
             volumes.append(
                 k8s.core.v1.VolumeArgs(
                     name="tls",
                     secret=k8s.core.v1.SecretVolumeSourceArgs(
-                        secret_name=certificate,
-                        items=tls.volume_items(config),
+                        secret_name=shown,
+                        items=certificate.volume_items(config),
                         default_mode=0o440,
                     ),
                 )
@@ -412,27 +414,21 @@ class ProxySql(pulumi.ComponentResource):
         image, resources = config.images.proxy, scheduling.resources(config.proxy.resources)
         mounts = [
             # Whole directories, no subPath: a subPath mount never follows its Secret.
-            k8s.core.v1.VolumeMountArgs(
-                name="config", mount_path=proxysql_cnf.CONFIG_DIR, read_only=True
-            ),
-            k8s.core.v1.VolumeMountArgs(
-                name="users", mount_path=proxysql_cnf.LIVE_DIR, read_only=True
-            ),
-            k8s.core.v1.VolumeMountArgs(name="data", mount_path=proxysql_cnf.DATA_DIR),
+            k8s.core.v1.VolumeMountArgs(name="config", mount_path=cnf.CONFIG_DIR, read_only=True),
+            k8s.core.v1.VolumeMountArgs(name="users", mount_path=cnf.LIVE_DIR, read_only=True),
+            k8s.core.v1.VolumeMountArgs(name="data", mount_path=cnf.DATA_DIR),
         ]
         if self._args.topology.ca_secret:
             mounts.append(
-                k8s.core.v1.VolumeMountArgs(
-                    name="server-ca", mount_path=proxysql_cnf.CA_DIR, read_only=True
-                )
+                k8s.core.v1.VolumeMountArgs(name="server-ca", mount_path=cnf.CA_DIR, read_only=True)
             )
         command = ["proxysql"]
         if self._model.certificate:
             mounts.append(
-                k8s.core.v1.VolumeMountArgs(name="tls", mount_path=tls.DIR, read_only=True)
+                k8s.core.v1.VolumeMountArgs(name="tls", mount_path=certificate.DIR, read_only=True)
             )
         if self._model.certificate or config.proxy.storage.persistent:
-            script = tls.start_script(proxysql_cnf.DATA_DIR, linked=self._model.certificate)
+            script = certificate.start_script(cnf.DATA_DIR, linked=self._model.certificate)
             command = ["sh", "-c", script, *command]
         return k8s.core.v1.ContainerArgs(
             name="proxysql",
@@ -447,16 +443,14 @@ class ProxySql(pulumi.ComponentResource):
                 "--initial",
                 "--no-version-check",
                 "-c",
-                f"{proxysql_cnf.CONFIG_DIR}/proxysql.cnf",
+                f"{cnf.CONFIG_DIR}/proxysql.cnf",
                 "-D",
-                proxysql_cnf.DATA_DIR,
+                cnf.DATA_DIR,
             ],
             ports=[
                 k8s.core.v1.ContainerPortArgs(name="mysql", container_port=config.proxy.ports[0]),
-                k8s.core.v1.ContainerPortArgs(name="admin", container_port=proxysql_cnf.ADMIN_PORT),
-                k8s.core.v1.ContainerPortArgs(
-                    name="metrics", container_port=proxysql_cnf.METRICS_PORT
-                ),
+                k8s.core.v1.ContainerPortArgs(name="admin", container_port=cnf.ADMIN_PORT),
+                k8s.core.v1.ContainerPortArgs(name="metrics", container_port=cnf.METRICS_PORT),
             ],
             resources=k8s.core.v1.ResourceRequirementsArgs(
                 requests=resources.get("requests"), limits=resources.get("limits")
@@ -476,8 +470,8 @@ class ProxySql(pulumi.ComponentResource):
                     command=[
                         "sh",
                         "-c",
-                        f"{_CLIENT} < {proxysql_cnf.CONFIG_DIR}/self-check.sql | grep -qx 1 && "
-                        f"{_CLIENT} < {proxysql_cnf.LIVE_DIR}/in-use.sql | grep -qx 1",
+                        f"{_CLIENT} < {cnf.CONFIG_DIR}/self-check.sql | grep -qx 1 && "
+                        f"{_CLIENT} < {cnf.LIVE_DIR}/in-use.sql | grep -qx 1",
                     ]
                 ),
                 # The kubelet's shortest; readiness follows at once (pkg/kubelet/prober).

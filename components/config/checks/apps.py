@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 
 from components import apps
-from components.errors import Fault
-from components.schema import SYSTEM_ACCOUNTS, App, StackConfig
+from components.config.apps import App
+from components.config.credentials import SYSTEM_ACCOUNTS
+from components.config.errors import Fault
+from components.config.stack import StackConfig
 
 SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
 

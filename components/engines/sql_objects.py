@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.schema import StackConfig
+from components.config.stack import StackConfig
 
 Kind: TypeAlias = Literal["User", "Grant", "Database"]
 

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.schema import StackConfig
+from components.config.stack import StackConfig
 
 DIR = "/etc/proxysql-tls"
 CERT_FILE, KEY_FILE, CA_FILE = "proxysql-cert.pem", "proxysql-key.pem", "proxysql-ca.pem"

@@ -12,14 +12,18 @@ from typing import Any, Literal, cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import adoption, apps, names, pod_security, rules, scheduling
+from components import apps, names
+from components.config.checks import rules
+from components.config.security import PodUser
+from components.config.stack import StackConfig
 from components.credentials import Credentials
-from components.schema import PodUser, StackConfig
+from components.guards import adoption
+from components.pods import scheduling, security
 from components.topology import Topology
 
 PORT = 3306
 
-RESTRICTED = {**pod_security.CONTAINER, "seccompProfile": pod_security.SECCOMP}
+RESTRICTED = {**security.CONTAINER, "seccompProfile": security.SECCOMP}
 """Of every container, as the operator may give its Pods others."""
 
 KEPT = (
@@ -318,7 +322,7 @@ def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
     affinity = result.pop("affinity", None)
     # The operator's own default keeps every Pod on a node of its own, always.
     result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
-    result["podSecurityContext"] = pod_security.of_pod(user)
+    result["podSecurityContext"] = security.of_pod(user)
     result["containerSecurityContext"] = RESTRICTED
     if placement.disruption_budget:
         result["podDisruptionBudget"] = {"maxUnavailable": 1}

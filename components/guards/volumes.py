@@ -11,10 +11,10 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.cluster import Cluster, Object, Unanswered
-from components.config import Loaded, Stack
-from components.errors import ConfigError, fault
-from components.schema import StackConfig
+from components.config.errors import ConfigError, fault
+from components.config.load import Loaded, Stack
+from components.config.stack import StackConfig
+from components.guards.api import Cluster, Object, Unanswered
 
 
 def free(

@@ -10,7 +10,7 @@ over the size.
 
 from typing import Any
 
-from components import schema
+from components.config.images import MARIADB_IMAGE, PROXYSQL_IMAGE, PXC_IMAGE, PXC_PROXYSQL_IMAGE
 
 _HA: dict[str, Any] = {
     "database": {"topology": "replication", "replicas": 3},
@@ -94,12 +94,12 @@ _PERCONA: dict[str, Any] = {
     "percona": {"log_collector": False},
     # The user of Percona's images (build/pxc-entrypoint.sh runs as mysql, 1001).
     "security": {"database": {"run_as_user": 1001, "run_as_group": 1001, "fs_group": 1001}},
-    "images": {"database": schema.PXC_IMAGE},
+    "images": {"database": PXC_IMAGE},
 }
 
 ENGINES: dict[str, dict[str, dict[str, Any]]] = {
     "mariadb": dict.fromkeys(
-        SIZES, {"proxy": {"mode": "standalone"}, "images": {"database": schema.MARIADB_IMAGE}}
+        SIZES, {"proxy": {"mode": "standalone"}, "images": {"database": MARIADB_IMAGE}}
     ),
     "percona": {
         "dev": {**_PERCONA, "percona": {"log_collector": True}},
@@ -110,11 +110,11 @@ ENGINES: dict[str, dict[str, dict[str, Any]]] = {
 
 PROXY_MODES: dict[str, dict[str, Any]] = {
     "standalone": {
-        "images": {"proxy": schema.PROXYSQL_IMAGE},
+        "images": {"proxy": PROXYSQL_IMAGE},
         # They hold nothing. Pods with volumes of their own, the servers and the operator's proxies,
         # follow the cluster's default: a volume may not follow them, and what was evicted
         # restarts even if its node comes back.
         "scheduling": {"proxy": {"node_loss_seconds": 30}},
     },
-    "operator": {"images": {"proxy": schema.PXC_PROXYSQL_IMAGE}},
+    "operator": {"images": {"proxy": PXC_PROXYSQL_IMAGE}},
 }

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from components import names, quantity
-from components.errors import broken
+from components import names
+from components.config import quantity
+from components.config.errors import broken
 
 MAX_INT = 2**31 - 1
 """Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""

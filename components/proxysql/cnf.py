@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from components import names, proxysql_watch
-from components.fields import MAX_INT, seconds
-from components.proxysql_watch import Watch
-from components.schema import Proxy, ProxyUser, QueryRule, StackConfig
+from components import names
+from components.config.proxy import Proxy, ProxyUser, QueryRule
+from components.config.stack import StackConfig
+from components.config.types import MAX_INT, seconds
+from components.proxysql import watcher
+from components.proxysql.watcher import Watch
 from components.topology import Topology
 
 Scalar: TypeAlias = str | int | bool
@@ -248,7 +250,7 @@ def _scheduler(model: CnfModel) -> Sequence[Group]:
     if model.certificate:
         jobs["reload-tls.sh"] = TLS_CHECK_INTERVAL
     if model.watch:
-        jobs[proxysql_watch.FILE] = proxysql_watch.INTERVAL
+        jobs[watcher.FILE] = watcher.INTERVAL
     return [
         {
             "id": number,

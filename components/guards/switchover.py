@@ -11,11 +11,12 @@ from typing import Any
 
 import pulumi
 
-from components import names, volumes
-from components.cluster import Cluster, Object, Unanswered, at
-from components.config import Loaded, Stack
-from components.errors import ConfigError, fault
-from components.schema import StackConfig
+from components import names
+from components.config.errors import ConfigError, fault
+from components.config.load import Loaded, Stack
+from components.config.stack import StackConfig
+from components.guards import volumes
+from components.guards.api import Cluster, Object, Unanswered, at
 
 PATIENCE = 60.0
 """Seconds for which an update waits: a switchover takes some, a failover's steps ten or twenty."""

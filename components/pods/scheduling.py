@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.schema import Placement, Resources, Toleration
+from components.config.model import Resources
+from components.config.scheduling import Placement, Toleration
 
 LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 """The taints of a node whose kubelet reports that it is not ready, and of one that does not report
