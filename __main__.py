@@ -8,7 +8,8 @@ import pulumi_kubernetes as k8s
 from components import namespace
 from components.config.load import load
 from components.guards import immutable, preflight
-from components.stack import DatabaseStack, DatabaseStackArgs, exports
+from components.outputs import exports
+from components.stack import DatabaseStack, DatabaseStackArgs
 
 stack = load()
 settings = pulumi.Config("kubernetes")

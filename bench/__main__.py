@@ -24,7 +24,7 @@ from unittest import mock
 from components.config.load import resolve
 from components.config.presets import SIZES
 from components.engines import mariadb
-from components.proxysql import cnf
+from components.proxysql import cnf, self_check
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import namespaces
@@ -164,8 +164,8 @@ def rendering(rounds: int) -> Measured:
 
         def once() -> None:
             cnf.render_users(model, passwords)
-            cnf.live_check(model, running=False)
-            cnf.live_check(model, running=True)
+            self_check.live_check(model, running=False)
+            self_check.live_check(model, running=True)
 
         return lambda: clocked(once)
 

@@ -21,7 +21,7 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from components import stack
+from components import outputs
 from components.config.checks.rules import RESERVED_VARIABLES
 from components.config.load import Loaded, Stack, resolve
 from components.config.presets import ENGINES, SIZES
@@ -556,7 +556,7 @@ RUN_BY = {"standalone": "this program", "operator": "the operator"}
 """Who runs the proxies of a `proxy.mode`."""
 
 
-def outputs() -> str:
+def output_table() -> str:
     """The output contract, with the values of stacks of size small."""
     values = {engine: _outputs(engine) for engine in ENGINES}
     if missing := set[str]().union(*values.values()) ^ OUTPUTS.keys():
@@ -593,7 +593,7 @@ def _outputs(engine: str) -> dict[str, Any]:
         resource=None,
     )
     shape = percona.topology(config) if engine == "percona" else mariadb.topology(config)
-    values = stack.outputs(config, shape, root)
+    values = outputs.outputs(config, shape, root)
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
@@ -659,7 +659,7 @@ def figures() -> str:
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "needs": needs,
     "sizes": sizes,
-    "outputs": outputs,
+    "outputs": output_table,
     "config": overview,
     "reference": reference,
     "reserved": reserved,

@@ -1,9 +1,11 @@
 """`apps`: applications with their databases and accounts."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 from pydantic import model_validator
 
+from components import names
 from components.config.credentials import Login, turns
 from components.config.errors import broken
 from components.config.model import Model, SecretRef
@@ -82,3 +84,31 @@ class App(Model):
                 "takes it up",
             )
         return self
+
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "readonly": ("SELECT", "SHOW VIEW"),
+    "readwrite": (
+        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE TEMPORARY TABLES", "EXECUTE",
+        "LOCK TABLES", "SHOW VIEW",
+    ),
+    "owner": ("ALL PRIVILEGES",),
+}  # fmt: skip
+"""The privileges of a role, on one database; none holds beyond it."""
+
+
+def privileges(granted: str | Sequence[str]) -> list[str]:
+    """The privileges of a role, or the listed ones."""
+    return list(ROLES[granted] if isinstance(granted, str) else granted)
+
+
+def owned(name: str, apps: Sequence[App]) -> frozenset[str]:
+    """Every name that the apps of a database `name` may give to an object."""
+    found: set[str] = set()
+    for app in apps:
+        found |= {names.app_secret(name, app.name), names.account_secret(name, app.name)}
+        for schema in app.databases:
+            found.add(names.schema(name, schema))
+            found |= {names.grant(name, login.username, schema) for login in app.logins}
+        found |= {names.account(name, login.username) for login in app.logins}
+    return frozenset(found)

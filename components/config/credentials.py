@@ -1,5 +1,6 @@
 """`credentials`: one password per role, and accounts that take turns."""
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Self
 
@@ -89,3 +90,8 @@ class Credentials(Model):
     def items(self) -> Iterator[tuple[str, Credential]]:
         """(role, credential) pairs in declaration order."""
         return ((role, getattr(self, role)) for role in type(self).model_fields)
+
+
+PASSWORD_RULE = re.compile(r"[A-Za-z0-9_-]{24,}")
+"""What ProxySQL carries unharmed: quotes lose the row and log it, `:` and `;` cut an admin
+password, a leading `*` makes a hash of it (lib/ProxySQL_Config.cpp, lib/ProxySQL_Admin.cpp)."""

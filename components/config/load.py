@@ -17,7 +17,8 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components import apps, names
+from components import names
+from components.config.apps import owned
 from components.config.checks.rules import cross_checks
 from components.config.errors import PROJECT, ConfigError, fault, refuse
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
@@ -252,7 +253,10 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
     objects: dict[tuple[str, str], str] = {}
     ports: dict[int, str] = {}
     for one in loaded:
-        own, of_apps = names.owned(one.config.name, one.config.engine), apps.owned(one.config)
+        own, of_apps = (
+            names.owned(one.config.name, one.config.engine),
+            owned(one.config.name, one.config.apps),
+        )
         claims = {(one.config.namespace, claimed) for claimed in own | of_apps}
         # Logical names know no namespace.
         claims |= {("", claimed) for claimed in of_apps}

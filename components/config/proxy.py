@@ -295,3 +295,11 @@ class Proxy(Model):
     def ports(self) -> tuple[int, ...]:
         """The ports of the listening addresses; the client Service leads to the first."""
         return tuple(int(part.rpartition(":")[2]) for part in self.interfaces.split(";"))
+
+
+CONNECT_TIMEOUT = 20_000
+"""Milliseconds for which a statement waits for a server of its hostgroup, instead of failing."""
+
+
+SERVICE_CONNECTION_AGE = 5_000
+"""Milliseconds after which an idle connection to the primary's Service is closed."""

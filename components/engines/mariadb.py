@@ -15,8 +15,8 @@ from components.config.credentials import Login
 from components.config.stack import StackConfig
 from components.config.types import TopologyKind
 from components.credentials import Credentials
+from components.engines import adopted
 from components.engines.sql_objects import sql_object
-from components.guards import adoption
 from components.pods import scheduling, security
 from components.topology import Topology
 
@@ -63,11 +63,11 @@ class MariaDb(pulumi.ComponentResource):
                 labels=names.labels(config.name, "mariadb"),
                 annotations={
                     "pulumi.com/waitFor": "condition=Ready",
-                    **adoption.annotations(config),
+                    **adopted.annotations(config),
                 },
             ),
             spec=spec(config, args.credentials),
-            opts=adoption.options(
+            opts=adopted.options(
                 config,
                 self,
                 after=[*args.after, *made],

@@ -12,12 +12,13 @@ from typing import Any, Literal, cast
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import apps, names
+from components import names
+from components.config.apps import privileges
 from components.config.checks import rules
 from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials
-from components.guards import adoption
+from components.engines import adopted
 from components.pods import scheduling, security
 from components.topology import Topology
 
@@ -103,14 +104,14 @@ class Percona(pulumi.ComponentResource):
                                 f"jsonpath={{.status.size}}={size}",
                             ]
                         ),
-                        **adoption.annotations(config),
+                        **adopted.annotations(config),
                     },
                 },
                 "spec": spec(config, args.credentials),
                 # Only an output: pulumi_kubernetes' own class for custom resources drops it.
                 "status": None,
             },
-            opts=adoption.options(
+            opts=adopted.options(
                 config,
                 self,
                 after=[*args.after, *made],
@@ -255,7 +256,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
             {
                 **_account(login.username, secret, login.key),
                 "dbs": list(app.databases),
-                "grants": apps.privileges(granted),
+                "grants": privileges(granted),
             }
             for login in sorted(app.logins)  # whichever turn it is
         ]

@@ -5,7 +5,7 @@ changed. With `adopt: take_over` the config applies to it, also where another to
 What an edit could never undo must agree from the start.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import pulumi
@@ -46,31 +46,6 @@ def agreed(
         return found
 
     return cast(pulumi.Output[Any], live.__dict__["spec"]).apply(compare)
-
-
-def options(
-    config: StackConfig,
-    parent: pulumi.Resource,
-    *,
-    after: Sequence[pulumi.Resource],
-    left_alone: Sequence[str],
-) -> pulumi.ResourceOptions:
-    """Of the operator's object. `left_alone`: fields that keep the value that they have there."""
-    timeout = config.database.ready_timeout
-    return pulumi.ResourceOptions(
-        parent=parent,
-        protect=config.security.protect,
-        depends_on=list(after),
-        custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
-        import_=f"{config.namespace}/{config.name}" if config.adopting else None,
-        ignore_changes=["metadata", "spec"] if config.adopt == "import" else list(left_alone),
-    )
-
-
-def annotations(config: StackConfig) -> dict[str, str]:
-    """Of the operator's object: take fields over from who wrote them (pulumi-kubernetes,
-    `provider/pkg/await/await.go`, patchForce)."""
-    return {"pulumi.com/patchForce": "true"} if config.adopt == "take_over" else {}
 
 
 def differences(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:

@@ -10,15 +10,13 @@ from typing import Any, cast
 
 import pulumi
 
-from components import apps
-from components.config import quantity
-from components.config.apps import App
+from components.config import password_sources, quantity
+from components.config.apps import App, privileges
 from components.config.credentials import KNOWN_TO_SERVERS
 from components.config.errors import refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.engines import percona
-from components.guards import passwords
 
 OUTPUT = "identity"
 
@@ -36,10 +34,10 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "namespace": config.namespace,
         "topology": config.database.topology,
         "storage": config.database.storage.model_dump(exclude_none=True),
-        "root": passwords.describe(config.credentials.root),
+        "root": password_sources.describe(config.credentials.root),
     }
     if config.database.topology == "replication":
-        facts["replication"] = passwords.describe(config.credentials.replication)
+        facts["replication"] = password_sources.describe(config.credentials.replication)
         facts["replicas"] = config.database.replicas
     if config.apps:
         facts["apps"] = {app.name: _app_facts(app, config) for app in config.apps}
@@ -56,7 +54,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         facts["proxy_mode"] = config.proxy.mode
     if config.own_proxies:
         facts["monitor"] = config.proxy.monitor.username
-        if passwords.describe(config.credentials.monitor) == "generated":
+        if password_sources.describe(config.credentials.monitor) == "generated":
             facts["monitor_rotation"] = config.credentials.monitor.rotation
         facts["proxies"] = {
             "replicas": config.proxy.replicas,
@@ -289,7 +287,7 @@ def _app_facts(app: App, config: StackConfig) -> dict[str, Any]:
         "rotation": app.rotation,
     }
     if config.engine == "percona":
-        facts["privileges"] = apps.privileges(next(iter(app.databases.values())))
+        facts["privileges"] = privileges(next(iter(app.databases.values())))
     return facts
 
 

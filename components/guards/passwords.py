@@ -5,69 +5,22 @@ They are read and checked before anything is made: the program's provider waits 
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.config.apps import App
+from components.config import credentials
 from components.config.credentials import (
-    KNOWN_TO_SERVERS,
     PROXY_ROLES,
-    ROTATED_BY_OPERATOR,
-    Credential,
 )
 from components.config.errors import refuse
 from components.config.load import Loaded
 from components.config.model import SecretRef
+from components.config.password_sources import reference, sources
 from components.config.proxy import ProxyUser
 from components.config.stack import StackConfig
-from components.proxysql import cnf
-
-Source: TypeAlias = Credential | ProxyUser | App
-"""What in a config may name a password."""
-
-
-def roles(config: StackConfig) -> tuple[str, ...]:
-    """The credentials that a database needs, as keys of `credentials`."""
-    replication = ("replication",) if config.database.topology == "replication" else ()
-    return ("root", *replication, *(PROXY_ROLES if config.own_proxies else ()))
-
-
-def protected(config: StackConfig) -> frozenset[str]:
-    """The credentials that must not be lost: they cannot be made anew.
-
-    The others must be able to: a protected password cannot be rotated, nor can another source take
-    its place.
-    """
-    if not config.security.protect:
-        return frozenset()
-    return frozenset(KNOWN_TO_SERVERS) - ROTATED_BY_OPERATOR[config.engine]
-
-
-def stored(config: StackConfig) -> dict[str, SecretRef]:
-    """The existing Secrets that hold passwords of a database, by config path."""
-    return {path: ref for path, source in _sources(config) if (ref := _reference(source))}
-
-
-def described(config: StackConfig) -> dict[str, str]:
-    """Where each password of `proxysql.cnf` comes from, by role.
-
-    It changes when another one takes a password's place.
-    """
-    return {
-        role: f"{describe(source)}, rotation {source.rotation}"
-        for role, source in config.credentials.items()
-        if role in PROXY_ROLES
-    }
-
-
-def describe(source: Source) -> str:
-    """Where a password comes from, in words."""
-    if ref := _reference(source):
-        return f"Secret {ref.name}, key {ref.key}"
-    return "config" if source.password else "generated"
 
 
 def reader(cluster: Mapping[str, Any], identity: pulumi.Output[Any]) -> pulumi.ResourceOptions:
@@ -90,8 +43,8 @@ def given(
     text is none that its user can carry; the engine itself reports a Secret that does not exist.
     """
     config, found = loaded.config, dict[str, pulumi.Output[str]]()
-    for path, source in _sources(config):
-        if ref := _reference(source):
+    for path, source in sources(config):
+        if ref := reference(source):
             kind = "password_secret" if isinstance(source, ProxyUser) else "existing_secret"
             at = f"{loaded.where}{path}.{kind}"
             text = _read(f"{config.name}-{path}", config.namespace, ref, at, opts)
@@ -102,21 +55,6 @@ def given(
             continue
         found[path] = _checked(text, at, _rule(config, path))
     return found
-
-
-def _sources(config: StackConfig) -> Iterator[tuple[str, Source]]:
-    credentials = dict(config.credentials.items())
-    for role in roles(config):
-        yield f"credentials.{role}", credentials[role]
-    if config.own_proxies:
-        for index, user in enumerate(config.proxy.users):
-            yield f"proxy.users[{index}]", user
-    for index, app in enumerate(config.apps):
-        yield f"apps[{index}]", app
-
-
-def _reference(source: Source) -> SecretRef | None:
-    return source.password_secret if isinstance(source, ProxyUser) else source.existing_secret
 
 
 def _read(
@@ -143,7 +81,7 @@ def _read(
 
 
 _SAFE = (
-    cnf.PASSWORD_RULE,
+    credentials.PASSWORD_RULE,
     "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's admin and "
     "monitor settings cannot carry others",
     "choose such a password, or remove the source to have one generated",

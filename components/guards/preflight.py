@@ -6,6 +6,7 @@ from typing import Any
 
 import pulumi
 
+from components.config import password_sources
 from components.config.load import Stack
 from components.guards import adoption, immutable, passwords, switchover, volumes
 
@@ -27,7 +28,9 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     """
     known = immutable.last()
     facts = immutable.guarded(stack, known)
-    reads = any(one.config.adopting or passwords.stored(one.config) for one in stack.databases)
+    reads = any(
+        one.config.adopting or password_sources.stored(one.config) for one in stack.databases
+    )
     reader = passwords.reader(cluster, facts) if reads else None
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]

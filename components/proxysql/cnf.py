@@ -8,27 +8,26 @@ a log line, so the startup probe counts rows: see `self_check`.
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from components import names
-from components.config.proxy import Proxy, ProxyUser, QueryRule
+from components.config.proxy import (
+    CONNECT_TIMEOUT,
+    SERVICE_CONNECTION_AGE,
+    Proxy,
+    ProxyUser,
+    QueryRule,
+)
 from components.config.stack import StackConfig
-from components.config.types import MAX_INT, seconds
+from components.config.types import seconds
 from components.proxysql import watcher
+from components.proxysql.libconfig import Group, Scalar, render_document
 from components.proxysql.watcher import Watch
 from components.topology import Topology
 
-Scalar: TypeAlias = str | int | bool
-Group: TypeAlias = Mapping[str, Scalar]
-Document: TypeAlias = Mapping[str, "Scalar | Group | Sequence[Group]"]
-
 ADMIN_PORT = 6032
 METRICS_PORT = 6070
-CONNECT_TIMEOUT = 20_000
-"""Milliseconds for which a statement waits for a server of its hostgroup, instead of failing."""
 
 LIVE_CHECK_INTERVAL = 5_000
 """Milliseconds between two looks at the files of logins and peers; the kubelet takes a minute to
@@ -36,8 +35,6 @@ renew them."""
 TLS_CHECK_INTERVAL = 30_000
 """Milliseconds between two looks at the certificate; the kubelet takes a minute to renew it."""
 
-SERVICE_CONNECTION_AGE = 5_000
-"""Milliseconds after which an idle connection to the primary's Service is closed."""
 SERVICE_POOL_CHECK = 1_000
 """Milliseconds between two looks at the age of idle connections, the least that ProxySQL takes."""
 SERVER_PINGS = 3
@@ -67,10 +64,6 @@ SYNCED_MODULES = (
 
 LIVE_MODULES = ("mysql_users", "proxysql_servers")
 """What is read from the files that change while ProxySQL runs; also the names of the tables."""
-
-PASSWORD_RULE = re.compile(r"[A-Za-z0-9_-]{24,}")
-"""What ProxySQL carries unharmed: quotes lose the row and log it, `:` and `;` cut an admin
-password, a leading `*` makes a hash of it (lib/ProxySQL_Config.cpp, lib/ProxySQL_Admin.cpp)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,46 +159,6 @@ def native_password_hash(password: str) -> str:
     return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
 
 
-def quote(text: str) -> str:
-    """A libconfig string literal. Raises ValueError for NUL, which would end the C string."""
-    if "\0" in text:
-        raise ValueError("a NUL character cannot be written to proxysql.cnf")
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + re.sub(r"[\x01-\x1f\x7f]", lambda m: f"\\x{ord(m[0]):02x}", escaped) + '"'
-
-
-def render_document(document: Document) -> str:
-    """libconfig text: scalars, groups `{…}` and lists of groups `(…)`.
-
-    Raises ValueError for an integer that libconfig would not hold (beyond ±2^31-1).
-    """
-    lines: list[str] = []
-    for key, value in document.items():
-        if isinstance(value, Mapping):
-            lines.append(f"{key} =\n{_group(value)}")
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            groups = ",\n".join(_group(group, "  ") for group in value)
-            lines.append(f"{key} =\n(\n{groups}\n)")
-        else:
-            lines.append(f"{key} = {_scalar(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _group(group: Group, indent: str = "") -> str:
-    body = "\n".join(f"{indent}  {key} = {_scalar(value)}" for key, value in group.items())
-    return f"{indent}{{\n{body}\n{indent}}}"
-
-
-def _scalar(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        if abs(value) > MAX_INT:
-            raise ValueError(f"{value} is beyond what ProxySQL reads from its file")
-        return str(value)
-    return quote(value)
-
-
 def render(model: CnfModel, secrets: Secrets) -> str:
     """The whole `proxysql.cnf`."""
     document: dict[str, Scalar | Group | Sequence[Group]] = {
@@ -215,11 +168,11 @@ def render(model: CnfModel, secrets: Secrets) -> str:
         # Nothing here speaks PostgreSQL: keep its listeners off the network.
         **({"pgsql_variables": {"interfaces": "127.0.0.1:6133"}} if model.postgresql else {}),
         **_routing(model),
-        "mysql_servers": _servers(model),
+        "mysql_servers": server_rows(model),
     }
-    if rules := _query_rules(model):
+    if rules := rule_rows(model):
         document["mysql_query_rules"] = rules
-    document["scheduler"] = _scheduler(model)
+    document["scheduler"] = scheduler_rows(model)
     # Files of their own, in a Secret that can change while ProxySQL runs.
     included = "".join(f'@include "{LIVE_DIR}/{file}"\n' for file in ("users.cnf", "peers.cnf"))
     return render_document(document) + included
@@ -229,7 +182,7 @@ def render_users(model: Live, passwords: Mapping[str, str]) -> str:
     """`users.cnf`: everyone who may log in. `passwords`: in clear text, by user name."""
     if not model.users:
         return ""
-    return render_document({"mysql_users": _users(model, passwords)})
+    return render_document({"mysql_users": user_rows(model, passwords)})
 
 
 def render_peers(model: Live) -> str:
@@ -244,7 +197,7 @@ def render_peers(model: Live) -> str:
     return render_document({"proxysql_servers": rows})
 
 
-def _scheduler(model: CnfModel) -> Sequence[Group]:
+def scheduler_rows(model: CnfModel) -> Sequence[Group]:
     """What ProxySQL runs itself, every so often: takes up Secrets that changed, watches."""
     jobs = {"reload.sh": LIVE_CHECK_INTERVAL}
     if model.certificate:
@@ -341,10 +294,10 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
     }
     if topology.ca_secret:
         variables["ssl_p2s_ca"] = f"{CA_DIR}/ca.crt"
-    return {**variables, **_routing_variables(model), **proxy.mysql_variables}
+    return {**variables, **routing_variables(model), **proxy.mysql_variables}
 
 
-def _routing_variables(model: CnfModel) -> dict[str, Scalar]:
+def routing_variables(model: CnfModel) -> dict[str, Scalar]:
     """Variables that the way of routing rests on."""
     variables: dict[str, Scalar] = {}
     if model.through_service:
@@ -409,7 +362,7 @@ def _routing(model: CnfModel) -> dict[str, Sequence[Group]]:
             return {}
 
 
-def _servers(model: CnfModel) -> Sequence[Group]:
+def server_rows(model: CnfModel) -> Sequence[Group]:
     topology, groups = model.topology, model.proxy.hostgroups
     # With a topology table every server starts as a reader: a server in the writer hostgroup
     # would get writes before the first check has told the primary from the replicas.
@@ -443,7 +396,7 @@ def _servers(model: CnfModel) -> Sequence[Group]:
     return servers
 
 
-def _users(model: Live, passwords: Mapping[str, str]) -> Sequence[Group]:
+def user_rows(model: Live, passwords: Mapping[str, str]) -> Sequence[Group]:
     users: list[Group] = []
     for user in model.users:
         password = passwords[user.username]
@@ -481,7 +434,7 @@ HIDDEN = r"/\*M?!|;\s*\S"
 """Comments that the server runs, and statements after the first."""
 
 
-def _query_rules(model: CnfModel) -> Sequence[Group]:
+def rule_rows(model: CnfModel) -> Sequence[Group]:
     """The stack's own rules, then those of the read/write split."""
     rules = [_query_rule(rule) for rule in model.proxy.query_rules]
     if model.proxy.read_write_split:
@@ -527,57 +480,6 @@ def _query_rule(rule: QueryRule) -> Group:
     }
 
 
-def self_check(model: CnfModel) -> str:
-    """A query that returns 1 if ProxySQL runs every row of the file and what must not be lost."""
-    rules = sum(bool(rule["active"]) for rule in _query_rules(model))
-    fence = int(model.monitored)
-    galera = int(model.topology.kind == "galera")
-    writer = model.proxy.hostgroups.writer
-    # Peers may have added rows by hand, which a fresh Pod takes over within seconds.
-    exactly = ">=" if model.proxy.clustering == "runtime" else "="
-    checks = [
-        "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)"
-        f"{exactly}{len({server['address'] for server in _servers(model)})}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_query_rules){exactly}{rules}",
-        f"(SELECT COUNT(*) FROM runtime_scheduler)={len(_scheduler(model))}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_replication_hostgroups)={fence}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
-        "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
-        f"WHERE hostgroup_id={writer} AND max_num_online_servers=1)={fence}",
-    ]
-    relied_on = _routing_variables(model)
-    expected: dict[str, Scalar] = {
-        **{f"mysql-{name}": value for name, value in relied_on.items()},
-        **{f"admin-{name}": value for name, value in model.proxy.admin_variables.items()},
-        **{f"mysql-{name}": value for name, value in model.proxy.mysql_variables.items()},
-        "mysql-monitor_username": model.monitor_username,
-        "mysql-query_retries_on_failure": 0,
-        "mysql-monitor_writer_is_also_reader": True,
-    }
-    if model.proxy.clustering == "membership":
-        expected |= {f"admin-cluster_{m}_diffs_before_sync": 0 for m in SYNCED_MODULES}
-    checks += [_has_value(name, value) for name, value in expected.items()]
-    return "SELECT " + "\n AND ".join(checks) + ";\n"
-
-
-def live_check(model: Live, *, running: bool) -> str:
-    """A query that returns 1 if ProxySQL has every user and every peer of the files, and no other.
-
-    `running`: it looks at what is in use, where an inactive user is missing, not at what was read.
-    """
-    prefix, where = ("runtime_", " WHERE frontend=1") if running else ("", " WHERE 1")
-    users = [user for user in model.users if user.active or not running]
-    encrypted = sum(model.requires_tls(user) for user in users)
-    hosts = ", ".join(f"'{peer}'" for peer in model.peers)
-    return (
-        f"SELECT (SELECT COUNT(*) FROM {prefix}mysql_users{where})={len(users)}\n"
-        f" AND (SELECT COUNT(*) FROM {prefix}mysql_users{where} AND use_ssl=1)={encrypted}\n"
-        f" AND (SELECT COUNT(*) FROM {prefix}proxysql_servers)={len(model.peers)}\n"
-        f" AND (SELECT COUNT(*) FROM {prefix}proxysql_servers WHERE hostname IN ({hosts}))"
-        f"={len(model.peers)};\n"
-    )
-
-
 def reload_live(client: str) -> str:
     """A shell script for ProxySQL's scheduler: take up logins and peers unless they are in use.
 
@@ -609,19 +511,6 @@ else
     exit 1
 fi
 """
-
-
-def _has_value(name: str, value: Scalar) -> str:
-    """The condition that a variable runs with a value; ProxySQL keeps the old one if it is bad."""
-    if isinstance(value, str):
-        spellings = [value]
-    else:  # a switch may be written 0 or 1 and is shown as false or true
-        spellings = [str(int(value))] + {0: ["false"], 1: ["true"]}.get(int(value), [])
-    values = ", ".join(f"'{spelling}'" for spelling in spellings)
-    return (
-        "(SELECT COUNT(*) FROM runtime_global_variables "
-        f"WHERE variable_name='{name}' AND variable_value IN ({values}))=1"
-    )
 
 
 def digest(model: CnfModel, sources: Mapping[str, str]) -> str:

@@ -11,12 +11,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
 from components.config.stack import StackConfig
 from components.credentials import Credentials
-from components.guards import passwords
 from components.pods import scheduling
-from components.proxysql import certificate, cnf, network, watcher
+from components.proxysql import certificate, cnf, network, self_check, watcher
 from components.topology import Topology
 
 MIN_READY = 6
@@ -120,7 +120,7 @@ class ProxySql(pulumi.ComponentResource):
 
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config = self._args, self._args.config
-        digest = cnf.digest(self._model, passwords.described(config))
+        digest = cnf.digest(self._model, password_sources.described(config))
         roles = {role: args.credentials[role].password for role in PROXY_ROLES}
         files = pulumi.Output.all(**roles).apply(self._files)
         return k8s.core.v1.Secret(
@@ -144,8 +144,8 @@ class ProxySql(pulumi.ComponentResource):
             string_data={
                 "users.cnf": pulumi.Output.secret(text),
                 "peers.cnf": cnf.render_peers(model),
-                "read.sql": cnf.live_check(model, running=False),
-                "in-use.sql": cnf.live_check(model, running=True),
+                "read.sql": self_check.live_check(model, running=False),
+                "in-use.sql": self_check.live_check(model, running=True),
             },
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*self._args.after, *self._args.accounts]
@@ -163,7 +163,7 @@ class ProxySql(pulumi.ComponentResource):
         return {
             "proxysql.cnf": cnf.render(self._model, secrets),
             "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=cnf.ADMIN_PORT),
-            "self-check.sql": cnf.self_check(self._model),
+            "self-check.sql": self_check.self_check(self._model),
             "reload.sh": cnf.reload_live(_CLIENT),
             **self._watch_files(secrets.monitor),
             **(

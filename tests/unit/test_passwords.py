@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
 from components.config.errors import ConfigError
 from components.config.load import resolve
@@ -28,17 +29,17 @@ USER = {"username": "app", "password_secret": {"name": "app", "key": "pw"}}
     ids=str,
 )
 def test_roles(tree: dict[str, Any], roles: list[str]) -> None:
-    assert list(passwords.roles(resolve(tree))) == roles
+    assert list(password_sources.roles(resolve(tree))) == roles
 
 
 @given(proxied_configs())
 def test_every_password_of_the_file_has_a_source(config: StackConfig) -> None:
     """Of `proxysql.cnf`; what the proxies know of nobody else rolls them."""
-    assert passwords.described(config).keys() == set(PROXY_ROLES)
+    assert password_sources.described(config).keys() == set(PROXY_ROLES)
 
 
 def test_sources_in_words() -> None:
-    found = passwords.described(
+    found = password_sources.described(
         config(
             credentials={
                 "root": {"password": "(secret)"},
@@ -65,11 +66,11 @@ def test_a_secret_of_a_role_that_is_not_needed_is_not_read() -> None:
         for role in ("root", "replication", "monitor")
     }
     tree = {"size": "dev", "proxy": {"users": [USER]}, "credentials": credentials}
-    assert passwords.stored(resolve(tree)).keys() == {"credentials.root"}
+    assert password_sources.stored(resolve(tree)).keys() == {"credentials.root"}
 
 
 def test_existing_secrets_by_path() -> None:
-    found = passwords.stored(config(credentials={"monitor": REF}, proxy={"users": [USER]}))
+    found = password_sources.stored(config(credentials={"monitor": REF}, proxy={"users": [USER]}))
     assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
         "credentials.monitor": ("given", "pw"),
         "proxy.users[0]": ("app", "pw"),
@@ -119,7 +120,7 @@ def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
 def test_sources_of_apps() -> None:
     reference = {"existing_secret": {"name": "legacy", "key": "pw"}}
     apps = [*APPS, {"name": "legacy", "databases": {"erp": "owner"}, **reference}]
-    found = passwords.stored(config(apps=apps))
+    found = password_sources.stored(config(apps=apps))
     assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
         "apps[1]": ("legacy", "pw")
     }
@@ -142,12 +143,12 @@ def test_sources_of_apps() -> None:
 def test_what_cannot_be_made_anew_is_protected(
     tree: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    assert passwords.protected(resolve(tree)) == set(expected)
+    assert password_sources.protected(resolve(tree)) == set(expected)
 
 
 def test_what_rotates_is_not_protected() -> None:
     """Pulumi would refuse to replace it."""
     rotated = config(engine="percona", credentials={"root": {"rotation": 1}})
-    assert "root" not in passwords.protected(rotated)
+    assert "root" not in password_sources.protected(rotated)
     with pytest.raises(ConfigError, match=r"mysql-ha:credentials\.root\.rotation: "):
         config(credentials={"root": {"rotation": 1}})

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from components.config.stack import StackConfig
 from components.proxysql import certificate, tier
-from components.proxysql.cnf import live_check, self_check
+from components.proxysql.self_check import live_check, self_check
 from tests.unit.models import cnf_model, config, live_model, parsed_cnf, proxied_configs
 
 FILES = ("proxysql-cert.pem", "proxysql-key.pem", "proxysql-ca.pem")

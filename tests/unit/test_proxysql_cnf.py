@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from components.config import credentials
 from components.config.checks.rules import RESERVED_VARIABLES
 from components.config.load import merge, resolve
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
@@ -19,12 +20,12 @@ from components.proxysql import cnf
 from components.proxysql.cnf import (
     SYNCED_MODULES,
     digest,
-    live_check,
     native_password_hash,
     render,
     render_users,
-    self_check,
 )
+from components.proxysql.libconfig import quote, render_document
+from components.proxysql.self_check import live_check, self_check
 from tests.unit import libconfig
 from tests.unit.models import (
     SECRETS,
@@ -72,14 +73,14 @@ TOPOLOGY_TABLES = {
 @settings(max_examples=300)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_any_text_survives(text: str) -> None:
-    rendered = cnf.render_document({"key": text, "after": 1})
+    rendered = render_document({"key": text, "after": 1})
     assert libconfig.parse(rendered) == {"key": text, "after": 1}
     assert len(rendered.split("\n")) == 3, "a string never spans lines"
 
 
 def test_nul_is_refused() -> None:
     with pytest.raises(ValueError, match="NUL"):
-        cnf.quote("a\0b")
+        quote("a\0b")
 
 
 scalars = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.booleans()
@@ -92,7 +93,7 @@ groups = st.dictionaries(
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), groups | st.lists(groups)))
 def test_any_document_survives(document: dict[str, Any]) -> None:
-    parsed = libconfig.parse(cnf.render_document(document))
+    parsed = libconfig.parse(render_document(document))
     assert parsed == document
     assert repr(parsed) == repr(document), "1 stays an integer and true a boolean"
 
@@ -100,7 +101,7 @@ def test_any_document_survives(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize("number", [2**31, -(2**31), 10**12])
 def test_an_integer_that_libconfig_cannot_hold_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="beyond"):
-        cnf.render_document({"key": number})
+        render_document({"key": number})
 
 
 # --- the whole file: laws over many configs (R 7, 9, 10) ---
@@ -738,7 +739,7 @@ def test_a_password_is_never_in_the_file_in_clear_where_a_hash_does() -> None:
 
 @pytest.mark.parametrize("password", ["x" * 24, "A-_9" * 6, "0123456789abcdefghijklmnop"])
 def test_safe_passwords(password: str) -> None:
-    assert cnf.PASSWORD_RULE.fullmatch(password)
+    assert credentials.PASSWORD_RULE.fullmatch(password)
 
 
 def unsafe() -> Iterator[str]:
@@ -751,4 +752,4 @@ def unsafe() -> Iterator[str]:
 
 @pytest.mark.parametrize("password", list(unsafe()))
 def test_unsafe_passwords(password: str) -> None:
-    assert not cnf.PASSWORD_RULE.fullmatch(password)
+    assert not credentials.PASSWORD_RULE.fullmatch(password)

@@ -11,7 +11,7 @@ from components.config.errors import ConfigError
 from components.config.load import resolve
 from components.config.proxy import QueryRule
 from components.config.stack import StackConfig
-from components.proxysql.cnf import self_check
+from components.proxysql.self_check import self_check
 from tests.unit.models import cnf_model, config, parsed_cnf, proxied_configs
 
 SPELLED = {"flag_in": "flagIN", "flag_out": "flagOUT"}

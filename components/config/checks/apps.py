@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from components import apps
-from components.config.apps import App
+from components.config.apps import ROLES, App, privileges
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import Fault
 from components.config.stack import StackConfig
@@ -92,9 +91,7 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
         app.routing == "reader"
         and config.database.topology == "replication"
         and config.adopt == "import"
-        and any(
-            set(apps.privileges(g)) - set(apps.ROLES["readonly"]) for g in app.databases.values()
-        )
+        and any(set(privileges(g)) - set(ROLES["readonly"]) for g in app.databases.values())
     ):
         yield (
             f"{path}.routing",
@@ -127,7 +124,7 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
 
 def _percona_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
     """What Percona's operator does with an account (pkg/controller/pxc/users_custom.go)."""
-    if len({frozenset(apps.privileges(granted)) for granted in app.databases.values()}) > 1:
+    if len({frozenset(privileges(granted)) for granted in app.databases.values()}) > 1:
         yield (
             f"{path}.databases",
             "has different privileges in different databases; Percona's operator grants an account "

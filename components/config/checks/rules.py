@@ -9,10 +9,10 @@ from components import names
 from components.config.checks import apps
 from components.config.credentials import KNOWN_TO_SERVERS, PROXY_ROLES, ROTATED_BY_OPERATOR
 from components.config.errors import Fault
+from components.config.proxy import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.config.stack import StackConfig, version_in
 from components.config.types import MAX_INT, Variable, seconds
-from components.proxysql.cnf import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 
 RESERVED_VARIABLES = {
     "admin_variables": frozenset(
