@@ -132,7 +132,7 @@ def test_a_cluster_that_does_not_answer_is_a_warning(
 ) -> None:
     """A preview needs no cluster; the provider itself says what an update lacks."""
     said: list[str] = []
-    monkeypatch.setattr("components.volumes.pulumi.log.warn", said.append)
+    monkeypatch.setattr("components.guards.volumes.pulumi.log.warn", said.append)
     recording = accepted(Unanswered("https://x does not answer"), preview=preview)
     assert recording.one("MariaDB")
     (line,) = said
