@@ -110,7 +110,7 @@ def earlier(now: Release) -> Release:
 
 
 def replication(lab: Lab, version: str) -> Mapping[str, Configuration]:
-    """What stands in front of a replication cluster."""
+    """What is in front of a replication cluster."""
 
     def ours(edit: Callable[[Release], Release] = lambda it: it, **proxy: Any) -> Configuration:
         def render(**more: Any) -> Release:
@@ -128,7 +128,7 @@ def replication(lab: Lab, version: str) -> Mapping[str, Configuration]:
 
 
 def galera(lab: Lab, version: str) -> Mapping[str, Configuration]:
-    """What stands in front of a Galera cluster."""
+    """What is in front of a Galera cluster."""
 
     def render(**more: Any) -> Release:
         return program(lab.proxysql_version, version, "galera", **more)

@@ -18,7 +18,7 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config.apps import App
 from components.config.stack import StackConfig
-from components.credentials import WATCH_LABEL, generated, whose
+from components.credentials import WATCH_LABEL, account_annotations, generated
 from components.topology import Endpoint
 
 
@@ -54,7 +54,7 @@ class AppPasswords(pulumi.ComponentResource):
                 if password is None:
                     # An app's name has no dot: the second account's is never another app's.
                     password = generated(
-                        f"{name}-app-{app.name}{login.mark}",
+                        f"{name}-app-{app.name}{login.suffix}",
                         login.generation,
                         pulumi.ResourceOptions(parent=self),
                     )
@@ -66,7 +66,7 @@ class AppPasswords(pulumi.ComponentResource):
                     name=names.account_secret(config.name, app.name),
                     namespace=config.namespace,
                     labels=names.labels(config.name, "account") | WATCH_LABEL,
-                    annotations=whose(app.name),
+                    annotations=account_annotations(app.name),
                 ),
                 type="Opaque",
                 string_data=texts,

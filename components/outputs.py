@@ -52,7 +52,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
         contract["ca_secret"] = ca
     if proxy.enabled:
         admin, admin_port = names.proxysql_peers, cnf.ADMIN_PORT
-        if proxy.mode == "operator":
+        if proxy.managed_by == "operator":
             admin = names.pxc_proxysql_unready
         elif proxy.service.expose_admin:
             admin, admin_port = names.proxysql_admin, proxy.service.admin_port

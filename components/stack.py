@@ -33,7 +33,7 @@ class DatabaseStack(pulumi.ComponentResource):
     """Everything that one database's config declares, in one namespace.
 
     `outputs` is the contract of the README's table: names and addresses, never a password.
-    Several can stand in one program: every Kubernetes name and every logical name starts with
+    Several can be in one program: every Kubernetes name and every logical name starts with
     the database's own.
     """
 
@@ -51,7 +51,7 @@ class DatabaseStack(pulumi.ComponentResource):
                 namespace=config.namespace,
                 credentials=config.credentials,
                 given=args.given,
-                turns={"monitor": config.monitor_logins},
+                alternating={"monitor": config.monitor_logins},
                 roles=password_sources.roles(config),
                 protect=password_sources.protected(config),
                 after=args.after,

@@ -84,7 +84,7 @@ NOTES = {
     "replica before it goes on without. Unset: `10s` with `proxy.min_semi_sync_replicas`, "
     "otherwise `2s`, as a promotion takes as long there.",
     "proxy.enabled": "Whether there are proxies at all.",
-    "proxy.mode": "`standalone`: proxies of this program; `operator`: those that Percona's "
+    "proxy.managed_by": "`mysql-ha`: proxies of this program; `operator`: those that Percona's "
     "operator runs, with its own configuration. Only a Percona cluster has a choice. Fixed while "
     "there are proxies.",
     "proxy.routing": "Topology `replication` only. `primary_service`: the proxies connect to the "
@@ -130,8 +130,8 @@ NOTES = {
     "0: at once. Routing `primary_service`, and not with clustering `runtime`.",
     "proxy.users[].username": "Login name.",
     "proxy.users[].password": "Secret config value: `pulumi config set --secret --path`.",
-    "proxy.users[].password_secret.name": "Existing Secret.",
-    "proxy.users[].password_secret.key": "Key in it.",
+    "proxy.users[].existing_secret.name": "Existing Secret.",
+    "proxy.users[].existing_secret.key": "Key in it.",
     "proxy.users[].active": "False: the login is refused.",
     "proxy.users[].default_schema": "Schema of a client that names none.",
     "proxy.users[].default_hostgroup": "Unset: the writer hostgroup. With the reader's, a login "
@@ -167,7 +167,7 @@ NOTES = {
     "`tls.key` and `ca_key`. Not with `issuer`. Unset, too: each Pod makes its own.",
     "proxy.tls.ca_key": "Key of the CA's certificate in that Secret.",
     "*.tls.issuer.name": "cert-manager's issuer of the certificate.",
-    "*.tls.issuer.kind": "An `Issuer` stands in the database's namespace.",
+    "*.tls.issuer.kind": "An `Issuer` is in the database's namespace.",
     "*.tls.issuer.group": "Of an issuer that is not cert-manager's own.",
     "proxy.storage.persistent": "A volume per proxy instead of an emptyDir. Fixed while on.",
     "proxy.storage.storage_class": "Unset: the cluster's default.",
@@ -519,7 +519,7 @@ def sizes() -> str:
         [
             *line("servers", lambda c: f"{c.database.replicas}, {c.database.topology}"),
             *line("proxies", lambda c: str(c.proxy.replicas) if c.proxy.enabled else "none"),
-            *line("who runs the proxies", proxied(lambda c: RUN_BY[c.proxy.mode])),
+            *line("who runs the proxies", proxied(lambda c: RUN_BY[c.proxy.managed_by])),
             *line("storage per server", lambda c: c.database.storage.size),
             *line(
                 "server cpu, memory: requests / limits",
@@ -552,8 +552,8 @@ def sizes() -> str:
     )
 
 
-RUN_BY = {"standalone": "this program", "operator": "the operator"}
-"""Who runs the proxies of a `proxy.mode`."""
+RUN_BY = {"mysql-ha": "this program", "operator": "the operator"}
+"""Who runs the proxies of a `proxy.managed_by`."""
 
 
 def output_table() -> str:

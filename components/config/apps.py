@@ -6,8 +6,8 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from components import names
-from components.config.credentials import Login, turns
-from components.config.errors import broken
+from components.config.credentials import Login, alternating_logins
+from components.config.errors import field_error
 from components.config.model import Model, SecretRef
 from components.config.types import Bool, Count, Granted, Label, Natural, SchemaName, UserName
 
@@ -54,7 +54,11 @@ class App(Model):
         A password that is given has no past that this program knows, hence one account.
         """
         account = self.accounts[0]
-        return turns(account, self.rotation) if self.generated else (Login(account, 0, "password"),)
+        return (
+            alternating_logins(account, self.rotation)
+            if self.generated
+            else (Login(account, 0, "password"),)
+        )
 
     @property
     def generated(self) -> bool:
@@ -69,16 +73,18 @@ class App(Model):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if not self.databases:
-            raise broken("has no database", "name one in databases")
+            raise field_error("has no database", "name one in databases")
         if self.default_database is None and len(self.databases) > 1:
             # A mapping has no order: Pulumi sorts the keys of a structured config value.
-            raise broken("has several databases", "name one of them in default_database")
+            raise field_error("has several databases", "name one of them in default_database")
         if self.default_database not in (None, *self.databases):
-            raise broken("has a default_database that it may not use", "name one of its databases")
+            raise field_error(
+                "has a default_database that it may not use", "name one of its databases"
+            )
         if self.existing_secret and self.password:
-            raise broken("has two password sources", "keep either existing_secret or password")
+            raise field_error("has two password sources", "keep either existing_secret or password")
         if self.rotation and not self.generated:
-            raise broken(
+            raise field_error(
                 "has a rotation, which is for generated passwords",
                 "remove it: a given password changes at its source, and the next `pulumi up` "
                 "takes it up",

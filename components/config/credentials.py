@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import model_validator
 
-from components.config.errors import broken
+from components.config.errors import field_error
 from components.config.model import Model, SecretRef
 from components.config.types import Natural
 
@@ -30,12 +30,12 @@ class Login(NamedTuple):
     """Of the password, in the Secret that the servers read."""
 
     @property
-    def mark(self) -> str:
+    def suffix(self) -> str:
         """What the second account's resources have at the end of their names."""
         return ".b" if self.generation % 2 else ""
 
 
-def turns(account: str, rotation: int) -> tuple[Login, ...]:
+def alternating_logins(account: str, rotation: int) -> tuple[Login, ...]:
     """Who may log in after a number of rotations: the newest login, then the one before it.
 
     Two accounts take turns ("alternating users" of AWS Secrets Manager's rotation), so that a
@@ -53,7 +53,7 @@ PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 """Roles of this program's own proxies; `proxysql.cnf` holds their passwords in clear text."""
 
 
-KNOWN_TO_SERVERS = ("root", "replication")
+SET_AT_FIRST_BOOT = ("root", "replication")
 """Roles whose passwords the servers know from their first start on."""
 
 
@@ -73,7 +73,7 @@ class Credential(Model):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.existing_secret and self.password:
-            raise broken("has two password sources", "keep either existing_secret or password")
+            raise field_error("has two password sources", "keep either existing_secret or password")
         return self
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, Strict, model_validator
 
-from components.config.errors import broken
+from components.config.errors import field_error
 from components.config.model import Model, Resources, Storage
 from components.config.types import Annotations, Bool, Duration, PodLabels, TopologyKind
 
@@ -50,17 +50,17 @@ class Database(Model):
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:
         if self.topology == "standalone" and self.replicas != 1:
-            raise broken(
+            raise field_error(
                 "a standalone database has exactly 1 replica",
                 "set replicas to 1, or topology to replication or galera",
             )
         if self.topology == "replication" and self.replicas < 2:
-            raise broken("replication needs at least 2 replicas", "set replicas to 3")
+            raise field_error("replication needs at least 2 replicas", "set replicas to 3")
         for line in self.my_cnf.splitlines():
             words = re.split(r"[\s=]+", line.strip())
             option = words[0].lower().replace("-", "_").removeprefix("loose_")
             if option in OWN_OPTIONS:
-                raise broken(
+                raise field_error(
                     f"my_cnf must not set {option}: {OWN_OPTIONS[option]} decides it",
                     "remove the line",
                 )

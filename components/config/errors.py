@@ -19,16 +19,16 @@ class ConfigError(pulumi.RunError):
     """
 
 
-def refuse(path: str, rule: str, fix: str) -> NoReturn:
+def reject(path: str, rule: str, fix: str) -> NoReturn:
     """Raise a ConfigError for the value at `path` (e.g. `database.replicas`)."""
-    raise ConfigError(fault(path, rule, fix))
+    raise ConfigError(format_fault(path, rule, fix))
 
 
-def fault(path: str, rule: str, fix: str) -> str:
+def format_fault(path: str, rule: str, fix: str) -> str:
     """One line of a ConfigError."""
     return f"{PROJECT}:{path}: {rule}. Fix: {fix}{'' if fix.endswith('?') else '.'}"
 
 
-def broken(rule: str, fix: str) -> PydanticCustomError:
-    """A validation error of a single field, in the words of `refuse`."""
+def field_error(rule: str, fix: str) -> PydanticCustomError:
+    """A validation error of a single field, in the words of `reject`."""
     return PydanticCustomError("rule", cast(Any, "{rule}. Fix: {fix}"), {"rule": rule, "fix": fix})

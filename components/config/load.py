@@ -20,9 +20,9 @@ from pydantic_core import ErrorDetails
 from components import names
 from components.config.apps import owned
 from components.config.checks.rules import cross_checks
-from components.config.errors import PROJECT, ConfigError, fault, refuse
+from components.config.errors import PROJECT, ConfigError, format_fault, reject
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
-from components.config.presets import ENGINES, PROXY_MODES, SIZES
+from components.config.presets import ENGINES, PROXY_MANAGERS, SIZES
 from components.config.stack import StackConfig
 
 
@@ -76,10 +76,12 @@ def resolve(
     engine = _choice("engine", tree.get("engine", DEFAULTS["engine"]), ENGINES, where)
     preset = merge(merge(DEFAULTS, SIZES[size]), ENGINES[engine][size])
     proxy: Any = tree.get("proxy")
-    mode = preset["proxy"]["mode"]
+    managed_by = preset["proxy"]["managed_by"]
     if isinstance(proxy, Mapping):
-        mode = cast(Mapping[str, Any], proxy).get("mode", mode)
-    preset = merge(preset, PROXY_MODES[_choice("proxy.mode", mode, PROXY_MODES, where)])
+        managed_by = cast(Mapping[str, Any], proxy).get("managed_by", managed_by)
+    preset = merge(
+        preset, PROXY_MANAGERS[_choice("proxy.managed_by", managed_by, PROXY_MANAGERS, where)]
+    )
     # An empty mapping is what a declared config key holds when a stack does not set it.
     said = {k: v for k, v in tree.items() if v != {} or k not in StackConfig.model_fields}
     try:
@@ -88,7 +90,7 @@ def resolve(
         faults = dict.fromkeys(_explain(detail, where) for detail in error.errors())
         raise ConfigError("\n".join(faults)) from None
     for path, rule, fix in cross_checks(config, given=tree if own is None else own):
-        refuse(f"{where}{path}", rule, fix)
+        reject(f"{where}{path}", rule, fix)
     return config
 
 
@@ -96,8 +98,12 @@ def _choice(path: str, value: Any, choices: Mapping[str, Any], where: str) -> st
     """`value`, if it is one of the choices by which a preset is found. Raises ConfigError."""
     if not isinstance(value, str) or value not in choices:
         rule = f"must be one of {', '.join(choices)}"
-        refuse(f"{where}{path}", rule, "choose one of them")
+        reject(f"{where}{path}", rule, "choose one of them")
     return value
+
+
+RENAMED = {"mode": "managed_by", "password_secret": "existing_secret"}
+"""New names of keys, by their old ones."""
 
 
 def _explain(detail: ErrorDetails, where: str) -> str:
@@ -107,28 +113,32 @@ def _explain(detail: ErrorDetails, where: str) -> str:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "rule":
-            return fault(path, context["rule"], context["fix"])
+            return format_fault(path, context["rule"], context["fix"])
         case "extra_forbidden":
             known = _fields_at(keys[:-1])
+            if (new := RENAMED.get(keys[-1])) in known:
+                return format_fault(path, f"is called {new} now", f"write {new}")
             close = difflib.get_close_matches(keys[-1], known, 1)
             fix = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
-            return fault(path, "is no config key", fix)
+            return format_fault(path, "is not a config key", fix)
         case "missing":
-            return fault(path, "is required", "set it")
+            return format_fault(path, "is required", "set it")
         case "literal_error":
-            return fault(path, f"must be {context['expected']}", "choose one of these")
+            return format_fault(path, f"must be {context['expected']}", "choose one of these")
         case "string_pattern_mismatch":
-            return fault(path, f"must match {context['pattern']}", "correct the text")
+            return format_fault(path, f"must match {context['pattern']}", "correct the text")
         case "greater_than_equal":
-            return fault(path, f"must be at least {context['ge']}", "raise it")
+            return format_fault(path, f"must be at least {context['ge']}", "raise it")
         case "less_than_equal":
-            return fault(path, f"must be at most {context['le']}", "lower it")
+            return format_fault(path, f"must be at most {context['le']}", "lower it")
         case "model_type" | "dict_type":
-            return fault(path, "must be a mapping", "write it as a YAML mapping below the key")
+            return format_fault(
+                path, "must be a mapping", "write it as a YAML mapping below the key"
+            )
         case "tuple_type":
-            return fault(path, "must be a list", "write it as a YAML list below the key")
+            return format_fault(path, "must be a list", "write it as a YAML list below the key")
         case _:
-            return fault(path, detail["msg"].lower(), "give a value of that type")
+            return format_fault(path, detail["msg"].lower(), "give a value of that type")
 
 
 def _is_union_branch(key: int | str) -> bool:
@@ -192,7 +202,7 @@ def load() -> Stack:
         value = _parse(key, raw)
         found = dict(_take_passwords(value, key))
         if found and not pulumi.runtime.is_config_secret(full):
-            refuse(
+            reject(
                 next(iter(found)),
                 "is a password in clear text",
                 f"run `pulumi config set --secret --path {PROJECT}:{next(iter(found))}`, "
@@ -237,13 +247,13 @@ def _databases(tree: Mapping[str, Any]) -> Iterator[tuple[str, StackConfig]]:
     declared = _mapping("databases", tree.get("databases", {}))
     common = {key: value for key, value in tree.items() if key != "databases"}
     if declared and common.get("name", DEFAULTS["name"]) != DEFAULTS["name"]:
-        refuse("name", "does not go with databases, whose keys are the names", "remove name")
+        reject("name", "does not go with databases, whose keys are the names", "remove name")
     entries = declared or {common.get("name", DEFAULTS["name"]): dict[str, Any]()}
     for name, overrides in entries.items():
         where = f"databases.{name}." if declared else ""
         own = _mapping(where.rstrip("."), overrides)
         if declared and "name" in own:
-            refuse(f"{where}name", "is given by the mapping key", "remove it")
+            reject(f"{where}name", "is given by the mapping key", "remove it")
         merged = merge(common, {**own, "name": name})
         yield where, resolve(merged, where, own if declared else None)
 
@@ -263,7 +273,7 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
         for namespace, object_name in sorted(claims):
             other = objects.setdefault((namespace, object_name), one.config.name)
             if other != one.config.name:
-                refuse(
+                reject(
                     one.where.rstrip("."),
                     f"has an object '{object_name}', which database '{other}' has too",
                     "choose another name for the database, or for an app, account or schema in it "
@@ -273,7 +283,7 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
         for field in ("node_port", "admin_node_port") if one.config.proxy.enabled else ():
             port = cast(int | None, getattr(service, field))
             if port and ports.setdefault(port, one.config.name) != one.config.name:
-                refuse(
+                reject(
                     f"{one.where}proxy.service.{field}",
                     f"is the node port of database '{ports[port]}' too",
                     "choose another port",
@@ -289,7 +299,7 @@ def _parse(key: str, raw: Any) -> Any:
     except json.JSONDecodeError:
         kinds = {"create_namespace": "true or false", "await_sql": "true or false"}
         wanted = kinds.get(key, "a YAML list" if key in ("apps", "retire") else "a YAML mapping")
-        refuse(key, f"must be {wanted}", f"write {wanted} below the key")
+        reject(key, f"must be {wanted}", f"write {wanted} below the key")
 
 
 def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -299,7 +309,7 @@ def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for key, below in mapping.items():
             if _PASSWORD_PATH.fullmatch(f"{path}.{key}") and below is not None:
                 if not isinstance(below, str):
-                    refuse(f"{path}.{key}", "must be text", "put the password in quotes")
+                    reject(f"{path}.{key}", "must be text", "put the password in quotes")
                 mapping[key] = "(secret)"
                 yield f"{path}.{key}", below
             else:
@@ -311,14 +321,14 @@ def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def _mapping(path: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        refuse(path, "must be a mapping", "write it as a YAML mapping")
+        reject(path, "must be a mapping", "write it as a YAML mapping")
     return cast(dict[str, Any], value)
 
 
 def _string_list(path: str, value: Any) -> tuple[str, ...]:
     items = cast(list[Any], value) if isinstance(value, list) else [None]
     if not all(isinstance(item, str) for item in items):
-        refuse(path, "must be a list of names", "write it as a YAML list")
+        reject(path, "must be a list of names", "write it as a YAML list")
     return tuple(cast(list[str], items))
 
 
@@ -330,4 +340,4 @@ def _refuse_unknown_keys() -> None:
         if namespace == PROJECT and key not in KEYS:
             close = difflib.get_close_matches(key, KEYS, 1)
             fix = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(KEYS)}"
-            refuse(key, "is no config key", fix)
+            reject(key, "is not a config key", fix)

@@ -5,7 +5,7 @@ from typing import Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from components.config import quantity
-from components.config.errors import broken
+from components.config.errors import field_error
 from components.config.types import ObjectName, Quantity, SecretKey
 
 
@@ -40,7 +40,7 @@ class Resources(Model):
             request = cast(str | None, getattr(self.requests, kind))
             limit = cast(str | None, getattr(self.limits, kind))
             if request and limit and quantity.parse(request) > quantity.parse(limit):
-                raise broken(
+                raise field_error(
                     f"requests more {kind} than its limit", f"raise limits.{kind} or lower requests"
                 )
         return self
@@ -54,7 +54,7 @@ class Storage(Model):
 
 
 class Issuer(Model):
-    """A cert-manager issuer; an `Issuer` stands in the database's namespace."""
+    """A cert-manager issuer; an `Issuer` is in the database's namespace."""
 
     name: ObjectName
     kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"

@@ -5,9 +5,9 @@ from typing import TypeAlias
 
 from components.config.apps import App
 from components.config.credentials import (
-    KNOWN_TO_SERVERS,
     PROXY_ROLES,
     ROTATED_BY_OPERATOR,
+    SET_AT_FIRST_BOOT,
     Credential,
 )
 from components.config.model import SecretRef
@@ -32,7 +32,7 @@ def protected(config: StackConfig) -> frozenset[str]:
     """
     if not config.security.protect:
         return frozenset()
-    return frozenset(KNOWN_TO_SERVERS) - ROTATED_BY_OPERATOR[config.engine]
+    return frozenset(SET_AT_FIRST_BOOT) - ROTATED_BY_OPERATOR[config.engine]
 
 
 def stored(config: StackConfig) -> dict[str, SecretRef]:
@@ -40,19 +40,19 @@ def stored(config: StackConfig) -> dict[str, SecretRef]:
     return {path: ref for path, source in sources(config) if (ref := reference(source))}
 
 
-def described(config: StackConfig) -> dict[str, str]:
+def password_sources(config: StackConfig) -> dict[str, str]:
     """Where each password of `proxysql.cnf` comes from, by role.
 
     It changes when another one takes a password's place.
     """
     return {
-        role: f"{describe(source)}, rotation {source.rotation}"
+        role: f"{password_source(source)}, rotation {source.rotation}"
         for role, source in config.credentials.items()
         if role in PROXY_ROLES
     }
 
 
-def describe(source: Source) -> str:
+def password_source(source: Source) -> str:
     """Where a password comes from, in words."""
     if ref := reference(source):
         return f"Secret {ref.name}, key {ref.key}"
@@ -71,4 +71,4 @@ def sources(config: StackConfig) -> Iterator[tuple[str, Source]]:
 
 
 def reference(source: Source) -> SecretRef | None:
-    return source.password_secret if isinstance(source, ProxyUser) else source.existing_secret
+    return source.existing_secret if isinstance(source, ProxyUser) else source.existing_secret

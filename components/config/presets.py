@@ -4,8 +4,8 @@ They live in Python because a stack value in `Pulumi.<stack>.yaml` replaces a pr
 `config.merge` lets a stack override single fields instead. The figures are those of the README's
 size table. A stack's own values win over these field by field.
 
-What differs by engine stands in ENGINES and, by who runs the proxies, in PROXY_MODES: each is laid
-over the size.
+What differs by engine is in ENGINES and, by who runs the proxies, in PROXY_MANAGERS: each is
+laid over the size.
 """
 
 from typing import Any
@@ -90,7 +90,7 @@ SIZES: dict[str, dict[str, Any]] = {
 _PERCONA: dict[str, Any] = {
     # One node or several, it is the same kind of cluster, and may grow from one to three.
     "database": {"topology": "galera"},
-    "proxy": {"mode": "operator"},
+    "proxy": {"managed_by": "operator"},
     "percona": {"log_collector": False},
     # The user of Percona's images (build/pxc-entrypoint.sh runs as mysql, 1001).
     "security": {"database": {"run_as_user": 1001, "run_as_group": 1001, "fs_group": 1001}},
@@ -99,7 +99,7 @@ _PERCONA: dict[str, Any] = {
 
 ENGINES: dict[str, dict[str, dict[str, Any]]] = {
     "mariadb": dict.fromkeys(
-        SIZES, {"proxy": {"mode": "standalone"}, "images": {"database": MARIADB_IMAGE}}
+        SIZES, {"proxy": {"managed_by": "mysql-ha"}, "images": {"database": MARIADB_IMAGE}}
     ),
     "percona": {
         "dev": {**_PERCONA, "percona": {"log_collector": True}},
@@ -108,8 +108,8 @@ ENGINES: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
-PROXY_MODES: dict[str, dict[str, Any]] = {
-    "standalone": {
+PROXY_MANAGERS: dict[str, dict[str, Any]] = {
+    "mysql-ha": {
         "images": {"proxy": PROXYSQL_IMAGE},
         # They hold nothing. Pods with volumes of their own, the servers and the operator's proxies,
         # follow the cluster's default: a volume may not follow them, and what was evicted

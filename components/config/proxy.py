@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, model_validator
 
 from components.config.credentials import SYSTEM_ACCOUNTS
-from components.config.errors import broken
+from components.config.errors import field_error
 from components.config.model import Issuer, Model, Resources, SecretRef
 from components.config.types import (
     MAX_INT,
@@ -52,13 +52,13 @@ class Service(Model):
     @model_validator(mode="after")
     def _node_ports_fit(self) -> Self:
         if self.type == "ClusterIP" and self.node_port:
-            raise broken("a ClusterIP Service has no node port", "set type to NodePort")
+            raise field_error("a ClusterIP Service has no node port", "set type to NodePort")
         if self.admin_node_port and not self.expose_admin:
-            raise broken(
+            raise field_error(
                 "admin_node_port needs the admin Service", "set service.expose_admin to true"
             )
         if self.node_port and self.node_port == self.admin_node_port:
-            raise broken("node_port and admin_node_port must differ", "choose another port")
+            raise field_error("node_port and admin_node_port must differ", "choose another port")
         return self
 
 
@@ -74,7 +74,7 @@ class Hostgroups(Model):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if len({self.writer, self.reader, self.backup_writer, self.offline}) != 4:
-            raise broken(
+            raise field_error(
                 "writer, reader, backup_writer and offline must be four different hostgroups",
                 "give each its own number",
             )
@@ -104,14 +104,14 @@ class Monitor(Model):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if self.username in SYSTEM_ACCOUNTS:
-            raise broken(
+            raise field_error(
                 "monitor.username is a name that the servers, an operator or ProxySQL keep for "
                 "themselves",
                 "use proxysql_monitor",
             )
         for check in ("connect", "ping", "read_only", "galera"):
             if getattr(self, f"{check}_timeout") > getattr(self, f"{check}_interval"):
-                raise broken(
+                raise field_error(
                     f"monitor.{check}_timeout is longer than its interval",
                     f"lower monitor.{check}_timeout",
                 )
@@ -136,11 +136,11 @@ class ProxyTls(Model):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.secret and self.issuer:
-            raise broken("has two certificates", "keep either secret or issuer")
+            raise field_error("has two certificates", "keep either secret or issuer")
         if self.ca_key == "tls.key":
-            raise broken("ca_key is the private key", "name the key of the CA certificate")
+            raise field_error("ca_key is the private key", "name the key of the CA certificate")
         if "ca_key" in self.model_fields_set and not (self.secret or self.issuer):
-            raise broken("ca_key is a key of no Secret", "set secret or issuer, or remove it")
+            raise field_error("ca_key is a key of no Secret", "set secret or issuer, or remove it")
         return self
 
 
@@ -187,14 +187,14 @@ class QueryRule(Model):
             "retries", "delay", "error_msg", "multiplex", "log",
         )  # fmt: skip
         if all(getattr(self, action) is None for action in actions):
-            raise broken("does nothing", f"set one of {', '.join(actions)}")
+            raise field_error("does nothing", f"set one of {', '.join(actions)}")
         if not (self.match_pattern or self.match_digest):
             if self.replace_pattern is not None:
-                raise broken("replaces a pattern and has none", "set match_pattern")
+                raise field_error("replaces a pattern and has none", "set match_pattern")
             if self.negate_match_pattern:
-                raise broken("negates a pattern and has none", "set match_pattern")
+                raise field_error("negates a pattern and has none", "set match_pattern")
         if self.flag_out is not None and self.apply:
-            raise broken(
+            raise field_error(
                 "has flag_out and apply, which ends the search for rules",
                 "set apply to false, or remove flag_out",
             )
@@ -204,13 +204,13 @@ class QueryRule(Model):
 class ProxyUser(Model):
     """A user that logs in through ProxySQL; it must exist in the database.
 
-    `password` is a secret config value (the loader replaces it by a marker), `password_secret`
+    `password` is a secret config value (the loader replaces it by a marker), `existing_secret`
     the key of an existing Secret. Exactly one of them.
     """
 
     username: UserName
     password: Literal["(secret)"] | None = None
-    password_secret: SecretRef | None = None
+    existing_secret: SecretRef | None = None
     default_hostgroup: Hostgroup | None = None
     """None: the writer hostgroup."""
     max_connections: Count = 200
@@ -247,8 +247,8 @@ class Proxy(Model):
     """The ProxySQL tier."""
 
     enabled: Bool
-    mode: Literal["standalone", "operator"]
-    """`standalone`: this program's own tier; `operator`: the one Percona's operator runs."""
+    managed_by: Literal["mysql-ha", "operator"]
+    """`mysql-ha`: this program's own tier; `operator`: the one Percona's operator runs."""
     routing: Literal["primary_service", "monitor"] = "primary_service"
     """Replication only: who tells the primary, the operator by its Service or the proxies by
     `read_only`. With `monitor` a switchover loses writes on replicas (docs/failover.md)."""

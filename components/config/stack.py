@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Literal
 
 from components.config.apps import App
-from components.config.credentials import Credentials, Login, turns
+from components.config.credentials import Credentials, Login, alternating_logins
 from components.config.database import Database
 from components.config.images import Images
 from components.config.model import Model
@@ -51,7 +51,7 @@ class StackConfig(Model):
     @property
     def operator_proxies(self) -> bool:
         """Whether Percona's operator runs the proxies."""
-        return self.proxy.enabled and self.proxy.mode == "operator"
+        return self.proxy.enabled and self.proxy.managed_by == "operator"
 
     @property
     def monitor_logins(self) -> tuple[Login, ...]:
@@ -64,7 +64,9 @@ class StackConfig(Model):
         if source.existing_secret:
             return (Login(account, 0, source.existing_secret.key),)
         return (
-            (Login(account, 0, "password"),) if source.password else turns(account, source.rotation)
+            (Login(account, 0, "password"),)
+            if source.password
+            else alternating_logins(account, source.rotation)
         )
 
     @property
@@ -99,7 +101,7 @@ class StackConfig(Model):
     @property
     def own_proxies(self) -> bool:
         """Whether this program runs the proxies."""
-        return self.proxy.enabled and self.proxy.mode == "standalone"
+        return self.proxy.enabled and self.proxy.managed_by == "mysql-ha"
 
     @property
     def follows_service(self) -> bool:
@@ -164,7 +166,7 @@ class StackConfig(Model):
         return frozenset({groups.writer, groups.reader} if self.has_readers else {groups.writer})
 
     @cached_property
-    def rows_in_use(self) -> int:
+    def hostgroups_per_server(self) -> int:
         """In how many hostgroups the writer's server may hold connections of clients.
 
         ProxySQL counts connections per hostgroup, and the writer is a reader as well when no
@@ -199,12 +201,12 @@ class StackConfig(Model):
         """Connections that one proxy may hold to one server, per hostgroup."""
         if self.proxy.backend_max_connections is not None:
             return self.proxy.backend_max_connections
-        return self.connection_budget // (self.proxy_shares * self.rows_in_use)
+        return self.connection_budget // (self.proxy_shares * self.hostgroups_per_server)
 
     @property
     def connections_per_proxy(self) -> int:
         """Connections that one proxy may hold to one server."""
-        return self.backend_max_connections * self.rows_in_use
+        return self.backend_max_connections * self.hostgroups_per_server
 
 
 def monitor_connections(proxies: int, *, watched: bool = False) -> int:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from components import names
 from components.config import quantity
-from components.config.errors import broken
+from components.config.errors import field_error
 
 MAX_INT = 2**31 - 1
 """Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
@@ -19,13 +19,13 @@ MAX_INT = 2**31 - 1
 def _matching(pattern: str, value: str, rule: str, fix: str) -> str:
     """`value`, if the whole of it matches; else the rule and the fix as a validation error."""
     if re.fullmatch(pattern, value) is None:
-        raise broken(rule, fix)
+        raise field_error(rule, fix)
     return value
 
 
 def _dns_label(value: str) -> str:
     if not names.is_dns_label(value):
-        raise broken(
+        raise field_error(
             "must be a DNS label (lower-case letters, digits and '-', starting with a letter)",
             "use a name such as 'orders-db'",
         )
@@ -63,17 +63,17 @@ def _quantity(value: str) -> str:
     try:
         parsed = quantity.parse(value)
     except ValueError:
-        raise broken(
+        raise field_error(
             "must be a Kubernetes quantity", "use a value such as 500m, 2 or 10Gi"
         ) from None
     if parsed <= 0:
-        raise broken("must be greater than zero", "use a value such as 500m, 2 or 10Gi")
+        raise field_error("must be greater than zero", "use a value such as 500m, 2 or 10Gi")
     return value
 
 
 def _duration(value: str) -> str:
     if re.fullmatch(r"([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?", value) is None or not value:
-        raise broken("must be a duration", "use a value such as 90s, 20m or 1h30m")
+        raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
     return value
 
 
@@ -92,7 +92,7 @@ def _label_map(value: dict[str, str]) -> dict[str, str]:
         if re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", short) is None or (
             prefix and re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", prefix) is None
         ):
-            raise broken(
+            raise field_error(
                 "has a key that Kubernetes does not accept", "use keys such as 'example.com/team'"
             )
     return value
@@ -101,7 +101,7 @@ def _label_map(value: dict[str, str]) -> dict[str, str]:
 def _label_values(value: dict[str, str]) -> dict[str, str]:
     for text in value.values():
         if re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", text) is None:
-            raise broken(
+            raise field_error(
                 "has a value that is no label value",
                 "use at most 63 letters, digits, '-', '_' and '.'",
             )
@@ -118,12 +118,12 @@ def _interfaces(value: str) -> str:
         except ValueError:
             ports.append(0)
     if not all(0 < port < 65536 for port in ports):
-        raise broken(
+        raise field_error(
             "must be a list 'address:port;…' of listening IPv4 addresses",
             "use a value such as '0.0.0.0:6033'",
         )
     if len(set(ports)) < len(ports) or {6032, 6070, 6132, 6133} & set(ports):
-        raise broken(
+        raise field_error(
             "has a port twice, or one of ProxySQL's own (6032 admin, 6070 metrics, 6132 and 6133 "
             "PostgreSQL)",
             "use other ports",
@@ -141,7 +141,7 @@ def _regex(value: str) -> str:
     except re.error:
         value = ""
     if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
-        raise broken(
+        raise field_error(
             "is no regular expression in the syntax that PCRE and Python share",
             "correct it; write it without what only one of them knows",
         )
@@ -184,19 +184,19 @@ def _granted(value: object) -> object:
     """A role or a list of privileges, with one error whichever was meant."""
     if isinstance(value, str):
         if value not in get_args(Role):
-            raise broken(
+            raise field_error(
                 f"must be a role ({', '.join(get_args(Role))}) or a list of privileges",
                 "choose a role, or write the privileges as a YAML list",
             )
         return value
     if not isinstance(value, list | tuple) or not value:
-        raise broken(
+        raise field_error(
             "must be a role or a list of privileges",
             "choose a role, or name one privilege or more",
         )
     for number, privilege in enumerate(cast(Sequence[object], value), 1):
         if not isinstance(privilege, str) or privilege not in DATABASE_PRIVILEGES:
-            raise broken(
+            raise field_error(
                 f"has entry {number}, which is no privilege on a database",
                 f"use, in capitals, {', '.join(sorted(DATABASE_PRIVILEGES))}, or a role",
             )
@@ -223,14 +223,14 @@ def _client_address(value: str) -> str:
 
 def _variable(value: object) -> object:
     if not isinstance(value, int | str):
-        raise broken("must be a whole number, true, false or text", "give one of these")
+        raise field_error("must be a whole number, true, false or text", "give one of these")
     return value
 
 
 def _pod_labels(value: dict[str, str]) -> dict[str, str]:
     for key in value:
         if key.startswith(("app.kubernetes.io/", "statefulset.kubernetes.io/", "k8s.mariadb.com/")):
-            raise broken(
+            raise field_error(
                 "has a key by which Services and controllers select the Pods",
                 "use keys of your own",
             )
@@ -239,9 +239,11 @@ def _pod_labels(value: dict[str, str]) -> dict[str, str]:
 
 def _tag(value: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", value) is None:
-        raise broken("must be an image tag", "use a tag such as '11.8.5'")
+        raise field_error("must be an image tag", "use a tag such as '11.8.5'")
     if value in ("latest", "main", "master"):
-        raise broken("is a floating tag", "pin a version, or set a digest beside a version tag")
+        raise field_error(
+            "is a floating tag", "pin a version, or set a digest beside a version tag"
+        )
     return value
 
 

@@ -86,10 +86,10 @@ class MariaDb(pulumi.ComponentResource):
         self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource, login: Login
     ) -> tuple[pulumi.Resource, ...]:
         """An account by which ProxySQL checks the servers."""
-        config, object_name = args.config, names.proxysql_monitor(args.config.name, login.mark)
+        config, object_name = args.config, names.proxysql_monitor(args.config.name, login.suffix)
         common = {"host": "%", "cleanupPolicy": "Delete"}
         user = sql_object(
-            f"{name}-monitor-user{login.mark}",
+            f"{name}-monitor-user{login.suffix}",
             "User",
             object_name,
             {
@@ -113,7 +113,7 @@ class MariaDb(pulumi.ComponentResource):
             fence=config.fence > 0,
         )
         grant = sql_object(
-            f"{name}-monitor-grant{login.mark}",
+            f"{name}-monitor-grant{login.suffix}",
             "Grant",
             object_name,
             {

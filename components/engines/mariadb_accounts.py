@@ -144,5 +144,5 @@ def max_user_connections(config: StackConfig, app: App) -> int:
     """
     if not config.own_proxies:
         return app.max_connections
-    each = min(app.max_connections, config.backend_max_connections) * config.rows_in_use
+    each = min(app.max_connections, config.backend_max_connections) * config.hostgroups_per_server
     return each * (config.proxy_shares + 1)

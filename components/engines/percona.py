@@ -78,7 +78,7 @@ class Percona(pulumi.ComponentResource):
             pulumi.log.warn(
                 f"mysql-ha:images.proxy.tag: {config.images.proxy.tag} is not known to have the "
                 "fix of CVE-2026-48773. Fix: set a fixed image of Percona's when there is one, or "
-                "proxy.mode to standalone",
+                "proxy.managed_by to mysql-ha",
                 self,
             )
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]

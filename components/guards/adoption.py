@@ -12,12 +12,12 @@ import pulumi
 
 from components import names
 from components.config import quantity
-from components.config.errors import ConfigError, Fault, fault
+from components.config.errors import ConfigError, Fault, format_fault
 from components.config.stack import StackConfig
 from components.guards.api import at
 
 
-def agreed(
+def matching_live_spec(
     config: StackConfig, where: str, opts: pulumi.ResourceOptions | None = None
 ) -> pulumi.Output[Mapping[str, Any]]:
     """The live object's `spec`, once it was read and found to agree with the config.
@@ -39,7 +39,8 @@ def agreed(
     def compare(spec: Any) -> Mapping[str, Any]:
         found = cast(Mapping[str, Any], spec or {})
         faults = [
-            fault(f"{where}{path}", rule, fix) for path, rule, fix in differences(config, found)
+            format_fault(f"{where}{path}", rule, fix)
+            for path, rule, fix in differences(config, found)
         ]
         if faults:
             raise ConfigError("\n".join(faults))
@@ -119,14 +120,14 @@ def _percona(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
         theirs = ", ".join(sorted(map(str, given)))
         yield from _differ("security.tls.secret", config.security.tls.secret, theirs)
     if at(spec, "proxysql", "enabled"):
-        mode = config.proxy.mode if config.proxy.enabled else None
-        yield from _differ("proxy.mode", mode, "operator")
+        mode = config.proxy.managed_by if config.proxy.enabled else None
+        yield from _differ("proxy.managed_by", mode, "operator")
     elif config.operator_proxies:
         yield (
-            "proxy.mode",
+            "proxy.managed_by",
             "is operator, and the cluster to adopt has run without the operator's ProxySQL: its "
             "accounts are of a kind that one cannot use, and servers refuse to start with it",
-            "set proxy.mode to standalone, or proxy.enabled to false",
+            "set proxy.managed_by to mysql-ha, or proxy.enabled to false",
         )
 
 

@@ -1,7 +1,7 @@
 """What a config edit must never change by accident, checked at preview.
 
 A database's name, its topology or its volumes cannot change in place: Pulumi would replace the
-object, and the data with it. Each `pulumi up` exports these facts as the output `identity`; the
+object, and the data with it. Each `pulumi up` exports these facts as the output `immutable`; the
 next preview reads them back from its own stack and refuses an edit that contradicts them.
 """
 
@@ -12,17 +12,17 @@ import pulumi
 
 from components.config import password_sources, quantity
 from components.config.apps import App, privileges
-from components.config.credentials import KNOWN_TO_SERVERS
-from components.config.errors import refuse
+from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.errors import reject
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.engines import percona
 
-OUTPUT = "identity"
+OUTPUT = "immutable"
 
 
 def of(stack: Stack) -> dict[str, Any]:
-    """The identity of every database in the stack, by name. Plain and not secret."""
+    """What cannot change of every database in the stack, by name. Plain and not secret."""
     return {loaded.config.name: _facts(loaded) for loaded in stack.databases}
 
 
@@ -34,10 +34,10 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "namespace": config.namespace,
         "topology": config.database.topology,
         "storage": config.database.storage.model_dump(exclude_none=True),
-        "root": password_sources.describe(config.credentials.root),
+        "root": password_sources.password_source(config.credentials.root),
     }
     if config.database.topology == "replication":
-        facts["replication"] = password_sources.describe(config.credentials.replication)
+        facts["replication"] = password_sources.password_source(config.credentials.replication)
         facts["replicas"] = config.database.replicas
     if config.apps:
         facts["apps"] = {app.name: _app_facts(app, config) for app in config.apps}
@@ -51,10 +51,10 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         facts["accounts"] = percona.auth_plugin(config)
         facts["nodes"] = config.database.replicas
     if config.proxy.enabled:
-        facts["proxy_mode"] = config.proxy.mode
+        facts["proxy_managed_by"] = config.proxy.managed_by
     if config.own_proxies:
         facts["monitor"] = config.proxy.monitor.username
-        if password_sources.describe(config.credentials.monitor) == "generated":
+        if password_sources.password_source(config.credentials.monitor) == "generated":
             facts["monitor_rotation"] = config.credentials.monitor.rotation
         facts["proxies"] = {
             "replicas": config.proxy.replicas,
@@ -65,7 +65,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         storage = config.proxy.storage
         facts["proxy_volumes"] = (
             f"{storage.size} of class {storage.storage_class or 'default'}"
-            if storage.persistent or config.proxy.mode == "operator"
+            if storage.persistent or config.proxy.managed_by == "operator"
             else "none"
         )
     return facts
@@ -82,7 +82,8 @@ def _tls_source(config: StackConfig) -> str:
 def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
     """The identities that the stack's last update exported, by database name."""
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    reference = pulumi.StackReference("identity", stack_name=own)
+    renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="identity")])
+    reference = pulumi.StackReference(OUTPUT, stack_name=own, opts=renamed)
 
     def read(output: Any) -> Mapping[str, Mapping[str, Any]]:
         # An output that is no mapping is somebody else's.
@@ -94,9 +95,9 @@ def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
 def guarded(
     stack: Stack, known: pulumi.Output[Mapping[str, Mapping[str, Any]]]
 ) -> pulumi.Output[dict[str, Any]]:
-    """The stack's identity, once the last known one was found to agree.
+    """What cannot change of the stack, once what the last update exported was found to agree.
 
-    Resources must wait for it, and so must the output: after a refused edit the old identity then
+    Resources must wait for it, and so must the output: after a refused edit the old one then
     stays. Fails with a ConfigError when an edit contradicts it.
     """
     current = of(stack)
@@ -121,7 +122,7 @@ def check(
     for name, before in known.items():
         if name not in current:
             if name not in retire:
-                refuse(
+                reject(
                     "name",
                     f"the stack has a database '{name}', and this edit would delete it",
                     f"keep the name; or, to give the database up, back it up and add '{name}' to "
@@ -136,7 +137,7 @@ def _check_retired(name: str, apps: Mapping[str, Any]) -> None:
     """The volumes of a retired database stay, and must not be emptied on the way."""
     for app, facts in sorted(apps.items()):
         if facts["cleanup"] == "delete":
-            refuse(
+            reject(
                 "retire",
                 f"app '{app}' of database '{name}' has cleanup: delete, and its databases would be "
                 "dropped before the servers go",
@@ -153,14 +154,14 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         ("topology", "database.topology"),
     ):
         if before.get(field, now[field]) != now[field]:
-            refuse(
+            reject(
                 path,
                 f"database '{name}' has {before[field]}, which cannot change in place",
                 migrate,
             )
-    for field in KNOWN_TO_SERVERS:
+    for field in SET_AT_FIRST_BOOT:
         if field in before and before[field] != now[field]:
-            refuse(
+            reject(
                 f"credentials.{field}",
                 f"the password of database '{name}' comes from: {before[field]}; another source "
                 "would lose the one the servers know",
@@ -177,14 +178,14 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         _check_proxies(name, before["proxies"], now["proxies"])
     _check_apps(name, before.get("apps", {}), now.get("apps", {}))
     if before.get("replicas", 99) < now.get("replicas", 0):
-        refuse(
+        reject(
             "database.replicas",
             f"database '{name}' has {before['replicas']:g} replicas; the operator would need a "
             "backup to make another from, and reconcile nothing until it has one",
             migrate,
         )
     if {before.get("tls", now["tls"]), now["tls"]} == {"off", "required"}:
-        refuse(
+        reject(
             "security.tls",
             f"database '{name}' has TLS {before['tls']}; going to {now['tls']} in one step would "
             "cut off whatever has not restarted yet",
@@ -194,11 +195,11 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         "caching_sha2_password",
         "mysql_native_password",
     ):
-        refuse(
-            "proxy.mode",
+        reject(
+            "proxy.managed_by",
             f"database '{name}' has run without the operator's ProxySQL, and its accounts are of "
             "a kind that one cannot use; servers refuse to start with it",
-            "set proxy.mode to standalone, or proxy.enabled to false",
+            "set proxy.managed_by to mysql-ha, or proxy.enabled to false",
         )
     if (before.get("accounts"), now.get("accounts")) == (
         "mysql_native_password",
@@ -209,7 +210,7 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             "accounts will be of another kind (docs/percona.md)"
         )
     if before.get("nodes", 1) > 1 and now.get("nodes") == 1:
-        refuse(
+        reject(
             "database.replicas",
             f"database '{name}' has {before['nodes']:g} nodes; one alone has no quorum to lose and "
             "nobody to recover from",
@@ -224,9 +225,9 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
             "undo the edit (docs/migration.md has the procedure)",
         ),
         (
-            "proxy_mode",
-            "proxy.mode",
-            "database '{name}' has proxies of mode {before}; the other kind has another address "
+            "proxy_managed_by",
+            "proxy.managed_by",
+            "database '{name}' has proxies managed by {before}; the other kind has another address "
             "and other accounts, and both would run for a while",
             "remove the proxies first (proxy.enabled: false), and move the clients",
         ),
@@ -239,21 +240,21 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     ):
         # What is missing on one side comes or goes as a whole, which is another matter.
         if field in before and field in now and before[field] != now[field]:
-            refuse(path, rule.format(name=name, before=before[field]), fix)
+            reject(path, rule.format(name=name, before=before[field]), fix)
     # The operator's webhook says no as well, but not which config key it was.
     if before.get("pull_secrets") != now.get("pull_secrets"):
-        refuse("images.pull_secrets", f"cannot change once database '{name}' exists", migrate)
+        reject("images.pull_secrets", f"cannot change once database '{name}' exists", migrate)
     _check_volume(
         "database.storage", before.get("storage", now["storage"]), now["storage"], migrate
     )
     volumes = before.get("proxy_volumes")
     if volumes and now.get("proxy_volumes", volumes) != volumes:
-        refuse(
+        reject(
             "proxy.storage",
             f"the persistent volumes of the proxies of database '{name}' are: {volumes}; a "
             "StatefulSet's volume claims cannot change",
             "undo the edit"
-            if before.get("proxy_mode") == "operator"
+            if before.get("proxy_managed_by") == "operator"
             else "undo the edit; or remove the proxies first (proxy.enabled: false), which drops "
             "their connections but no data",
         )
@@ -267,7 +268,7 @@ def _check_proxies(name: str, before: Mapping[str, float], now: Mapping[str, flo
     fewer, more = sorted((int(before["replicas"]), int(now["replicas"])))
     total = more * int(max(before["connections"], now["connections"]))
     if fewer != more and total > now["budget"]:
-        refuse(
+        reject(
             "proxy.replicas",
             f"the proxies of database '{name}' could hold {total} connections to one server while "
             f"they go from {before['replicas']:g} to {now['replicas']:g} with another share each, "
@@ -297,7 +298,7 @@ def _check_apps(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) ->
     for app, facts in sorted(now.items()):
         for account in facts["accounts"]:
             if owners.get(account, app) != app:
-                refuse(
+                reject(
                     "apps",
                     f"app '{app}' of database '{name}' has the account of app "
                     f"'{owners[account]}', whose Secret and password would be replaced",
@@ -317,7 +318,7 @@ TWO_ENTRIES = (
 def _check_app(name: str, app: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     for field, what in (("account", "username"), ("password", "source of its password")):
         if before[field] != now[field]:
-            refuse(
+            reject(
                 "apps",
                 f"app '{app}' of database '{name}' has another {what} than before, and the login "
                 "that it uses would stop working",
@@ -342,7 +343,7 @@ def _check_app(name: str, app: str, before: Mapping[str, Any], now: Mapping[str,
 def _check_rotation(path: str, whose: str, last: int, rotation: int) -> None:
     """Of accounts that take turns; numbers come back as floats."""
     if rotation < last:
-        refuse(
+        reject(
             path,
             f"{whose} has a lower rotation than before, and the login in use would stop working",
             f"undo the edit; or, for a new login, set it to {last + 1}",
@@ -381,6 +382,6 @@ def _warn_of_leaving(name: str, before: Mapping[str, Any], now: Mapping[str, Any
 
 def _check_volume(path: str, before: Mapping[str, Any], now: Mapping[str, Any], fix: str) -> None:
     if before.get("storage_class") != now.get("storage_class"):
-        refuse(f"{path}.storage_class", "the class of a volume cannot change", fix)
+        reject(f"{path}.storage_class", "the class of a volume cannot change", fix)
     if quantity.parse(now["size"]) < quantity.parse(before["size"]):
-        refuse(f"{path}.size", f"is below the {before['size']} that exist; volumes only grow", fix)
+        reject(f"{path}.size", f"is below the {before['size']} that exist; volumes only grow", fix)

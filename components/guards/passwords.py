@@ -15,7 +15,7 @@ from components.config import credentials
 from components.config.credentials import (
     PROXY_ROLES,
 )
-from components.config.errors import refuse
+from components.config.errors import reject
 from components.config.load import Loaded
 from components.config.model import SecretRef
 from components.config.password_sources import reference, sources
@@ -23,13 +23,13 @@ from components.config.proxy import ProxyUser
 from components.config.stack import StackConfig
 
 
-def reader(cluster: Mapping[str, Any], identity: pulumi.Output[Any]) -> pulumi.ResourceOptions:
+def reader(cluster: Mapping[str, Any], immutable: pulumi.Output[Any]) -> pulumi.ResourceOptions:
     """Options with a provider for reads only: `reader`, with the settings of `cluster`.
 
-    It waits for `identity`, which is read from the stack's own state: a resource more is a write to
-    that, and a file that is being written may be read empty.
+    It waits for `immutable`, which is read from the stack's own state: a resource more is a write
+    to that, and a file that is being written may be read empty.
     """
-    known = pulumi.ResourceOptions(depends_on=identity.apply(lambda _: list[pulumi.Resource]()))
+    known = pulumi.ResourceOptions(depends_on=immutable.apply(lambda _: list[pulumi.Resource]()))
     return pulumi.ResourceOptions(provider=k8s.Provider("reader", opts=known, **cluster))
 
 
@@ -45,7 +45,7 @@ def given(
     config, found = loaded.config, dict[str, pulumi.Output[str]]()
     for path, source in sources(config):
         if ref := reference(source):
-            kind = "password_secret" if isinstance(source, ProxyUser) else "existing_secret"
+            kind = "existing_secret" if isinstance(source, ProxyUser) else "existing_secret"
             at = f"{loaded.where}{path}.{kind}"
             text = _read(f"{config.name}-{path}", config.namespace, ref, at, opts)
         elif source.password:
@@ -69,13 +69,13 @@ def _read(
 
     def pick(data: Mapping[str, str] | None) -> str:
         if ref.key not in (data or {}):
-            refuse(
+            reject(
                 path, f"Secret '{ref.name}' has no key '{ref.key}'", "add the key or name another"
             )
         try:
             return base64.b64decode((data or {})[ref.key]).decode()
         except UnicodeDecodeError:
-            refuse(path, f"key '{ref.key}' of Secret '{ref.name}' is not UTF-8 text", "store text")
+            reject(path, f"key '{ref.key}' of Secret '{ref.name}' is not UTF-8 text", "store text")
 
     return pulumi.Output.secret(secret.data).apply(pick)
 
@@ -123,7 +123,7 @@ def _checked(
 
     def check(password: str) -> str:
         if pattern.fullmatch(password) is None:
-            refuse(path, demand, fix)
+            reject(path, demand, fix)
         return password
 
     return text.apply(check)

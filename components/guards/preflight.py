@@ -15,7 +15,7 @@ from components.guards import adoption, immutable, passwords, switchover, volume
 class Preflight:
     """What was read. Each Output fails with a ConfigError when a check does."""
 
-    identity: pulumi.Output[dict[str, Any]]
+    immutable: pulumi.Output[dict[str, Any]]
     """What cannot change of the stack; known once everything is accepted. Plain and not secret."""
     given: Mapping[str, Mapping[str, pulumi.Output[str]]]
     """Passwords that are not generated, by database name and config path."""
@@ -24,7 +24,7 @@ class Preflight:
 def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     """Compare the stack with its last update, and read what it was given in the cluster.
 
-    `cluster`: the settings of the Kubernetes provider. That must wait for the identity.
+    `cluster`: the settings of the Kubernetes provider. That must wait for `immutable`.
     """
     known = immutable.last()
     facts = immutable.guarded(stack, known)
@@ -34,7 +34,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     reader = passwords.reader(cluster, facts) if reads else None
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]
-    adopted = [adoption.agreed(one.config, one.where, reader) for one in adopting]
+    adopted = [adoption.matching_live_spec(one.config, one.where, reader) for one in adopting]
     accepted = pulumi.Output.all(
         facts,
         volumes.free(stack, facts.apply(lambda _: known), cluster),
@@ -43,5 +43,5 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
         *(text for of_one in given.values() for text in of_one.values()),
     )
     return Preflight(
-        identity=pulumi.Output.unsecret(accepted.apply(lambda read: read[0])), given=given
+        immutable=pulumi.Output.unsecret(accepted.apply(lambda read: read[0])), given=given
     )

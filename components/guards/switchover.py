@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.errors import ConfigError, fault
+from components.config.errors import ConfigError, format_fault
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.guards import volumes
@@ -95,7 +95,7 @@ def fault_of(
     if current is None or not (switching or wanted not in (None, current) or elsewhere):
         return None
     path = where.rstrip(".") or "name"
-    return fault(
+    return format_fault(
         path,
         f"the primary of '{config.name}' is being switched from server {current}, and has been for "
         f"{PATIENCE:g} s: an update now could restart servers in the middle of it",

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.errors import ConfigError, fault
+from components.config.errors import ConfigError, format_fault
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.guards.api import Cluster, Object, Unanswered
@@ -79,7 +79,7 @@ def fault_of(
         return None
     namespace = config.namespace
     if live is None:
-        return fault(
+        return format_fault(
             path,
             f"namespace '{namespace}' has the volume claims {', '.join(taken)} already, which this "
             "stack did not make: the servers would start on their data, with its root password",
@@ -90,7 +90,7 @@ def fault_of(
     if labels.items() >= names.labels(config.name, config.engine).items():
         return None
     kind = names.OPERATOR_OBJECTS[config.engine].rpartition(":")[2]
-    return fault(
+    return format_fault(
         path,
         f"namespace '{namespace}' has a {kind} '{config.name}' already, which this stack did not "
         "make",

@@ -121,7 +121,7 @@ def watch(config: StackConfig, topology: Topology) -> Watch | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """All that is not secret of what ProxySQL takes up while it runs."""
+    """All that is not secret of what ProxySQL loads while it runs."""
 
     peers: tuple[str, ...]
     """DNS names of all ProxySQL Pods; none where they do not know each other."""
@@ -198,7 +198,7 @@ def render_peers(model: Live) -> str:
 
 
 def scheduler_rows(model: CnfModel) -> Sequence[Group]:
-    """What ProxySQL runs itself, every so often: takes up Secrets that changed, watches."""
+    """What ProxySQL runs itself, every so often: loads Secrets that changed, watches."""
     jobs = {"reload.sh": LIVE_CHECK_INTERVAL}
     if model.certificate:
         jobs["reload-tls.sh"] = TLS_CHECK_INTERVAL
@@ -481,10 +481,10 @@ def _query_rule(rule: QueryRule) -> Group:
 
 
 def reload_live(client: str) -> str:
-    """A shell script for ProxySQL's scheduler: take up logins and peers unless they are in use.
+    """A shell script for ProxySQL's scheduler: load logins and peers unless they are in use.
 
     LOAD … FROM CONFIG only adds, hence the DELETE; files that it cannot read, or a row that it
-    loses, leave what is in use as it is, and the next run tries again. All is taken up or nothing:
+    loses, leave what is in use as it is, and the next run tries again. All is loaded or nothing:
     FROM CONFIG reads all files anyway. Peers that stay keep their connections to each other, those
     that went are forgotten (lib/ProxySQL_Cluster.cpp, load_servers_list). The cluster versions of
     both modules only matter where peers copy, which they never do for these.

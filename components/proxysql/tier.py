@@ -21,7 +21,7 @@ from components.topology import Topology
 
 MIN_READY = 6
 """Seconds a new Pod must be ready before the next is replaced: what crashes a proxy soon has run
-once, its checks of servers and peers (1 to 2 s) and the script that takes up logins (5 s). Nothing
+once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). Nothing
 waits for clients to come: the next Pod accepts for `drain.endpoint_removal` seconds more."""
 
 ADMIN_CNF = """\
@@ -73,7 +73,7 @@ class ProxySql(pulumi.ComponentResource):
     The whole configuration is one Secret, named by a hash of its non-secret part and of where each
     password comes from: an edit makes a new Secret and rolls the Pods, and each Pod starts from
     that file alone (`--initial`), whatever its data directory holds. Logins and peers are a Secret
-    of their own, `<name>-proxysql-users`, which running proxies take up without a roll.
+    of their own, `<name>-proxysql-users`, which running proxies load without a roll.
     """
 
     users: pulumi.Resource
@@ -120,7 +120,7 @@ class ProxySql(pulumi.ComponentResource):
 
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config = self._args, self._args.config
-        digest = cnf.digest(self._model, password_sources.described(config))
+        digest = cnf.digest(self._model, password_sources.password_sources(config))
         roles = {role: args.credentials[role].password for role in PROXY_ROLES}
         files = pulumi.Output.all(**roles).apply(self._files)
         return k8s.core.v1.Secret(

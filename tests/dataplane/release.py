@@ -125,7 +125,7 @@ def program(
             "users": [
                 {
                     "username": user.user,
-                    "password_secret": {"name": SECRET, "key": user.user},
+                    "existing_secret": {"name": SECRET, "key": user.user},
                     "default_schema": "shop",
                 }
                 for user in users

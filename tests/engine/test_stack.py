@@ -343,7 +343,7 @@ class TestExistingSecrets:
                 role: {"existing_secret": {"name": "vault", "key": role}} for role in cls.CANARY
             },
             proxy={
-                "users": [{"username": "app", "password_secret": {"name": "vault", "key": "app"}}]
+                "users": [{"username": "app", "existing_secret": {"name": "vault", "key": "app"}}]
             },
         )
 

@@ -44,7 +44,7 @@ def test_nothing_is_made_on_what_another_database_left(preview: bool) -> None:
     )
     assert "kubectl -n shop delete pvc storage-orders-0 storage-orders-1`" in line
     assert [r.kind for r in recording.resources] == ["StackReference"]
-    assert "identity" not in recording.outputs
+    assert "immutable" not in recording.outputs
 
 
 @PREVIEW

@@ -102,7 +102,7 @@ PROXIES: dict[str, dict[str, Any]] = {
         "pod_labels": {"example.com/a": "b"},
         "pod_annotations": {"example.com/a": "b"},
     },
-    "standalone": {"enabled": True, "mode": "standalone"},
+    "standalone": {"enabled": True, "managed_by": "mysql-ha"},
 }
 PLACEMENT: dict[str, Any] = {
     "spread": "required",

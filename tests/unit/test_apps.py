@@ -244,7 +244,7 @@ def test_an_account_may_hold_what_the_proxies_may_open(config: StackConfig) -> N
     """Those of a Pod that stops are still open when its successor opens its own."""
     limit = config.backend_max_connections
     for one in config.apps:
-        per_proxy = min(one.max_connections, limit) * config.rows_in_use
+        per_proxy = min(one.max_connections, limit) * config.hostgroups_per_server
         found = mariadb_accounts.max_user_connections(config, one)
         assert found >= per_proxy * (config.proxy.replicas + 1)
         # Nor more than the share of all proxies that there may be, and that of one more.

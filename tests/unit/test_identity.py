@@ -207,7 +207,7 @@ def test_to_give_up_the_operators_proxies_is_final(monkeypatch: pytest.MonkeyPat
     immutable.check(edited(PERCONA), edited(WITHOUT_PROXIES))
     assert len(said) == 1
     assert "cannot get it again" in said[0]
-    with pytest.raises(ConfigError, match=r"mysql-ha:proxy\.mode: "):
+    with pytest.raises(ConfigError, match=r"mysql-ha:proxy\.managed_by: "):
         immutable.check(edited(WITHOUT_PROXIES), edited(PERCONA))
 
 
@@ -262,7 +262,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "replicas": 3,
             "tls": "required",
             "tls_source": "the operator",
-            "proxy_mode": "standalone",
+            "proxy_managed_by": "mysql-ha",
             "monitor": "proxysql_monitor",
             "monitor_rotation": 0,
             "proxies": {"replicas": 3, "connections": 80, "budget": 400},
@@ -516,7 +516,9 @@ def test_an_edit_of_an_app_that_takes_no_login_away(
     engine: str, before: dict[str, Any], edit: dict[str, Any]
 ) -> None:
     one, other = (
-        facts(resolve({**BASE, "engine": engine, "apps": [app], "proxy": {"mode": "standalone"}}))
+        facts(
+            resolve({**BASE, "engine": engine, "apps": [app], "proxy": {"managed_by": "mysql-ha"}})
+        )
         for app in (before, {**before, **edit})
     )
     immutable.check(without_nulls(json.loads(json.dumps(one))), other)

@@ -14,7 +14,7 @@ from components.guards import passwords
 from tests.unit.models import config, proxied_configs
 
 REF = {"existing_secret": {"name": "given", "key": "pw"}}
-USER = {"username": "app", "password_secret": {"name": "app", "key": "pw"}}
+USER = {"username": "app", "existing_secret": {"name": "app", "key": "pw"}}
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,11 @@ def test_roles(tree: dict[str, Any], roles: list[str]) -> None:
 @given(proxied_configs())
 def test_every_password_of_the_file_has_a_source(config: StackConfig) -> None:
     """Of `proxysql.cnf`; what the proxies know of nobody else rolls them."""
-    assert password_sources.described(config).keys() == set(PROXY_ROLES)
+    assert password_sources.password_sources(config).keys() == set(PROXY_ROLES)
 
 
 def test_sources_in_words() -> None:
-    found = password_sources.described(
+    found = password_sources.password_sources(
         config(
             credentials={
                 "root": {"password": "(secret)"},
@@ -112,7 +112,7 @@ def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
     """Its hash is all that MariaDB's proxies get."""
     users = {"users": [{"username": "app", "password": "(secret)"}]}
     assert takes("proxy.users[0]", "it's \\ *", proxy=users)
-    standalone = {"engine": "percona", "proxy": {"mode": "standalone", **users}}
+    standalone = {"engine": "percona", "proxy": {"managed_by": "mysql-ha", **users}}
     assert not takes("proxy.users[0]", "it's", **standalone)
     assert takes("proxy.users[0]", "\\", **standalone)
 

@@ -30,8 +30,8 @@ CREDENTIALS = cast(
         for role in ("root", "monitor")
     },
 )
-STANDALONE = {"proxy": {"enabled": True, "mode": "standalone"}}
-OPERATOR = {"proxy": {"enabled": True, "mode": "operator"}}
+STANDALONE = {"proxy": {"enabled": True, "managed_by": "mysql-ha"}}
+OPERATOR = {"proxy": {"enabled": True, "managed_by": "operator"}}
 
 
 def config(size: str = "small", **overrides: Any) -> StackConfig:
@@ -146,7 +146,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         },
         "proxy": {
             "enabled": draw(st.booleans()),
-            "mode": draw(st.sampled_from(["operator", "standalone"])),
+            "managed_by": draw(st.sampled_from(["operator", "mysql-ha"])),
             "replicas": draw(st.integers(1, 5)),
         },
         "security": {"tls": tls},
@@ -200,7 +200,7 @@ def test_a_template_that_the_operator_refuses_is_refused_here() -> None:
 def test_smart_update_only_where_the_operator_knows_the_writer(config: StackConfig) -> None:
     """Our own proxies prefer the lowest ordinal, which RollingUpdate restarts last."""
     found = spec(config)
-    operator = config.proxy.enabled and config.proxy.mode == "operator"
+    operator = config.proxy.enabled and config.proxy.managed_by == "operator"
     assert found["updateStrategy"] == ("SmartUpdate" if operator else "RollingUpdate")
     assert found["proxysql"]["enabled"] is operator
     assert found["haproxy"] == {"enabled": False}
@@ -762,7 +762,7 @@ def test_a_tag_without_a_version_needs_one() -> None:
         ({"proxy": {"threads": 2}}, "proxy.threads"),
         ({"proxy": {"service": {"port": 3306}}}, "proxy.service.port"),
         ({"proxy": {"storage": {"persistent": True}}}, "proxy.storage.persistent"),
-        ({"proxy": {"routing": "primary_service", "mode": "standalone"}}, "proxy.routing"),
+        ({"proxy": {"routing": "primary_service", "managed_by": "mysql-ha"}}, "proxy.routing"),
         ({"images": {"database": {"tag": "5.7.44"}}}, "images.database.tag"),
         (
             {**STANDALONE, "images": {"proxy": {"tag": "2.7.3"}}},
@@ -781,7 +781,7 @@ def test_refused(overrides: dict[str, Any], path: str) -> None:
     [
         {"percona": {"log_collector": True}},
         {"images": {"log_collector": {"tag": "1"}}},
-        {"proxy": {"mode": "operator"}},
+        {"proxy": {"managed_by": "operator"}},
     ],
     ids=str,
 )

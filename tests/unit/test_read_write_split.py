@@ -202,7 +202,7 @@ LITERALS = [
     "SELECT 'go into'",
     "SELECT 1 /* no for update here */",
     "SELECT '; ' /* not the end */",
-    # The server runs what stands in such a comment.
+    # The server runs what is in such a comment.
     "SELECT /*!40001 SQL_NO_CACHE */ a FROM t",
 ]
 
@@ -219,7 +219,7 @@ def test_everything_else_stays_with_the_writer(statement: str) -> None:
 
 DISGUISED = [
     # The digest ends before the clause (`query_digests_max_query_length`), or at what ProxySQL
-    # takes for a comment or a literal, and a comment stands in the clause.
+    # takes for a comment or a literal, and a comment is in the clause.
     f"SELECT '{'x' * 70_000}' FROM t FOR/**/UPDATE",
     f"SELECT '{'x' * 70_000}' FROM t LOCK/**/IN/**/SHARE/**/MODE",
     "SELECT * FROM `t#1` FOR/**/UPDATE",

@@ -112,6 +112,6 @@ def test_proxies_leave_soon_and_servers_when_the_cluster_says_so(size: str) -> N
     placed = resolve({"size": size, "engine": "percona"}).scheduling
     assert (placed.database.node_loss_seconds, placed.proxy.node_loss_seconds) == (None, None)
     placed = resolve(
-        {"size": size, "engine": "percona", "proxy": {"mode": "standalone"}}
+        {"size": size, "engine": "percona", "proxy": {"managed_by": "mysql-ha"}}
     ).scheduling
     assert (placed.database.node_loss_seconds, placed.proxy.node_loss_seconds) == (None, 30)

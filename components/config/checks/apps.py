@@ -79,7 +79,7 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
         yield (
             f"{path}.routing",
             "needs proxies that send a login to readers; those of Percona's operator do not",
-            "remove it, or set proxy.mode to standalone",
+            "remove it, or set proxy.managed_by to mysql-ha",
         )
     elif app.routing == "reader" and not config.has_readers:
         yield (
@@ -144,7 +144,7 @@ def _percona_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]
         yield (
             f"{path}.max_connections",
             "is nothing that Percona's operator gives an account, nor its proxies",
-            "remove it, or set proxy.mode to standalone",
+            "remove it, or set proxy.managed_by to mysql-ha",
         )
 
 

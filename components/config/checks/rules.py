@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from components import names
 from components.config.checks import apps
-from components.config.credentials import KNOWN_TO_SERVERS, PROXY_ROLES, ROTATED_BY_OPERATOR
+from components.config.credentials import PROXY_ROLES, ROTATED_BY_OPERATOR, SET_AT_FIRST_BOOT
 from components.config.errors import Fault
 from components.config.proxy import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
@@ -57,7 +57,7 @@ MAX_SERVICE_AGE = 60_000
 """Milliseconds for which a connection to the primary's Service may live at most."""
 
 OPERATOR_PROXY_KEYS = frozenset(
-    {"enabled", "mode", "replicas", "resources", "pod_annotations", "pod_labels"}
+    {"enabled", "managed_by", "replicas", "resources", "pod_annotations", "pod_labels"}
     | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
 )
 """What Percona's operator takes for its own ProxySQL; it writes the configuration itself."""
@@ -86,15 +86,19 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
         yield (
             "adopt",
             "leaves the cluster as it is, and the accounts of proxies and apps are part of it",
-            "adopt it without apps, and with proxy.enabled false (or proxy.mode operator, if the "
-            "cluster has that ProxySQL); add the rest afterwards",
+            "adopt it without apps, and with proxy.enabled false (or proxy.managed_by operator, if "
+            "the cluster has that ProxySQL); add the rest afterwards",
         )
     for path in FOREIGN_KEYS[config.engine]:
         if _is_given(given, path):
             yield path, f"is not for engine {config.engine}", "remove it"
-    for path in OWN_TIER_KEYS if config.proxy.mode == "operator" else ():
+    for path in OWN_TIER_KEYS if config.proxy.managed_by == "operator" else ():
         if _is_given(given, path):
-            yield path, "is not for proxy.mode operator", "remove it, or set mode to standalone"
+            yield (
+                path,
+                "is not for proxy.managed_by operator",
+                "remove it, or set managed_by to mysql-ha",
+            )
     tag = config.images.database.tag
     if not database.version and not version_in(tag):
         yield (
@@ -111,7 +115,7 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
         )
     image = config.images.proxy
     if (
-        config.proxy.mode == "standalone"
+        config.proxy.managed_by == "mysql-ha"
         and not config.security.allow_vulnerable_images
         and not proxysql_is_patched(image.tag)
     ):
@@ -122,7 +126,7 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
         )
     for role, credential in config.credentials.items():
         rotated = ROTATED_BY_OPERATOR[config.engine]
-        if role in KNOWN_TO_SERVERS and role not in rotated and credential.rotation:
+        if role in SET_AT_FIRST_BOOT and role not in rotated and credential.rotation:
             yield (
                 f"credentials.{role}.rotation",
                 "is not supported: the servers would keep the old password and the operator lose "
@@ -184,8 +188,8 @@ def _mariadb_checks(config: StackConfig) -> Iterator[Fault]:
             "Galera needs an odd number of replicas, at least 3, to keep a quorum",
             "set replicas to 3 or 5",
         )
-    if config.proxy.mode == "operator":
-        yield "proxy.mode", "mariadb-operator runs no ProxySQL", "set it to standalone"
+    if config.proxy.managed_by == "operator":
+        yield "proxy.managed_by", "mariadb-operator runs no ProxySQL", "set it to mysql-ha"
     if "podAffinity" in config.scheduling.database.affinity:
         yield (
             "scheduling.database.affinity.podAffinity",
@@ -218,7 +222,7 @@ def _percona_checks(config: StackConfig) -> Iterator[Fault]:
         yield (
             "database.version" if database.version else "images.database.tag",
             "is newer than the 8.x whose state ProxySQL can read",
-            "use 8.0 or 8.4, or proxy.mode operator",
+            "use 8.0 or 8.4, or proxy.managed_by operator",
         )
     if "{{" in database.my_cnf and not database.resources.limits.memory:
         # pkg/apis/pxc/v1/pxc_types.go, executeConfigurationTemplate.
@@ -233,7 +237,7 @@ def _percona_checks(config: StackConfig) -> Iterator[Fault]:
             "create_namespace",
             "makes a namespace that enforces Pod Security `restricted`, which the operator's "
             "ProxySQL does not pass",
-            "make the namespace yourself, or set proxy.mode to standalone",
+            "make the namespace yourself, or set proxy.managed_by to mysql-ha",
         )
 
 
@@ -248,13 +252,13 @@ def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     proxy = config.proxy
-    if proxy.mode == "operator":
+    if proxy.managed_by == "operator":
         for key in sorted(set(_keys(given.get("proxy", {}))) - OPERATOR_PROXY_KEYS):
             yield (
                 f"proxy.{key}",
-                "is not for proxy.mode operator: Percona's operator writes its ProxySQL's "
+                "is not for proxy.managed_by operator: Percona's operator writes its ProxySQL's "
                 "configuration itself",
-                "remove it, or set proxy.mode to standalone",
+                "remove it, or set proxy.managed_by to mysql-ha",
             )
     for key in ("switchover_wait", "min_semi_sync_replicas"):
         if (
@@ -279,17 +283,17 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
     seen: set[str] = set()
     for index, user in enumerate(proxy.users):
         path = f"proxy.users[{index}]"
-        if not user.password and not user.password_secret:
+        if not user.password and not user.existing_secret:
             yield (
                 path,
                 f"user '{user.username}' has no password source",
-                "set password (a secret config value) or password_secret {name, key}",
+                "set password (a secret config value) or existing_secret {name, key}",
             )
-        if user.password and user.password_secret:
+        if user.password and user.existing_secret:
             yield (
                 path,
                 f"user '{user.username}' has two password sources",
-                "keep either password or password_secret",
+                "keep either password or existing_secret",
             )
         if user.username in seen:
             yield (f"{path}.username", f"'{user.username}' is listed twice", "remove one entry")
@@ -362,7 +366,7 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
             "applies to database.topology replication with proxy.routing monitor only",
             "remove it",
         )
-    elif proxy.max_replication_lag and config.rows_in_use == 1:
+    elif proxy.max_replication_lag and config.hostgroups_per_server == 1:
         yield (
             "proxy.max_replication_lag",
             "has no reader to leave out: nothing is sent to the reader hostgroup",
