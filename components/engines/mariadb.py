@@ -292,7 +292,9 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         "securityContext": security.CONTAINER,
         "podMetadata": {
             "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
-            "annotations": dict(database.pod_annotations),
+            # Not an empty mapping: it would be null, and refused, once the last annotation that
+            # somebody else gave has been removed from it.
+            **({"annotations": dict(database.pod_annotations)} if database.pod_annotations else {}),
         },
         **scheduling.pod_spec(placement, names.mariadb_selector(config.name)),
     }

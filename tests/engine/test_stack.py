@@ -141,6 +141,7 @@ class TestSmall:
         primary = {"autoFailoverDelay": "7s"}
         theirs = {
             "cleanupPolicy": "Skip",
+            "podMetadata": {"annotations": {"edited": "by hand"}},
             "replication": {"primary": primary, "replica": {"syncTimeout": "11s"}},
         }
         patch = json.dumps({"spec": theirs})
@@ -153,6 +154,7 @@ class TestSmall:
             stack.up(on_output=print)
             spec = cluster.list("mariadbs")[self.NAME]["spec"]
             assert spec["cleanupPolicy"] == "Skip"
+            assert "edited" not in spec["podMetadata"].get("annotations", {}), "a key of ours"
             assert spec["replication"]["primary"]["autoFailoverDelay"] == "7s"
             assert spec["replication"]["primary"]["podIndex"] == 0  # the operator's own default
             assert spec["replication"]["replica"]["syncTimeout"] == "11s"
