@@ -80,6 +80,9 @@ NOTES = {
     "database.storage.storage_class": "Unset: the cluster's default. Fixed.",
     "database.pod_annotations": "Annotations of the database Pods.",
     "database.pod_labels": "Labels of the database Pods.",
+    "database.failover_delay_seconds": "Topology `replication` only. How long the operator waits "
+    "before it promotes another server; a crash costs so much longer "
+    "([why](adr/0017-a-primary-that-nobody-follows-gets-no-writes.md)).",
     "database.semi_sync_timeout": "Topology `replication` only. How long a commit waits for a "
     "replica before it goes on without. Unset: `10s` with `proxy.min_semi_sync_replicas`, "
     "otherwise `2s`, as a promotion takes as long there.",

@@ -42,6 +42,10 @@ class Database(Model):
     semi_sync_timeout: Duration | None = None
     """How long it waits before it goes on without. None: 10 s where the proxies stop writes before
     (`StackConfig.fence`), otherwise 2 s, as a promotion takes as long (docs/failover.md)."""
+    failover_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=600)] = 2
+    """Replication only: seconds from a primary that is not ready to the promotion of another. A Pod
+    that is deleted by force is gone for Kubernetes while its server still runs: what that
+    acknowledges by one replica, after the other was promoted, would be lost (ADR 17)."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}

@@ -166,8 +166,9 @@ drop them (pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers,
 whatever a manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
 KEPT_OF = {
     "replication": (
-        *("gtidStrictMode", "primary", "standaloneProbes", "syncBinlog", "replica.bootstrapFrom"),
-        *("replica.gtid", "replica.maxLagSeconds", "replica.recovery", "replica.syncTimeout"),
+        *("gtidStrictMode", "primary.autoFailover", "primary.podIndex", "standaloneProbes"),
+        *("syncBinlog", "replica.bootstrapFrom", "replica.gtid", "replica.maxLagSeconds"),
+        *("replica.recovery", "replica.syncTimeout"),
     ),
     "galera": (
         *("availableWhenDonor", "config", "galeraLibPath", "initJob", "primary"),
@@ -313,6 +314,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         result["replication"] = {
             "enabled": True,
             **_data_plane(config),
+            "primary": {"autoFailoverDelay": f"{database.failover_delay_seconds}s"},
             "semiSyncEnabled": database.semi_sync,
             **(
                 {

@@ -138,7 +138,7 @@ class TestSmall:
         self, engine: Engine, stack: Stack, cluster: Cluster
     ) -> None:
         """The provider takes over whatever kubectl wrote, and drops what the program does not."""
-        primary = {"autoFailoverDelay": "7s"}
+        primary = {"autoFailover": False}
         theirs = {
             "cleanupPolicy": "Skip",
             "podMetadata": {"annotations": {"edited": "by hand"}},
@@ -155,8 +155,11 @@ class TestSmall:
             spec = cluster.list("mariadbs")[self.NAME]["spec"]
             assert spec["cleanupPolicy"] == "Skip"
             assert "edited" not in spec["podMetadata"].get("annotations", {}), "a key of ours"
-            assert spec["replication"]["primary"]["autoFailoverDelay"] == "7s"
-            assert spec["replication"]["primary"]["podIndex"] == 0  # the operator's own default
+            assert spec["replication"]["primary"] == {
+                "autoFailover": False,
+                "autoFailoverDelay": "2s",
+                "podIndex": 0,  # the operator's own default
+            }
             assert spec["replication"]["replica"]["syncTimeout"] == "11s"
             assert ("podDisruptionBudget" in spec) == (values != edited)
         assert changes(stack.up(on_output=print)) == {}

@@ -678,7 +678,11 @@ PLAIN = [
             f"database.{key}",
             "is for database.topology replication only",
         )
-        for key, value in (("semi_sync", True), ("semi_sync_timeout", "1s"))
+        for key, value in (
+            ("semi_sync", True),
+            ("semi_sync_timeout", "1s"),
+            ("failover_delay_seconds", 1),
+        )
         for engine in ("mariadb", "percona")
     ),
     Bad(

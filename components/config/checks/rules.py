@@ -274,7 +274,10 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
             "remove it",
         )
     if config.database.topology != "replication":
-        for path in ("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"):
+        for path in (
+            *("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"),
+            "database.failover_delay_seconds",
+        ):
             if _is_given(given, path):
                 yield path, "is for database.topology replication only", "remove it"
     if config.database.topology == "replication" and config.own_proxies:
