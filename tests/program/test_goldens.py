@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from render.recorder import Recording, Resource, without_secrets
 from tests.program.cases import configured, file_cases, recorded, shown
-from tests.program.recorder import Recording, Resource, without_secrets
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = [case.id for case in file_cases()]

@@ -17,7 +17,6 @@ from typing import Any, cast
 from unittest import mock
 
 import pulumi
-import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
@@ -25,7 +24,7 @@ from pulumi.runtime.config import set_all_config
 from components.guards import switchover, volumes
 from components.guards.api import Unanswered
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 SECRET = "4dabf18193072939515e22adb298388d"
 """The key that marks a special value (pulumi sdk/python runtime/rpc.py)."""
 
@@ -251,6 +250,11 @@ def generated_password(logical_name: str, rotation: str = "0") -> str:
     return f"CANARYgenerated{letters}{rotation}".ljust(32, "x")
 
 
+def _full(key: str) -> str:
+    """A config key with its namespace."""
+    return key if ":" in key else f"mysql-ha:{key}"
+
+
 def run(
     config: Mapping[str, Any],
     *,
@@ -270,9 +274,7 @@ def run(
     """
     recording = Recording()
     values = {
-        key if ":" in key else f"mysql-ha:{key}": value
-        if isinstance(value, str)
-        else json.dumps(value)
+        _full(key): value if isinstance(value, str) else json.dumps(value)
         for key, value in config.items()
     }
     # Whoever ran `asyncio.run` before in this process has left it without an event loop.
@@ -286,7 +288,7 @@ def run(
         monitor=Recorder(recording, answers, stack_name),
         organization="organization",
     )
-    set_all_config(values, [f"mysql-ha:{key}" for key in secret_keys])
+    set_all_config(values, [_full(key) for key in secret_keys])
     runtime = cast(Any, settings.SETTINGS)
     runtime.rpc_manager.clear()
     runtime.outputs.clear()
@@ -316,13 +318,3 @@ def run(
     except pulumi.RunError as error:
         recording.error = str(error)
     return recording
-
-
-def stack_config(path: Path) -> dict[str, Any]:
-    """The `config` of a committed stack file."""
-    return yaml.safe_load(path.read_text())["config"]
-
-
-def stack_files() -> list[Path]:
-    """Every committed stack file and example."""
-    return sorted([*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("Pulumi.*.yaml")])
