@@ -72,6 +72,19 @@ def case(name: str, config: Mapping[str, Any]) -> Case:
     )
 
 
+def as_new(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config whose databases adopt nothing: what is adopted is read from the cluster."""
+    databases = f"{PREFIX}databases"
+    new = {key: value for key, value in config.items() if key != f"{PREFIX}adopt"}
+    several = cast(dict[str, dict[str, Any] | None], new.get(databases))
+    if several:
+        new[databases] = {
+            name: {key: value for key, value in (tree or {}).items() if key != "adopt"}
+            for name, tree in several.items()
+        }
+    return new
+
+
 def _walk(value: Any) -> Iterator[tuple[str, Any]]:
     """(key, value) of every mapping entry below `value`."""
     if isinstance(value, dict):
