@@ -5,7 +5,7 @@ APP ?=
 # What only looks or ends something goes with the venv that is there, also without a network.
 INSTALLED := $(if $(wildcard venv/.stamp),,venv/.stamp)
 
-.PHONY: help up preview sql down status test test-long test-fast lint bench
+.PHONY: help up preview render sql down status test test-long test-fast lint bench
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,9 @@ up: venv/.stamp ## Deploy a stack (STACK=dev): to this machine, or to the cluste
 
 preview: venv/.stamp ## Show what `make up` would change
 	@$(PY) -m local preview $(if $(STACK),--stack $(STACK))
+
+render: venv/.stamp ## Write a stack's objects as YAML, without secrets and without a cluster
+	@$(PY) -m render $(or $(STACK),dev)
 
 sql: venv/.stamp ## A SQL shell on a deployed stack (STACK=..., APP=...; else root or the first app)
 	@$(PY) -m local sql $(if $(STACK),--stack $(STACK)) $(if $(APP),--app $(APP))

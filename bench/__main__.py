@@ -27,9 +27,9 @@ from components.engines import mariadb
 from components.proxysql import cnf, self_check
 from local import REPOSITORY
 from local.control_plane import ControlPlane
-from local.engine import namespaces
+from local.engine import namespaces, stack_config
 from local.toolchain import SIMULATED, Toolchain
-from tests.program import recorder
+from render import recorder
 
 HERE = Path(__file__).parent
 EMPTY = HERE / "empty"
@@ -101,7 +101,7 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
                 "empty program": preview("empty", EMPTY / "__main__.py", {}),
                 "one password, one ConfigMap": preview("one", ONE_OBJECT / "__main__.py", {}),
                 **{
-                    size: preview(size, REPOSITORY / "__main__.py", recorder.stack_config(file))
+                    size: preview(size, REPOSITORY / "__main__.py", stack_config(file))
                     for size, file in STACKS.items()
                 },
             }
@@ -144,9 +144,7 @@ def programs(rounds: int) -> tuple[Measured, Measured]:
         return lambda: clocked(once)
 
     cases = {"empty program": run_on_mocks(EMPTY, {})}
-    cases |= {
-        size: run_on_mocks(REPOSITORY, recorder.stack_config(file)) for size, file in STACKS.items()
-    }
+    cases |= {size: run_on_mocks(REPOSITORY, stack_config(file)) for size, file in STACKS.items()}
     measured = interleaved(cases, rounds)
     growth = {str(count): run_on_mocks(REPOSITORY, with_apps(count)) for count in APPS}
     return measured, interleaved(growth, GROWTH_ROUNDS)

@@ -19,5 +19,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-goldens",
         action="store_true",
-        help="rewrite tests/program/golden/ from what the program registers now",
+        help="rewrite tests/golden/ from what the program registers now",
     )

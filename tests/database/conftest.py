@@ -15,7 +15,7 @@ import pytest
 
 from components.engines.mariadb import monitor_privileges
 from local import ports
-from tests.program import recorder
+from render import recorder
 
 from . import operator_sql
 from .monitor_queries import Setup

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.program import recorder
+from render import recorder
 
 from . import operator_sql
 from .servers import Account, Cluster, Server, SqlError

@@ -20,8 +20,8 @@ from local import REPOSITORY, LocalError
 from local import engine as local_engine
 from local.control_plane import ControlPlane
 from local.engine import Engine
+from render.recorder import plain
 from tests.engine.stacks import Cluster, changes, raw_state, refused
-from tests.program.recorder import plain
 from tests.schema.test_crds import NEWEST, PERCONA, PROXIES, percona_cluster
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]

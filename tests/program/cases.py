@@ -2,105 +2,24 @@
 
 import base64
 import hashlib
-import re
-from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from components.config.load import merge
-from tests.program import recorder
-from tests.program.recorder import (
+from local.engine import stack_config
+from render.case import PREFIX, Case, case
+from render.recorder import (
     ROOT,
     Recording,
     Resource,
-    generated_password,
     plain,
     without_secrets,
 )
 from tests.unit import libconfig
 
 ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-PREFIX = "mysql-ha:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A config with everything that a run of it needs."""
-
-    id: str
-    config: dict[str, Any]
-    secret_keys: tuple[str, ...] = ()
-    existing: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    inline: tuple[str, ...] = ()
-    """Passwords that the stack file itself holds."""
-    source: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The config as it was before canaries took the place of ciphertext."""
-
-    def run(self, *, preview: bool = False, **more: Any) -> Recording:
-        return recorder.run(
-            self.config,
-            preview=preview,
-            secret_keys=self.secret_keys,
-            existing=self.existing,
-            stack_name=self.id,
-            **more,
-        )
-
-
-def canary(*parts: str) -> str:
-    """A password to look for, within ProxySQL's rules, that no other text contains."""
-    return ("CANARY" + re.sub("[^A-Za-z0-9]", "", "".join(parts))).ljust(32, "0")
-
-
-def case(name: str, config: Mapping[str, Any]) -> Case:
-    """A case of a config as YAML holds it, with a canary wherever it wants a password."""
-    tree = {key.removeprefix(PREFIX): deepcopy(value) for key, value in config.items()}
-    inline = dict(_decrypt(tree, ""))
-    existing: dict[str, dict[str, str]] = {}
-    namespaces = {value for key, value in _walk(tree) if key == "namespace"} | {"default"}
-    for key, ref in _walk(tree):
-        if key in ("existing_secret", "existing_secret"):
-            for namespace in namespaces:
-                keys = existing.setdefault(f"{namespace}/{ref['name']}", {})
-                keys[ref["key"]] = canary("existing", ref["name"], ref["key"])
-    return Case(
-        id=name,
-        config=tree,
-        secret_keys=tuple(sorted({path.split(".")[0] for path in inline})),
-        existing=existing,
-        inline=tuple(inline.values()),
-        source=config,
-    )
-
-
-def _walk(value: Any) -> Iterator[tuple[str, Any]]:
-    """(key, value) of every mapping entry below `value`."""
-    if isinstance(value, dict):
-        for key, below in cast(dict[str, Any], value).items():
-            yield key, below
-            yield from _walk(below)
-    elif isinstance(value, list):
-        for below in cast(list[Any], value):
-            yield from _walk(below)
-
-
-def _decrypt(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Put a canary in place of every `secure: …` and yield (path, canary), in place."""
-    entries: list[tuple[Any, Any]] = []
-    if isinstance(value, dict):
-        entries = list(cast(dict[str, Any], value).items())
-    elif isinstance(value, list):
-        entries = list(enumerate(cast(list[Any], value)))
-    for key, below in entries:
-        where = f"{path}.{key}".lstrip(".")
-        if isinstance(below, dict) and set(cast(dict[str, Any], below)) == {"secure"}:
-            value[key] = canary("inline", where)
-            yield where, value[key]
-        else:
-            yield from _decrypt(below, where)
 
 
 def with_existing(base: Case) -> Case:
@@ -368,9 +287,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+def stack_files() -> list[Path]:
+    """Every committed stack file and example."""
+    return sorted([*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("Pulumi.*.yaml")])
+
+
 def file_cases() -> list[Case]:
-    """One case per committed stack file and example; these have golden files."""
-    return [case(_name(path), recorder.stack_config(path)) for path in recorder.stack_files()]
+    """One case per committed stack file and example."""
+    return [case(_name(path), stack_config(path)) for path in stack_files()]
 
 
 def _name(path: Path) -> str:
@@ -446,13 +370,8 @@ def cnf(recording: Recording, stateful_set: Resource) -> dict[str, Any]:
 
 def canaries(case: Case, recording: Recording) -> dict[str, str]:
     """Every text that must stay secret, with what it is: passwords and what derives from them."""
-    passwords = {*case.inline, *(text for keys in case.existing.values() for text in keys.values())}
-    passwords |= {
-        generated_password(r.name, plain(r.inputs["keepers"])["rotation"])
-        for r in recording.of_kind("RandomPassword")
-    }
     found: dict[str, str] = {}
-    for password in passwords:
+    for password in case.passwords(recording):
         once = hashlib.sha1(password.encode())
         found[password] = "password"
         found[base64.b64encode(password.encode()).decode()] = "base64"

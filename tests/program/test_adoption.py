@@ -7,9 +7,9 @@ import pytest
 
 from components.config.load import merge
 from components.engines.mariadb import FIXED
-from tests.program import recorder
+from render import recorder
+from render.recorder import Recording, Resource, plain
 from tests.program.cases import shop
-from tests.program.recorder import Recording, Resource, plain
 
 HOME = {"name": "orders", "namespace": "shop"}
 MARIADB: dict[str, Any] = {

@@ -8,18 +8,18 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from render.case import case
+from render.recorder import Recording, Resource, plain
 from tests.program.cases import (
     IN_BACKGROUND,
     LEGACY,
     REPORTS,
     all_cases,
-    case,
     configured,
     recorded,
     shop,
     trees,
 )
-from tests.program.recorder import Recording, Resource, plain
 
 CASES = [case.id for case in all_cases() if any(tree.get("apps") for tree in trees(case).values())]
 KEYS = {

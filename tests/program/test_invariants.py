@@ -16,18 +16,17 @@ from components import names
 from components.config.credentials import PROXY_ROLES
 from components.config.types import DATABASE_PRIVILEGES
 from components.proxysql.cnf import native_password_hash
+from render.case import Case, canary, case
+from render.recorder import Recording, Resource, Secret, Unknown, plain
 from tests.program import pod_security
 from tests.program.cases import (
     IN_BACKGROUND,
     LEGACY,
     REPORTS,
     SECURE,
-    Case,
     all_cases,
     by_id,
     canaries,
-    canary,
-    case,
     cnf,
     configured,
     engines,
@@ -38,7 +37,6 @@ from tests.program.cases import (
     trees,
     with_existing,
 )
-from tests.program.recorder import Recording, Resource, Secret, Unknown, plain
 
 CASES = [case.id for case in all_cases()]
 PROXIED = [case.id for case in all_cases() if is_proxied(case)]

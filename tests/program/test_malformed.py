@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.program import recorder
-from tests.program.cases import canary
+from render import recorder
+from render.case import canary
 
 INLINE = canary("inline")
 STORED = canary("stored")

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.program.cases import IN_BACKGROUND, SECURE, case, cnf, mounted
-from tests.program.recorder import Recording, Resource, generated_password, plain
+from render.case import case
+from render.recorder import Recording, Resource, generated_password, plain
+from tests.program.cases import IN_BACKGROUND, SECURE, cnf, mounted
 
 GALERA: dict[str, Any] = {"database": {"topology": "galera"}}
 PERCONA: dict[str, Any] = {"engine": "percona", "proxy": {"managed_by": "mysql-ha"}}

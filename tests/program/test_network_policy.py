@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from components import names
-from tests.program.cases import all_cases, by_id, case, cnf, is_proxied, recorded, trees
-from tests.program.recorder import Recording, Resource
+from render.case import case
+from render.recorder import Recording, Resource
+from tests.program.cases import all_cases, by_id, cnf, is_proxied, recorded, trees
 
 PROXIED = [case.id for case in all_cases() if is_proxied(case)]
 ALL_PROXIED = pytest.mark.parametrize("name", PROXIED)

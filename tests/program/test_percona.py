@@ -7,8 +7,10 @@ from typing import Any, cast
 import pytest
 
 from components import names
-from tests.program.cases import canaries, case
-from tests.program.recorder import ROOT, Recording, Resource, plain, run, stack_config
+from local.engine import stack_config
+from render.case import case
+from render.recorder import ROOT, Recording, Resource, plain, run
+from tests.program.cases import canaries
 
 STANDALONE = {"managed_by": "mysql-ha"}
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from render.recorder import Recording, Resource, plain
 from tests.program.cases import all_cases, by_id, cnf, is_proxied, recorded, trees
-from tests.program.recorder import Recording, Resource, plain
 
 DIR = "/etc/proxysql-tls"
 UNLINK = " && ".join(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.program import recorder
+from render import recorder
 
 
 def test_it_runs_after_somebody_ran_asyncio() -> None:

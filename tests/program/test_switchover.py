@@ -8,8 +8,8 @@ import pytest
 
 from components.guards import switchover
 from components.guards.api import Unanswered
-from tests.program import recorder
-from tests.program.recorder import Recording, plain
+from render import recorder
+from render.recorder import Recording, plain
 
 ORDERS: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
 OBJECT = "/apis/k8s.mariadb.com/v1alpha1/namespaces/shop/mariadbs/orders"

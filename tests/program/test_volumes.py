@@ -6,9 +6,9 @@ import pytest
 
 from components import names
 from components.guards.api import Unanswered
-from tests.program import recorder
+from render import recorder
+from render.recorder import Recording, plain
 from tests.program.cases import shop
-from tests.program.recorder import Recording, plain
 
 ORDERS: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
 CLAIMS = "/api/v1/namespaces/shop/persistentvolumeclaims"

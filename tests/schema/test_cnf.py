@@ -5,9 +5,9 @@ import re
 import pytest
 
 from components import names
+from render.recorder import Recording, Resource
 from tests.program.cases import all_cases, by_id, is_proxied, mounted, recorded, trees
 from tests.program.cases import cnf as parsed
-from tests.program.recorder import Recording, Resource
 
 CASES = [case.id for case in all_cases() if is_proxied(case)]
 

@@ -11,8 +11,9 @@ import yaml
 
 from components.engines.mariadb import FIXED
 from local import LocalError, toolchain
-from tests.program.cases import Case, all_cases, recorded
-from tests.program.recorder import ROOT, Resource, plain, run
+from render.case import Case
+from render.recorder import ROOT, Resource, plain, run
+from tests.program.cases import all_cases, recorded
 from tests.schema import openapi
 
 NEWEST = ROOT.parent / "shared" / "crds"

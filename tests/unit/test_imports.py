@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.program.recorder import ROOT
+from render.recorder import ROOT
 
 BREAKS = {
     "Imports go down": ("credentials.py", "from components import apps"),
     "the models know no checks": ("config/database.py", "from components.config import presets"),
     "are plain": ("proxysql/cnf.py", "import pulumi"),
-    "needs nothing of its local clusters": ("stack.py", "import local"),
+    "needs nothing of its local clusters": ("stack.py", "import render"),
 }
 
 
@@ -26,7 +26,7 @@ def lint(directory: Path) -> subprocess.CompletedProcess[str]:
 def test_a_wrong_import_breaks_its_contract(contract: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "components", tmp_path / "components")
-    for package in ("local", "bench", "tools"):
+    for package in ("local", "bench", "render", "tools"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     file, statement = BREAKS[contract]

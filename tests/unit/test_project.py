@@ -8,7 +8,7 @@ import yaml
 
 from components.config.errors import PROJECT
 from components.config.load import KEYS
-from tests.program.recorder import ROOT
+from render.recorder import ROOT
 
 
 def test_every_key_is_declared_and_described() -> None:

@@ -1,0 +1,320 @@
+"""Runs the whole `__main__` on a monitor that records what the engine would be told.
+
+No engine, no cluster: inputs are kept as the engine receives them, with the marks of secret and
+unknown values, so that goldens and invariants look at exactly what would go into state.
+"""
+
+# pulumi.runtime.mocks declares its dictionaries without types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import base64
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
+
+import pulumi
+from google.protobuf import json_format
+from pulumi.runtime import mocks, rpc, settings, stack, sync_await
+from pulumi.runtime.config import set_all_config
+
+from components.guards import switchover, volumes
+from components.guards.api import Unanswered
+
+ROOT = Path(__file__).parents[1]
+SECRET = "4dabf18193072939515e22adb298388d"
+"""The key that marks a special value (pulumi sdk/python runtime/rpc.py)."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that reached the engine marked as secret."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A value that a preview does not know."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration, as the engine would see it."""
+
+    urn: str
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    protect: bool
+    retain_on_delete: bool
+    parent: str
+    provider: str
+    depends_on: tuple[str, ...]
+    aliases: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
+    import_id: str
+    """Of the object that it takes over; empty where it makes one."""
+    timeouts: dict[str, str]
+    secret_outputs: tuple[str, ...]
+    """Outputs that the engine encrypts although they are computed or read."""
+    read: bool
+
+    @property
+    def kind(self) -> str:
+        """The Kubernetes kind, or the last part of the Pulumi type."""
+        return self.inputs.get("kind") or self.type.rpartition(":")[2]
+
+
+@dataclass
+class Recording:
+    """What one run told the engine."""
+
+    resources: list[Resource] = field(default_factory=list[Resource])
+    asked: list[str] = field(default_factory=list[str])
+    """Paths of the cluster's API at which something was looked for."""
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    error: str | None = None
+
+    def of_kind(self, kind: str) -> list[Resource]:
+        return [r for r in self.resources if r.kind == kind]
+
+    def one(self, kind: str, name: str | None = None) -> Resource:
+        """The only resource of a kind, or the one whose object is called `name`."""
+        found = [
+            r
+            for r in self.of_kind(kind)
+            if name is None or r.inputs.get("metadata", {}).get("name") == name
+        ]
+        assert len(found) == 1, [r.name for r in found]
+        return found[0]
+
+
+def marked(value: Any) -> Any:
+    """Plain data of a serialized property, with Secret and Unknown in place of the marks."""
+    if isinstance(value, dict):
+        mapping = cast(dict[str, Any], value)
+        if mapping.get(SECRET) == rpc._special_secret_sig:  # pyright: ignore[reportPrivateUsage]
+            return Secret(marked(mapping["value"]))
+        return {key: marked(below) for key, below in mapping.items()}
+    if isinstance(value, list):
+        return [marked(below) for below in cast(list[Any], value)]
+    if value == rpc.UNKNOWN:
+        return Unknown()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def plain(value: Any) -> Any:
+    """`value` with secrets opened."""
+    if isinstance(value, Secret):
+        return plain(value.value)
+    if isinstance(value, dict):
+        return {key: plain(below) for key, below in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [plain(below) for below in cast(list[Any], value)]
+    return value
+
+
+def without_secrets(value: Any) -> Any:
+    """`value` as a diff would print it: every secret is `[secret]`."""
+    if isinstance(value, Secret):
+        return "[secret]"
+    if isinstance(value, Unknown):
+        return "[unknown]"
+    if isinstance(value, dict):
+        return {key: without_secrets(below) for key, below in cast(dict[str, Any], value).items()}
+    if isinstance(value, list):
+        return [without_secrets(below) for below in cast(list[Any], value)]
+    return value
+
+
+class Recorder(mocks.MockMonitor):
+    """Answers like an engine with an empty state and writes everything down.
+
+    `existing`: Secrets of the cluster, `namespace/name` to key to text; a surrogate escape in it
+    is a byte that is no UTF-8. `live`: operators' objects of the cluster, kind and `namespace/name`
+    (`MariaDB shop/orders`) to spec. `previous`: the outputs of the stack's last update.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        answers: "_Answers",
+        stack_name: str,
+    ) -> None:
+        super().__init__(answers)
+        self.recording = recording
+        self.stack_name = stack_name
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The engine's URN: all parents' types but the Stack's (sdk/go/common/resource/urn)."""
+        qualified = parent.split("::")[2] if parent else "pulumi:pulumi:Stack"
+        if qualified != "pulumi:pulumi:Stack":
+            type_ = f"{qualified}${type_}"
+        return f"urn:pulumi:{self.stack_name}::mysql-ha::{type_}::{name}"
+
+    def RegisterResource(self, request: Any) -> Any:
+        self._record(request, request.object, read=False)
+        return super().RegisterResource(request)
+
+    def ReadResource(self, request: Any) -> Any:
+        self._record(request, request.properties, read=True)
+        return super().ReadResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        if "::pulumi:pulumi:Stack::" in request.urn:
+            self.recording.outputs = marked(json_format.MessageToDict(request.outputs))
+        return super().RegisterResourceOutputs(request)
+
+    def _record(self, request: Any, properties: Any, *, read: bool) -> None:
+        if request.type == "pulumi:pulumi:Stack":
+            return
+        timeouts = getattr(request, "customTimeouts", None)
+        self.recording.resources.append(
+            Resource(
+                urn=self.make_urn(request.parent, request.type, request.name),
+                type=request.type,
+                name=request.name,
+                inputs=marked(json_format.MessageToDict(properties)),
+                protect=getattr(request, "protect", False),
+                retain_on_delete=getattr(request, "retainOnDelete", False),
+                parent=request.parent,
+                provider=request.provider,
+                depends_on=tuple(getattr(request, "dependencies", ())),
+                aliases=tuple(str(alias) for alias in getattr(request, "aliases", ())),
+                ignore_changes=tuple(getattr(request, "ignoreChanges", ())),
+                import_id=getattr(request, "importId", ""),
+                timeouts={"create": timeouts.create, "update": timeouts.update}
+                if timeouts and timeouts.create
+                else {},
+                secret_outputs=tuple(sorted(set(getattr(request, "additionalSecretOutputs", ())))),
+                read=read,
+            )
+        )
+
+
+class _Answers(mocks.Mocks):
+    def __init__(
+        self,
+        preview: bool,
+        existing: Mapping[str, Mapping[str, str]],
+        live: Mapping[str, Mapping[str, Any]],
+        previous: Mapping[str, Any],
+    ) -> None:
+        self.preview, self.existing, self.live = preview, existing, live
+        self.previous = previous
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise AssertionError(f"unexpected invoke {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if args.typ == "pulumi:pulumi:StackReference":
+            name = args.inputs["name"]
+            return name, {
+                "name": name,
+                "outputs": dict(self.previous),
+                "secretOutputNames": [],
+            }
+        if args.typ == "random:index/randomPassword:RandomPassword":
+            inputs = cast(dict[str, Any], args.inputs)
+            # A preview of a new password does not know it, like the official provider.
+            return args.name, {**args.inputs} if self.preview else {
+                **args.inputs,
+                "result": generated_password(args.name, inputs["keepers"]["rotation"]),
+            }
+        if args.resource_id and args.typ == "kubernetes:core/v1:Secret":
+            if args.resource_id not in self.existing:
+                raise ValueError(f"Secret {args.resource_id} not found")
+            encoded = {
+                key: base64.b64encode(text.encode(errors="surrogateescape")).decode()
+                for key, text in self.existing[args.resource_id].items()
+            }
+            return args.resource_id, {"data": encoded}
+        kind = args.typ.rpartition(":")[2]
+        # A read asks by id alone; an import comes with inputs and is given them back.
+        if args.resource_id and kind in ("MariaDB", "PerconaXtraDBCluster") and not args.inputs:
+            if f"{kind} {args.resource_id}" not in self.live:
+                raise ValueError(f"{kind} {args.resource_id} not found")
+            return args.resource_id, {"spec": self.live[f"{kind} {args.resource_id}"]}
+        return args.resource_id or f"id-{args.name}", args.inputs
+
+
+def generated_password(logical_name: str, rotation: str = "0") -> str:
+    """The password that the recorder's RandomPassword gives; a canary to look for."""
+    letters = "".join(c for c in logical_name if c.isalnum() or c == "_")
+    return f"CANARYgenerated{letters}{rotation}".ljust(32, "x")
+
+
+def _full(key: str) -> str:
+    """A config key with its namespace."""
+    return key if ":" in key else f"mysql-ha:{key}"
+
+
+def run(
+    config: Mapping[str, Any],
+    *,
+    preview: bool = False,
+    secret_keys: tuple[str, ...] = (),
+    existing: Mapping[str, Mapping[str, str]] | None = None,
+    live: Mapping[str, Mapping[str, Any]] | None = None,
+    previous: Mapping[str, Any] | None = None,
+    stack_name: str = "test",
+    found: Mapping[str, Any] | Unanswered | None = None,
+) -> Recording:
+    """Run `__main__` with `config` (keys without or with a namespace, values as in YAML).
+
+    `secret_keys`: config keys that the stack file keeps encrypted. `found`: what a look at the
+    cluster's API finds, by path; or why the cluster does not answer. An error of the program is
+    kept in `Recording.error`, as the engine would print it.
+    """
+    recording = Recording()
+    values = {
+        _full(key): value if isinstance(value, str) else json.dumps(value)
+        for key, value in config.items()
+    }
+    # Whoever ran `asyncio.run` before in this process has left it without an event loop.
+    sync_await._ensure_event_loop()  # pyright: ignore[reportPrivateUsage]
+    answers = _Answers(preview, existing or {}, live or {}, previous or {})
+    mocks.set_mocks(
+        answers,
+        project="mysql-ha",
+        stack=stack_name,
+        preview=preview,
+        monitor=Recorder(recording, answers, stack_name),
+        organization="organization",
+    )
+    set_all_config(values, [_full(key) for key in secret_keys])
+    runtime = cast(Any, settings.SETTINGS)
+    runtime.rpc_manager.clear()
+    runtime.outputs.clear()
+    settings.set_root_resource(cast(Any, None))
+
+    def program() -> None:
+        runpy.run_path(str(ROOT / "__main__.py"))
+
+    class Cluster:
+        def __init__(self, kubeconfig: str | None, context: str | None) -> None:
+            """No server: nothing of the machine's own is asked."""
+
+        def get(self, path: str, *, whole: bool = False) -> Any:
+            recording.asked.append(path)
+            if isinstance(found, Unanswered):
+                raise found
+            return (found or {}).get(path)
+
+    try:
+        with (
+            mock.patch.object(volumes, "Cluster", Cluster),
+            mock.patch.object(switchover, "Cluster", Cluster),
+        ):
+            sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
+                stack.run_in_stack(program)
+            )
+    except pulumi.RunError as error:
+        recording.error = str(error)
+    return recording
