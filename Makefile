@@ -45,7 +45,7 @@ lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are
 	$(PY) -m docs.tables --check
 	$(PY) -m tools.topology --check
 
-bench: venv/.stamp ## Ratios for the README
+bench: venv/.stamp ## Figures for docs/performance.md
 	$(PY) -m bench
 	$(PY) -m docs.tables
 

@@ -63,13 +63,17 @@ class Panel:
     roles: tuple[str, ...]
 
 
-def panel(size: str, engine: str) -> Panel:
-    """Run the program for a stack of this size and engine with one app."""
+def stack(size: str, engine: str) -> dict[str, Any]:
+    """The config of a stack with one app."""
     app = {"name": APP, "databases": {APP: "owner"}}
-    config = {"size": size, "engine": engine, "name": NAME, "apps": [app]}
+    return {"size": size, "engine": engine, "name": NAME, "apps": [app]}
+
+
+def panel(size: str, engine: str) -> Panel:
+    """Run the program for a stack of this size and engine."""
     # A warning about an image is for whoever deploys, not for whoever draws.
     with redirect_stderr(StringIO()):
-        run = recorder.run(config)
+        run = recorder.run(stack(size, engine))
     if run.error is not None:
         raise SystemExit(run.error)
     outputs = recorder.plain(run.outputs)

@@ -4,6 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from components.config.presets import ENGINES, SIZES
 from tools import topology
@@ -69,3 +70,10 @@ def test_a_stale_picture_fails(
     topology.PICTURE.write_text("old")
     assert topology.main(["--check"]) == 1
     assert topology.PICTURE.read_text() == "old"
+
+
+def test_the_stack_of_the_readme_is_one_of_the_picture() -> None:
+    block = (topology.ROOT / "README.md").read_text().partition("```yaml\n")[2].partition("```")[0]
+    config = yaml.safe_load(block)["config"]
+    shown = topology.stack("small", "mariadb")
+    assert config == {f"mysql-ha:{key}": value for key, value in shown.items()}
