@@ -40,14 +40,15 @@ test-long: venv/.stamp ## The scenarios on real nodes that take minutes each
 test-fast: venv/.stamp ## The tests that need no engine and no server
 	$(PY) -m pytest -m "not engine and not database and not dataplane and not cluster"
 
-lint: venv/.stamp ## ruff, pyright and the directions of imports
+lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are made of
 	venv/bin/ruff check .
 	venv/bin/ruff format --check .
 	venv/bin/pyright
 	venv/bin/lint-imports --no-logo --no-cache
 	$(PY) -m docs.tables --check
+	$(PY) -m tools.topology --check
 
-bench: venv/.stamp ## Ratios for the README
+bench: venv/.stamp ## Figures for docs/performance.md
 	$(PY) -m bench
 	$(PY) -m docs.tables
 

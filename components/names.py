@@ -208,7 +208,7 @@ def _kubernetes_safe(text: str) -> str:
 
 
 def proxysql_users(name: str) -> str:
-    """The Secret of what running proxies take up: everyone who may log in, and their peers."""
+    """The Secret of what running proxies load: everyone who may log in, and their peers."""
     return f"{name}-proxysql-users"
 
 

@@ -32,7 +32,7 @@ class DatabaseStackArgs:
 class DatabaseStack(pulumi.ComponentResource):
     """Everything that one database's config declares, in one namespace.
 
-    `outputs` is the contract of the README's table: names and addresses, never a password.
+    `outputs` is the contract of docs/outputs.md: names and addresses, never a password.
     Several can be in one program: every Kubernetes name and every logical name starts with
     the database's own.
     """

@@ -1,4 +1,4 @@
-"""Keeps the tables of README.md and docs/configuration.md true: they are made from the code.
+"""Keeps the tables of README.md and docs/ true: they are made from the code.
 
 `python -m docs.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`;
 `--check` writes nothing and fails when a section is not what the code says.
@@ -33,7 +33,12 @@ from components.names import credential_secret
 from local import go, toolchain
 
 ROOT = Path(__file__).parents[1]
-FILES = ("README.md", "docs/configuration.md")
+FILES = (
+    "README.md",
+    "docs/configuration.md",
+    "docs/outputs.md",
+    "docs/performance.md",
+)
 FIGURES = (ROOT / "bench" / "results.md", ROOT / "bench" / "cold.md")
 
 CHECKED_TEXT = {
@@ -252,7 +257,7 @@ OUTPUTS = {
     "ca_secret": "Name and key of the Secret with the CA of the certificate that `host` shows. "
     "Absent when proxies make their own certificate, which nobody can verify, and without TLS.",
     "apps": "By app: `secret` (the name of the Secret it connects by), `database`, `username`, "
-    "`host`, `port`, `reader_host`, `reader_port` ([keys of the Secret](docs/apps.md#the-secret)).",
+    "`host`, `port`, `reader_host`, `reader_port` ([keys of the Secret](apps.md#the-secret)).",
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
     "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
     "a proxy.",

@@ -48,7 +48,7 @@ class Login:
 def login(config: StackConfig, outputs: Mapping[str, Any], app: str | None) -> Login:
     """The login of an app of one database's outputs; by default of its first, else root's.
 
-    Root is no login of the proxies: without an app, the servers' own Service is asked.
+    Root cannot log in through the proxies: without an app, the servers' own Service is asked.
     Raises LocalError for an app that the stack does not have.
     """
     apps: Mapping[str, Any] = outputs.get("apps") or {}

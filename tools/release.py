@@ -1,4 +1,4 @@
-"""`python -m tools.release TAG`: prints the release notes of a tag, or says why it is no release.
+"""`python -m tools.release TAG`: prints the release notes of a tag, or says why there are none.
 
 A tag is a release if it is `v` and the version in pyproject.toml, and CHANGELOG.md has a dated
 entry of that version with something in it. Needs nothing but Python.

@@ -79,15 +79,14 @@ class App(Model):
             raise field_error("has several databases", "name one of them in default_database")
         if self.default_database not in (None, *self.databases):
             raise field_error(
-                "has a default_database that it may not use", "name one of its databases"
+                "has a default_database that is not one of its databases", "name one of them"
             )
         if self.existing_secret and self.password:
             raise field_error("has two password sources", "keep either existing_secret or password")
         if self.rotation and not self.generated:
             raise field_error(
                 "has a rotation, which is for generated passwords",
-                "remove it: a given password changes at its source, and the next `pulumi up` "
-                "takes it up",
+                "remove it: change a given password at its source, then run `pulumi up`",
             )
         return self
 

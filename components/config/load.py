@@ -247,7 +247,7 @@ def _databases(tree: Mapping[str, Any]) -> Iterator[tuple[str, StackConfig]]:
     declared = _mapping("databases", tree.get("databases", {}))
     common = {key: value for key, value in tree.items() if key != "databases"}
     if declared and common.get("name", DEFAULTS["name"]) != DEFAULTS["name"]:
-        reject("name", "does not go with databases, whose keys are the names", "remove name")
+        reject("name", "cannot be set beside databases, whose keys are the names", "remove name")
     entries = declared or {common.get("name", DEFAULTS["name"]): dict[str, Any]()}
     for name, overrides in entries.items():
         where = f"databases.{name}." if declared else ""
@@ -277,7 +277,7 @@ def _refuse_clashes(loaded: Sequence[Loaded]) -> None:
                     one.where.rstrip("."),
                     f"has an object '{object_name}', which database '{other}' has too",
                     "choose another name for the database, or for an app, account or schema in it "
-                    "(the engine's names know no namespace)",
+                    "(the engine's names do not contain the namespace)",
                 )
         service = one.config.proxy.service
         for field in ("node_port", "admin_node_port") if one.config.proxy.enabled else ():

@@ -1,8 +1,8 @@
 """The presets `dev`, `small` and `large`: complete plain data, in the shape of the stack config.
 
 They live in Python because a stack value in `Pulumi.<stack>.yaml` replaces a project value whole;
-`config.merge` lets a stack override single fields instead. The figures are those of the README's
-size table. A stack's own values win over these field by field.
+`config.merge` lets a stack override single fields instead. docs/configuration.md has
+them in a table. A stack's own values win over these field by field.
 
 What differs by engine is in ENGINES and, by who runs the proxies, in PROXY_MANAGERS: each is
 laid over the size.

@@ -105,8 +105,7 @@ class Monitor(Model):
     def _usable(self) -> Self:
         if self.username in SYSTEM_ACCOUNTS:
             raise field_error(
-                "monitor.username is a name that the servers, an operator or ProxySQL keep for "
-                "themselves",
+                "monitor.username is an account of the servers, of an operator or of ProxySQL",
                 "use proxysql_monitor",
             )
         for check in ("connect", "ping", "read_only", "galera"):
@@ -140,7 +139,7 @@ class ProxyTls(Model):
         if self.ca_key == "tls.key":
             raise field_error("ca_key is the private key", "name the key of the CA certificate")
         if "ca_key" in self.model_fields_set and not (self.secret or self.issuer):
-            raise field_error("ca_key is a key of no Secret", "set secret or issuer, or remove it")
+            raise field_error("ca_key has no Secret", "set secret or issuer, or remove it")
         return self
 
 
@@ -190,9 +189,11 @@ class QueryRule(Model):
             raise field_error("does nothing", f"set one of {', '.join(actions)}")
         if not (self.match_pattern or self.match_digest):
             if self.replace_pattern is not None:
-                raise field_error("replaces a pattern and has none", "set match_pattern")
+                raise field_error(
+                    "has replace_pattern, but no pattern to replace", "set match_pattern"
+                )
             if self.negate_match_pattern:
-                raise field_error("negates a pattern and has none", "set match_pattern")
+                raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
         if self.flag_out is not None and self.apply:
             raise field_error(
                 "has flag_out and apply, which ends the search for rules",

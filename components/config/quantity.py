@@ -18,7 +18,7 @@ _SCALE = {
 def parse(text: str) -> Decimal:
     """The value of a quantity such as `500m`, `2` or `10Gi`, in its base unit (cores or bytes).
 
-    Raises ValueError when `text` is no quantity.
+    Raises ValueError when `text` is not a quantity.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:

@@ -102,7 +102,7 @@ def _label_values(value: dict[str, str]) -> dict[str, str]:
     for text in value.values():
         if re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", text) is None:
             raise field_error(
-                "has a value that is no label value",
+                "has a value that is not a valid label value",
                 "use at most 63 letters, digits, '-', '_' and '.'",
             )
     return _label_map(value)
@@ -142,8 +142,8 @@ def _regex(value: str) -> str:
         value = ""
     if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
         raise field_error(
-            "is no regular expression in the syntax that PCRE and Python share",
-            "correct it; write it without what only one of them knows",
+            "is not a regular expression that both PCRE and Python accept",
+            "correct it; use only syntax that both of them have",
         )
     return value
 
@@ -197,7 +197,7 @@ def _granted(value: object) -> object:
     for number, privilege in enumerate(cast(Sequence[object], value), 1):
         if not isinstance(privilege, str) or privilege not in DATABASE_PRIVILEGES:
             raise field_error(
-                f"has entry {number}, which is no privilege on a database",
+                f"has entry {number}, which is not a privilege on a database",
                 f"use, in capitals, {', '.join(sorted(DATABASE_PRIVILEGES))}, or a role",
             )
     return tuple(dict.fromkeys(cast(Sequence[object], value)))

@@ -76,7 +76,7 @@ class Percona(pulumi.ComponentResource):
         self.topology = topology(config)
         if config.operator_proxies and not rules.proxysql_is_patched(config.images.proxy.tag):
             pulumi.log.warn(
-                f"mysql-ha:images.proxy.tag: {config.images.proxy.tag} is not known to have the "
+                f"mysql-ha:images.proxy.tag: {config.images.proxy.tag} may lack the "
                 "fix of CVE-2026-48773. Fix: set a fixed image of Percona's when there is one, or "
                 "proxy.managed_by to mysql-ha",
                 self,

@@ -86,7 +86,7 @@ def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
     reference = pulumi.StackReference(OUTPUT, stack_name=own, opts=renamed)
 
     def read(output: Any) -> Mapping[str, Mapping[str, Any]]:
-        # An output that is no mapping is somebody else's.
+        # An output that is not a mapping is somebody else's.
         return cast(Mapping[str, Any], output) if isinstance(output, dict) else {}
 
     return reference.get_output(OUTPUT).apply(read)
@@ -125,7 +125,7 @@ def check(
                 reject(
                     "name",
                     f"the stack has a database '{name}', and this edit would delete it",
-                    f"keep the name; or, to give the database up, back it up and add '{name}' to "
+                    f"keep the name; or, to remove the database, back it up and add '{name}' to "
                     "retire. To rename, add a new stack and move the data (docs/migration.md)",
                 )
             _check_retired(name, before.get("apps", {}))
@@ -163,8 +163,8 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
         if field in before and before[field] != now[field]:
             reject(
                 f"credentials.{field}",
-                f"the password of database '{name}' comes from: {before[field]}; another source "
-                "would lose the one the servers know",
+                f"the password of database '{name}' comes from: {before[field]}; with another "
+                "source, the program would lose the password that the servers have",
                 "undo the edit (docs/migration.md says why there is no other way)",
             )
     if "monitor_rotation" in before and "monitor_rotation" in now:
@@ -180,16 +180,16 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     if before.get("replicas", 99) < now.get("replicas", 0):
         reject(
             "database.replicas",
-            f"database '{name}' has {before['replicas']:g} replicas; the operator would need a "
-            "backup to make another from, and reconcile nothing until it has one",
+            f"database '{name}' has {before['replicas']:g} replicas; to make another, the operator "
+            "needs a backup, and it would stop reconciling until it has one",
             migrate,
         )
     if {before.get("tls", now["tls"]), now["tls"]} == {"off", "required"}:
         reject(
             "security.tls",
             f"database '{name}' has TLS {before['tls']}; going to {now['tls']} in one step would "
-            "cut off whatever has not restarted yet",
-            "go there by way of security.tls {enabled: true, required: false} (docs/migration.md)",
+            "cut off every server that has not restarted yet",
+            "first set security.tls to {enabled: true, required: false} (docs/migration.md)",
         )
     if (before.get("accounts"), now.get("accounts")) == (
         "caching_sha2_password",
@@ -197,8 +197,8 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     ):
         reject(
             "proxy.managed_by",
-            f"database '{name}' has run without the operator's ProxySQL, and its accounts are of "
-            "a kind that one cannot use; servers refuse to start with it",
+            f"database '{name}' has run without the operator's ProxySQL, which cannot use its "
+            "kind of accounts; servers refuse to start with it",
             "set proxy.managed_by to mysql-ha, or proxy.enabled to false",
         )
     if (before.get("accounts"), now.get("accounts")) == (
@@ -212,16 +212,16 @@ def _check_one(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> 
     if before.get("nodes", 1) > 1 and now.get("nodes") == 1:
         reject(
             "database.replicas",
-            f"database '{name}' has {before['nodes']:g} nodes; one alone has no quorum to lose and "
-            "nobody to recover from",
+            f"database '{name}' has {before['nodes']:g} nodes; a single one has no other node to "
+            "recover from",
             "keep at least 3",
         )
     for field, path, rule, fix in (
         (
             "tls_source",
             "security.tls",
-            "the certificates of database '{name}' come from {before}; a server with one of "
-            "another authority would not be let into the cluster by the rest",
+            "the certificates of database '{name}' come from {before}; the other servers "
+            "would not accept one with a certificate of another authority",
             "undo the edit (docs/migration.md has the procedure)",
         ),
         (
@@ -272,9 +272,9 @@ def _check_proxies(name: str, before: Mapping[str, float], now: Mapping[str, flo
             "proxy.replicas",
             f"the proxies of database '{name}' could hold {total} connections to one server while "
             f"they go from {before['replicas']:g} to {now['replicas']:g} with another share each, "
-            f"and {now['budget']:g} are for them",
-            f"take two updates, between them {fewer} proxies with the share of {more}: "
-            f"proxy.max_replicas {more}, or the lower proxy.backend_max_connections",
+            f"but only {now['budget']:g} are for them",
+            f"make two updates; after the first, {fewer} proxies have the share of {more}: "
+            f"set proxy.max_replicas {more}, or the lower proxy.backend_max_connections",
         )
 
 
@@ -301,7 +301,7 @@ def _check_apps(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) ->
                 reject(
                     "apps",
                     f"app '{app}' of database '{name}' has the account of app "
-                    f"'{owners[account]}', whose Secret and password would be replaced",
+                    f"'{owners[account]}', and would replace its Secret and password",
                     TWO_ENTRIES,
                 )
         if app in before:
@@ -336,7 +336,7 @@ def _check_app(name: str, app: str, before: Mapping[str, Any], now: Mapping[str,
     if kept:
         pulumi.log.warn(
             f"database '{name}': app '{app}' keeps {', '.join(kept)} until you revoke it by hand: "
-            "Percona's operator grants privileges and revokes none"
+            "Percona's operator never revokes privileges"
         )
 
 
@@ -350,8 +350,8 @@ def _check_rotation(path: str, whose: str, last: int, rotation: int) -> None:
         )
     if rotation > last + 1:
         pulumi.log.warn(
-            f"{whose}: both logins change, as the rotation goes up by {rotation - last}; whoever "
-            "holds the current one is refused before the other has arrived everywhere"
+            f"{whose}: both logins change, as the rotation goes up by {rotation - last}; clients "
+            "with the current one are refused before the new one has arrived everywhere"
         )
 
 

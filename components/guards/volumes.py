@@ -46,8 +46,8 @@ def _look(new: list[Loaded], kubeconfig: str | None, context: str | None) -> Non
     except Unanswered as error:
         which = ", ".join(f"'{one.config.name}'" for one in new)
         pulumi.log.warn(
-            f"nobody could look for volumes that an earlier {which} left, on which the servers "
-            f"would never get ready: {error}"
+            f"could not look for volumes that an earlier {which} left; with such volumes the "
+            f"servers would never get ready: {error}"
         )
         return
     if faults:

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 BINDINGS = "/bindings"
 """Where the bound Secrets are; `SERVICE_BINDING_ROOT` says so (servicebinding.io)."""
 
-# The files are read for every query, so a new login is taken up without a restart. The password
+# The files are read for every query, so a new login is used without a restart. The password
 # goes through a pipe: neither an argument nor the environment shows it. MariaDB's client verifies
 # certificates by default, and without `proxy.tls` nobody can verify the proxies'.
 QUERY = """\

@@ -113,7 +113,7 @@ def test_peers_are_not_copied(lab: Lab, replication: Servers, site: Deployment) 
 def test_a_broken_file_changes_nothing(
     lab: Lab, replication: Servers, site: Deployment, text: str, broken: str, complaint: str
 ) -> None:
-    """Everyone in use stays, and once it is repaired it is taken up."""
+    """Everyone in use stays, and once it is repaired it is loaded."""
     proxy = site.tier.proxies[0]
     before, wanted = peers(proxy), release(lab, replication, 5, "runtime").users
     said = proxy.log().count(complaint)

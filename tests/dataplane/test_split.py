@@ -85,7 +85,7 @@ def test_without_autocommit_a_write_ties_the_session_to_the_writer(
 def test_without_autocommit_a_read_before_any_write_goes_to_a_reader(
     site: Deployment, session: Session
 ) -> None:
-    """The limit of the split: such a read is no part of the transaction that follows.
+    """The limit of the split: such a read does not belong to the transaction that follows.
 
     ProxySQL sends `autocommit=0` to a reader only with `enforce_autocommit_on_reads`, and then the
     writes that follow go there too, where they fail.

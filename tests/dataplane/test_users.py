@@ -116,7 +116,7 @@ def test_a_changed_password_is_taken_up(proxy: Proxy) -> None:
 def test_a_broken_file_changes_nothing(
     proxy: Proxy, text: str, broken: str, complaint: str
 ) -> None:
-    """Everyone in use stays, and once it is repaired it is taken up."""
+    """Everyone in use stays, and once it is repaired it is loaded."""
     before, wanted = in_use(proxy), files(APP, SECOND, NEWCOMER)
     said = proxy.log().count(complaint)
     proxy.renew_users({**wanted, "users.cnf": wanted["users.cnf"].replace(text, broken, 1)})

@@ -1,7 +1,7 @@
 """Tier 4: the example of five apps, an application that connects as one, and edits of apps.
 
 The tests run in order, each on what the last one left. No SQL server runs here: what an account may
-do is tier 5, and how proxies take up a login is tier 6.
+do is tier 5, and how proxies load a login is tier 6.
 """
 
 import base64

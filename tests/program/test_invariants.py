@@ -763,7 +763,7 @@ def test_rolling_updates_are_careful(name: str) -> None:
     """R 38."""
     for stateful_set in recorded(name).of_kind("StatefulSet"):
         spec = stateful_set.inputs["spec"]
-        # Longer than the interval of the script that takes up logins.
+        # Longer than the interval of the script that loads logins.
         rows = cnf(recorded(name), stateful_set)["scheduler"]
         (interval,) = {r["interval_ms"] for r in rows if r["arg1"].endswith("/reload.sh")}
         assert spec["minReadySeconds"] * 1000 > interval
@@ -1023,7 +1023,7 @@ def test_an_edit_of_the_configuration_rolls_the_pods(edit: dict[str, Any]) -> No
     ids=str,
 )
 def test_an_edit_of_the_logins_rolls_no_pod(edit: dict[str, Any]) -> None:
-    """Running proxies take up the Secret, whose name stays."""
+    """Running proxies load the Secret, whose name stays."""
     base = edited({"apps": [shop()]})
     before, after = run_edited({}, base), run_edited(edit, base)
     assert plain(logins_secret(before).inputs) != plain(logins_secret(after).inputs)
@@ -1038,7 +1038,7 @@ def test_an_edit_of_the_logins_rolls_no_pod(edit: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("replicas", [2, 5])
 def test_another_number_of_proxies_is_the_number_and_the_file_of_peers(replicas: int) -> None:
-    """Running proxies take up the Secret, and share the servers' connections out as before."""
+    """Running proxies load the Secret, and share the servers' connections out as before."""
     base = edited({"apps": [shop()]})
     runs = run_edited({}, base), run_edited({"proxy": {"replicas": replicas}}, base)
     before, after = ({r.urn: plain(r.inputs) for r in run.resources} for run in runs)

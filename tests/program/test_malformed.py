@@ -309,7 +309,12 @@ PLAIN = [
         "must be 1 to 64 letters",
     ),
     Bad("text-label-key", proxy(pod_labels={"-a": "b"}), "proxy.pod_labels", "does not accept"),
-    Bad("text-label-value", proxy(pod_labels={"a": "b c"}), "proxy.pod_labels", "no label value"),
+    Bad(
+        "text-label-value",
+        proxy(pod_labels={"a": "b c"}),
+        "proxy.pod_labels",
+        "not a valid label value",
+    ),
     *(
         Bad(
             f"label-{tier}-{key}", {"size": "small", tier: {"pod_labels": {key: "x"}}}, path, "keys"
@@ -406,7 +411,7 @@ PLAIN = [
         "semi-sync-timeout-without",
         {"size": "small", "database": {"semi_sync": False, "semi_sync_timeout": "3s"}},
         "database.semi_sync_timeout",
-        "of no use",
+        "has no effect",
     ),
     *(
         Bad(
@@ -435,7 +440,7 @@ PLAIN = [
         "rule-negates-nothing",
         rules(negate_match_pattern=True, timeout=100),
         "proxy.query_rules[0]",
-        "has none",
+        "has negate_match_pattern, but no pattern",
     ),
     Bad(
         "rule-retries-of-a-rule-that-goes-on",
@@ -462,14 +467,17 @@ PLAIN = [
         "private key",
     ),
     Bad(
-        "name-monitor", proxy(monitor={"username": "root"}), "proxy.monitor", "keep for themselves"
+        "name-monitor",
+        proxy(monitor={"username": "root"}),
+        "proxy.monitor",
+        "an account of the servers",
     ),
     *(
         Bad(
             f"name-monitor-{name}",
             proxy(monitor={"username": name}),
             "proxy.monitor",
-            "keep for themselves",
+            "an account of the servers",
         )
         for name in ("pmmserver", "pmmserverkey", "pmmservertoken")
     ),
@@ -499,7 +507,7 @@ PLAIN = [
         "image-unknown",
         {"images": {"proxy": {"tag": "edge"}}},
         "images.proxy.tag",
-        "not known to have",
+        "may lack the fix",
     ),
     Bad("image-floating", {"images": {"proxy": {"tag": "latest"}}}, "images.proxy.tag", "floating"),
     Bad(
@@ -571,21 +579,21 @@ PLAIN = [
         "connections",
         proxy(backend_max_connections=200),
         "proxy.backend_max_connections",
-        "may open 600 connections to one server, and 400 of its database.max_connections (500)",
+        "may open 600 connections to one server, but only 400 of its database.max_connections",
     ),
     Bad(
         # The writer's server is in both hostgroups.
         "connections-split",
         proxy(backend_max_connections=67, read_write_split=True),
         "proxy.backend_max_connections",
-        "may open 402 connections to one server, and 400 of its database.max_connections (500)",
+        "may open 402 connections to one server, but only 400 of its database.max_connections",
     ),
     Bad(
         # The proxies' monitors and a reserve leave less than 80 %.
         "connections-monitors",
         database(max_connections=75) | proxy(replicas=6, max_replicas=6, backend_max_connections=3),
         "proxy.backend_max_connections",
-        "may open 18 connections to one server, and 16 of its database.max_connections (75)",
+        "may open 18 connections to one server, but only 16 of its database.max_connections (75)",
     ),
     Bad(
         "connections-none",
@@ -598,7 +606,7 @@ PLAIN = [
         "connections-of-more",
         database(max_connections=54) | proxy(replicas=3),
         "proxy.backend_max_connections",
-        "5 proxies may open 5 connections to one server, and 2 of its",
+        "5 proxies may open 5 connections to one server, but only 2 of its",
     ),
     Bad(
         "max-replicas",
@@ -645,7 +653,7 @@ PLAIN = [
             f"{key}-{name}",
             {"size": "small", **other, "proxy": {key: 1, **other.get("proxy", {})}},
             f"proxy.{key}",
-            "is for database.topology replication with proxy.routing primary_service",
+            "needs database.topology replication, proxy.routing primary_service",
         )
         for key in ("switchover_wait", "min_semi_sync_replicas")
         for name, other in {
@@ -721,7 +729,7 @@ PLAIN = [
         "percona-topology",
         {"engine": "percona", "database": {"topology": "standalone"}},
         "database.topology",
-        "is a Galera cluster",
+        "always a Galera cluster",
     ),
     Bad(
         "percona-replicas",
@@ -783,7 +791,7 @@ PLAIN = [
         "rule-user",
         rules(username="nobody"),
         "proxy.query_rules[0].username",
-        "'nobody' is no user of the proxies",
+        "'nobody' is not a user of the proxies",
     ),
     Bad("rule-key", rules(flag_out_=1), "proxy.query_rules[0].flag_out_", f"{MEAN} 'flag_out'"),
     Bad("rule-list", proxy(query_rules={}), "proxy.query_rules", "must be a list"),
@@ -799,7 +807,7 @@ PLAIN = [
         "rule-nothing-to-replace",
         rules(replace_pattern="x"),
         "proxy.query_rules[0]",
-        "replaces a pattern and has none",
+        "no pattern to replace",
     ),
     Bad(
         "rule-flag-and-apply",
@@ -844,7 +852,7 @@ PLAIN = [
         "rule-flag-in",
         rules(flag_in=3),
         "proxy.query_rules[0].flag_in",
-        "3 is the flag_out of no active rule",
+        "3 is not the flag_out of any earlier active rule",
     ),
     *(
         Bad(f"rule-{key}-{name}", rules(**{key: value}), f"proxy.query_rules[0].{key}", says)
@@ -853,8 +861,8 @@ PLAIN = [
             # The numbers above are those of read_write_split.
             ("rule_id", "big", 1_000_000_001, "at most 999999999"),
             ("rule_id", "text", "1", "integer"),
-            ("match_digest", "open", "(SELECT", "is no regular expression"),
-            ("match_pattern", "open", "[a", "is no regular expression"),
+            ("match_digest", "open", "(SELECT", "is not a regular expression"),
+            ("match_pattern", "open", "[a", "is not a regular expression"),
             ("match_digest", "quote", 'a"b', "a double quote"),
             ("match_pattern", "newline", "a\nb", "control character"),
             ("match_pattern", "empty", "", "1 to 2000 characters"),
@@ -982,7 +990,7 @@ PLAIN = [
         "user-galera-hostgroup",
         users({**APP, "default_hostgroup": 40}),
         "proxy.users[0].default_hostgroup",
-        "no hostgroup of this topology",
+        "not a hostgroup of this topology",
     ),
     *(
         Bad(
@@ -1018,7 +1026,7 @@ PLAIN = [
         "variable-prefix",
         proxy(mysql_variables={"mysql-threads": 1}),
         "proxy.mysql_variables.mysql-threads",
-        "no variable",
+        "not a ProxySQL variable",
     ),
     Bad(
         "variable-reserved",
@@ -1254,7 +1262,7 @@ APPS = [
         "app-reader-writes",
         app(routing="reader") | {"adopt": "import"},
         "apps[0].routing",
-        "take writes after a restart",
+        "that restarts accepts writes",
     ),
     Bad("app-cleanup", app(cleanup="drop"), "apps[0].cleanup", "'keep' or 'delete'"),
     # --- databases ---
@@ -1272,7 +1280,7 @@ APPS = [
         "app-default-database",
         app(default_database="stock"),
         "apps[0]",
-        "has a default_database that it may not use",
+        "has a default_database that is not one of its databases",
     ),
     Bad("app-default-bad", app(default_database="a b"), "apps[0].default_database", "1 to 64"),
     *(
@@ -1298,7 +1306,7 @@ APPS = [
             f"app-database-case-{name}-{engine}",
             apps(*entries, engine=engine),
             path,
-            "differs from 'shop' by case only, which servers with lower_case_table_names take for",
+            "differs from 'shop' by case only: servers with lower_case_table_names treat both as",
         )
         for engine in ("mariadb", "percona")
         for name, entries, path in (
@@ -1413,16 +1421,19 @@ APPS = [
             ({"role": "owner"}, "must be a role or a list"),
             ([], "name one privilege or more"),
             # What somebody wrote there by mistake may be a password: it is not repeated.
-            (["SELEKT"], "has entry 1, which is no privilege on a database. Fix: use, in capitals"),
-            (["INSERT", "select"], "has entry 2, which is no privilege"),
-            (["SUPER"], "has entry 1, which is no privilege"),
-            (["FILE"], "has entry 1, which is no privilege"),
-            (["GRANT OPTION"], "has entry 1, which is no privilege"),
-            (["SELECT", INLINE], "has entry 2, which is no privilege"),
+            (
+                ["SELEKT"],
+                "has entry 1, which is not a privilege on a database. Fix: use, in capitals",
+            ),
+            (["INSERT", "select"], "has entry 2, which is not a privilege"),
+            (["SUPER"], "has entry 1, which is not a privilege"),
+            (["FILE"], "has entry 1, which is not a privilege"),
+            (["GRANT OPTION"], "has entry 1, which is not a privilege"),
+            (["SELECT", INLINE], "has entry 2, which is not a privilege"),
             (["ALL PRIVILEGES"], "or a role"),
             (["readonly"], "or a role"),
-            ([7], "which is no privilege"),
-            ([["SELECT"]], "which is no privilege"),
+            ([7], "which is not a privilege"),
+            ([["SELECT"]], "which is not a privilege"),
         )
     ),
     # --- passwords ---
@@ -1486,7 +1497,7 @@ APPS = [
             f"app-reader-{name}",
             {"size": "dev", "apps": [{**SHOP, "routing": "reader"}], "proxy": proxied},
             "apps[0].routing",
-            "has no readers to go to",
+            "needs replicas, and there are none",
         )
         for name, proxied in (("dev", {}), ("dev-proxied", {"enabled": True}))
     ),
@@ -1500,7 +1511,7 @@ APPS = [
         "app-tls",
         {"size": "dev", "apps": [{**SHOP, "require_tls": True}]},
         "apps[0].require_tls",
-        "only this program's own proxies ask a single login for TLS",
+        "only this program's own proxies can require TLS of a single login",
     ),
     Bad(
         "app-tls-direct",
@@ -1524,7 +1535,7 @@ APPS = [
         "app-rule-of-nobody",
         apps(SHOP, proxy={"query_rules": [{"rule_id": 1, "username": "shopp", "timeout": 100}]}),
         "proxy.query_rules[0].username",
-        "'shopp' is no user of the proxies",
+        "'shopp' is not a user of the proxies",
     ),
     # --- what Percona's operator cannot do ---
     Bad(
@@ -1538,7 +1549,7 @@ APPS = [
             f"percona-app-database-{name}",
             on_percona({**SHOP, "databases": {name: "owner"}}),
             f"apps[0].databases.{name}",
-            "which writes it without quotes",
+            "which writes names without quotes",
         )
         for name in ("a-b", "1a", "a$")
     ),
@@ -1560,7 +1571,7 @@ APPS = [
         "percona-app-cleanup",
         on_percona({**SHOP, "cleanup": "delete"}),
         "apps[0].cleanup",
-        "which drops nothing",
+        "which never drops anything",
     ),
     *(
         Bad(
@@ -1579,13 +1590,13 @@ APPS = [
         "percona-app-max_connections",
         on_percona({**SHOP, "max_connections": 5}),
         "apps[0].max_connections",
-        "is nothing that Percona's operator gives an account",
+        "neither Percona's operator nor its proxies limit an account",
     ),
     Bad(
         "percona-app-require_tls",
         on_percona({**SHOP, "require_tls": True}),
         "apps[0].require_tls",
-        "only this program's own proxies ask a single login for TLS",
+        "only this program's own proxies can require TLS of a single login",
     ),
     Bad(
         "percona-app-reader",
@@ -1617,7 +1628,7 @@ APPS = [
             f"adopt-import-percona-{name}",
             {"size": "small", "engine": "percona", "adopt": "import", **config},
             "adopt",
-            "the accounts of proxies and apps are part of it. Fix: adopt it without apps, and with",
+            "accounts of proxies and apps would change it. Fix: adopt it without apps, and with",
         )
         for name, config in (
             ("apps", {"apps": [SHOP]}),

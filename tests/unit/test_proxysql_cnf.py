@@ -670,7 +670,7 @@ def test_an_edit_of_the_file_changes_the_digest(edit: dict[str, Any]) -> None:
 @pytest.mark.parametrize("replicas", [2, 3, 4, 5])
 @pytest.mark.parametrize("clustering", ["membership", "runtime", "off"])
 def test_the_number_of_proxies_leaves_the_digest(replicas: int, clustering: str) -> None:
-    """R 4, 39: proxies take up peers while they run, and their share of connections stays."""
+    """R 4, 39: proxies load peers while they run, and their share of connections stays."""
     before, after = (
         config(proxy={"replicas": n, "clustering": clustering}, apps=[SHOP]) for n in (3, replicas)
     )
@@ -690,7 +690,7 @@ def test_the_number_of_proxies_leaves_the_digest(replicas: int, clustering: str)
     ids=str,
 )
 def test_an_edit_of_the_logins_leaves_the_digest(edit: dict[str, Any]) -> None:
-    """Proxies take up logins while they run: no such edit may roll a Pod."""
+    """Proxies load logins while they run: no such edit may roll a Pod."""
     base = {
         "size": "small",
         "proxy": {"users": [{"username": "app", "password": "(secret)"}]},

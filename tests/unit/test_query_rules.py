@@ -216,7 +216,7 @@ def chained(flag_in: int) -> dict[str, Any]:
 
 def test_rules_in_a_chain() -> None:
     assert [row["flagIN"] for row in rendered(resolve(chained(5)))] == [0, 5]
-    assert "query_rules[1].flag_in: 6 is the flag_out of no active rule before" in refusal(
+    assert "query_rules[1].flag_in: 6 is not the flag_out of any earlier active rule" in refusal(
         chained(6)
     )
 

@@ -1,4 +1,4 @@
-"""The script by which running proxies take up logins and peers, in a real shell."""
+"""The script by which running proxies load logins and peers, in a real shell."""
 
 import os
 import subprocess

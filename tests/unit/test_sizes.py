@@ -1,4 +1,4 @@
-"""The three sizes: the table that the README shows, field by field."""
+"""The three sizes: the table that docs/configuration.md shows, field by field."""
 
 from typing import Any
 

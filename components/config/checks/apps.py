@@ -63,8 +63,8 @@ def checks(config: StackConfig) -> Iterator[Fault]:
             if spelled.setdefault(database.lower(), database) != database:
                 yield (
                     f"{path}.databases.{database}",
-                    f"differs from '{spelled[database.lower()]}' by case only, which servers with "
-                    "lower_case_table_names take for the same",
+                    f"differs from '{spelled[database.lower()]}' by case only: servers with "
+                    "lower_case_table_names treat both as the same name",
                     "spell it the same, or choose another name",
                 )
         if config.engine == "percona":
@@ -84,7 +84,7 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
     elif app.routing == "reader" and not config.has_readers:
         yield (
             f"{path}.routing",
-            "has no readers to go to: there are no replicas",
+            "needs replicas, and there are none",
             "remove it, or raise database.replicas",
         )
     elif (
@@ -95,8 +95,8 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
     ):
         yield (
             f"{path}.routing",
-            "leads to replicas, which take writes after a restart as long as the database is only "
-            "imported, and the app may write",
+            "leads to replicas, and the app may write: in a database that is only imported, a "
+            "replica that restarts accepts writes",
             "give it the role readonly, or set adopt to take_over first: then servers start "
             "read-only",
         )
@@ -117,7 +117,7 @@ def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
         # AlterUser), and Percona's cannot ask.
         yield (
             f"{path}.require_tls",
-            "cannot be true: only this program's own proxies ask a single login for TLS",
+            "cannot be true: only this program's own proxies can require TLS of a single login",
             "remove it; security.tls.required is for all connections to the servers",
         )
 
@@ -128,22 +128,26 @@ def _percona_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]
         yield (
             f"{path}.databases",
             "has different privileges in different databases; Percona's operator grants an account "
-            "the same in all of them",
+            "the same privileges in all of them",
             "give it one role, or make two apps",
         )
     for database in app.databases:
         if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database) is None:
             yield (
                 f"{path}.databases.{database}",
-                "is a name that Percona's operator, which writes it without quotes, cannot create",
-                "use letters, digits and '_', and no digit first",
+                "cannot be created by Percona's operator, which writes names without quotes",
+                "use letters, digits and '_', and do not begin with a digit",
             )
     if app.cleanup == "delete":
-        yield f"{path}.cleanup", "is not for Percona's operator, which drops nothing", "remove it"
+        yield (
+            f"{path}.cleanup",
+            "is not possible with Percona's operator, which never drops anything",
+            "remove it",
+        )
     if not config.own_proxies and "max_connections" in app.model_fields_set:
         yield (
             f"{path}.max_connections",
-            "is nothing that Percona's operator gives an account, nor its proxies",
+            "cannot be set: neither Percona's operator nor its proxies limit an account",
             "remove it, or set proxy.managed_by to mysql-ha",
         )
 

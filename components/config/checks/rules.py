@@ -72,8 +72,8 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
     if len(config.name) > longest:
         yield (
             "name",
-            f"is longer than {longest} characters, and names or labels derived from it would be "
-            "longer than Kubernetes or the operator takes",
+            f"is longer than {longest} characters: names or labels derived from it would be longer "
+            "than Kubernetes or the operator accepts",
             "choose a shorter name",
         )
     database = config.database
@@ -85,7 +85,7 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
     ):
         yield (
             "adopt",
-            "leaves the cluster as it is, and the accounts of proxies and apps are part of it",
+            "leaves the cluster as it is, but accounts of proxies and apps would change it",
             "adopt it without apps, and with proxy.enabled false (or proxy.managed_by operator, if "
             "the cluster has that ProxySQL); add the rest afterwards",
         )
@@ -121,7 +121,7 @@ def cross_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Faul
     ):
         yield (
             "images.proxy.tag",
-            "is not known to have the fix of CVE-2026-48773 (2.7.4, 3.0.9 and later have it)",
+            "may lack the fix of CVE-2026-48773 (2.7.4, 3.0.9 and later have it)",
             "use a fixed version, or set security.allow_vulnerable_images to true",
         )
     for role, credential in config.credentials.items():
@@ -203,7 +203,7 @@ def _percona_checks(config: StackConfig) -> Iterator[Fault]:
     if database.topology != "galera":
         yield (
             "database.topology",
-            "a Percona XtraDB Cluster is a Galera cluster, of one node too",
+            "a Percona XtraDB Cluster is always a Galera cluster, even with one node",
             "remove it",
         )
     if database.replicas not in (1, 3, 5):
@@ -228,8 +228,8 @@ def _percona_checks(config: StackConfig) -> Iterator[Fault]:
         # pkg/apis/pxc/v1/pxc_types.go, executeConfigurationTemplate.
         yield (
             "database.my_cnf",
-            "is a template for the operator, which needs a memory limit to fill it in",
-            "set database.resources.limits.memory, or leave the braces out",
+            "has '{{': the operator fills in such a template, which needs a memory limit",
+            "set database.resources.limits.memory, or remove the braces",
         )
     if config.create_namespace and config.operator_proxies:
         # pkg/pxc/app/statefulset: pxc-monit and proxysql-monit get no security context.
@@ -269,8 +269,8 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
             continue
         yield (
             f"proxy.{key}",
-            "is for database.topology replication with proxy.routing primary_service, and not for "
-            "proxy.clustering runtime, where a hold of one proxy would be copied by all",
+            "needs database.topology replication, proxy.routing primary_service and a "
+            "proxy.clustering other than runtime, with which all proxies would copy a hold of one",
             "remove it",
         )
     if config.database.topology != "replication":
@@ -322,7 +322,7 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         if user.default_hostgroup is not None and user.default_hostgroup not in known:
             yield (
                 f"{path}.default_hostgroup",
-                "is no hostgroup of this topology that takes statements",
+                "is not a hostgroup of this topology that takes statements",
                 f"use one of {', '.join(map(str, sorted(known)))}",
             )
         if user.max_connections > proxy.max_connections:
@@ -340,7 +340,7 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         yield (
             "proxy.max_replicas",
             f"is below the {proxy.replicas} of proxy.replicas",
-            "raise it; connections are shared out among so many proxies",
+            "raise it; the connections are divided among this number of proxies",
         )
     # A number of the stack's own is for the proxies that there are, a share for all there may be.
     proxies = config.proxy_shares if proxy.backend_max_connections is None else proxy.replicas
@@ -351,14 +351,14 @@ def _proxy_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fau
         yield (
             "proxy.backend_max_connections",
             f"{proxies} proxies may open {max(total, proxies)} connections to one "
-            f"server, and {max(config.connection_budget, 0)} of its database.max_connections "
+            f"server, but only {max(config.connection_budget, 0)} of its database.max_connections "
             f"({config.database.max_connections}) are for them",
             "lower it or proxy.max_replicas, use fewer proxies, or raise database.max_connections",
         )
     if proxy.service.expose_admin and proxy.clustering == "off":
         yield (
             "proxy.service.expose_admin",
-            "has no login without clustering: ProxySQL lets only the cluster account in remotely",
+            "has no login without clustering: only the cluster account can log in from other Pods",
             "set proxy.clustering to membership",
         )
     if proxy.max_replication_lag and (
@@ -382,7 +382,7 @@ def _replication_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterat
     database, proxy = config.database, config.proxy
     waits = _number(proxy.mysql_variables, "connect_timeout_server_max", CONNECT_TIMEOUT)
     if _is_given(given, "database.semi_sync_timeout") and not database.semi_sync:
-        yield "database.semi_sync_timeout", "is of no use without semi_sync", "remove it"
+        yield "database.semi_sync_timeout", "has no effect without semi_sync", "remove it"
     if proxy.min_semi_sync_replicas and not database.semi_sync:
         yield "proxy.min_semi_sync_replicas", "needs semi_sync", "remove it"
     if config.fence >= database.replicas:
@@ -397,8 +397,8 @@ def _replication_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterat
     if database.semi_sync and slowest * 1000 > waits:
         yield (
             "database.semi_sync_timeout",
-            "is as long as a promotion takes at least, and statements wait for one no longer than "
-            f"{waits} ms (connect_timeout_server_max), less 5 s for the operator",
+            "is too long: a promotion takes this time and 5 s for the operator, but statements "
+            f"wait for {waits} ms only (connect_timeout_server_max)",
             "shorten it, or raise proxy.mysql_variables.connect_timeout_server_max",
         )
     if proxy.routing != "primary_service":
@@ -413,14 +413,14 @@ def _replication_checks(config: StackConfig, given: Mapping[str, Any]) -> Iterat
     if not _number(proxy.mysql_variables, "multiplexing", 1):
         yield (
             "proxy.mysql_variables.multiplexing",
-            "off would keep a client's connection to an old primary for as long as it stays "
+            "off would keep a client's connection to an old primary until the client closes it "
             "(proxy.routing primary_service)",
             "remove it",
         )
 
 
 def _number(variables: Mapping[str, Variable], name: str, default: int) -> int:
-    """A variable as ProxySQL takes it: text that is no number leaves the default."""
+    """A variable as ProxySQL takes it: text that is not a number leaves the default."""
     value = variables.get(name, default)
     if isinstance(value, str):
         words = {"true": 1, "false": 0}
@@ -443,12 +443,16 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
     for index, rule in enumerate(proxy.query_rules):
         path = f"proxy.query_rules[{index}]"
         if rule.rule_id in seen:
-            yield f"{path}.rule_id", f"{rule.rule_id} is used twice", "number every rule apart"
+            yield (
+                f"{path}.rule_id",
+                f"{rule.rule_id} is used twice",
+                "give each rule its own number",
+            )
         seen.add(rule.rule_id)
         if rule.destination_hostgroup is not None and rule.destination_hostgroup not in known:
             yield (
                 f"{path}.destination_hostgroup",
-                "is no hostgroup of this topology that takes statements",
+                "is not a hostgroup of this topology that takes statements",
                 f"use one of {', '.join(map(str, sorted(known)))}",
             )
         text = (rule.match_digest or rule.match_pattern or "").upper()
@@ -458,7 +462,7 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
             # of Galera, which takes writes as a reader too.
             yield (
                 f"{path}.retries",
-                "could run a write twice whose result was lost",
+                "could run a write twice if its result was lost",
                 "set it only in a rule that matches '^SELECT…', goes to the reader hostgroup and "
                 "has apply",
             )
@@ -470,21 +474,21 @@ def _rule_checks(config: StackConfig) -> Iterator[Fault]:
         if rule.proxy_port is not None and rule.proxy_port not in proxy.ports:
             yield (
                 f"{path}.proxy_port",
-                f"{rule.proxy_port} is not in proxy.interfaces, so that this rule never runs",
+                f"{rule.proxy_port} is not in proxy.interfaces, so this rule never runs",
                 f"use one of {', '.join(map(str, sorted(proxy.ports)))}, or add it to "
                 "proxy.interfaces",
             )
         if rule.username is not None and rule.username not in logins:
             yield (
                 f"{path}.username",
-                f"'{rule.username}' is no user of the proxies, so that this rule never runs",
+                f"'{rule.username}' is not a user of the proxies, so this rule never runs",
                 "correct it, or add the user",
             )
         if rule.flag_in not in entered:
             yield (
                 f"{path}.flag_in",
-                f"{rule.flag_in} is the flag_out of no active rule before, so that this one never "
-                "runs",
+                f"{rule.flag_in} is not the flag_out of any earlier active rule, so this rule "
+                "never runs",
                 "correct it",
             )
 
@@ -503,7 +507,7 @@ def _variable_checks(
             close = difflib.get_close_matches(name, known, 1)
             yield (
                 f"{path}.{name}",
-                "is no variable of ProxySQL, which would ignore it",
+                "is not a ProxySQL variable, and ProxySQL would ignore it",
                 f"did you mean '{close[0]}'?" if close else "use a name without the prefix",
             )
         elif not isinstance(value, str) and abs(value) > MAX_INT:
