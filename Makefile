@@ -42,11 +42,11 @@ lint: venv/.stamp ## ruff, pyright and the directions of imports
 	venv/bin/ruff format --check .
 	venv/bin/pyright
 	venv/bin/lint-imports --no-logo --no-cache
-	$(PY) -m docs.tables --check
+	$(PY) -m tools.tables --check
 
 bench: venv/.stamp ## Ratios for the README
 	$(PY) -m bench
-	$(PY) -m docs.tables
+	$(PY) -m tools.tables
 
 venv/.stamp: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

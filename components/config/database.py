@@ -28,11 +28,16 @@ class Database(Model):
     """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
 
     topology: TopologyKind
+    """How the servers relate. Fixed. A Percona cluster is `galera` in every size."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
+    """Servers. Standalone: 1; replication: 2 or more, and no more later; Galera: odd, 3 or more;
+    Percona: 1, 3 or 5."""
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
     """Server version; needed only when the image tag does not start with it."""
     storage: Storage
+    """The volume of each server."""
     resources: Resources = Resources()
+    """CPU and memory of each server."""
     max_connections: Annotated[int, Strict(), Field(ge=20, le=100_000)]
     """The server's `max_connections`, shared by all proxies and the operator."""
     my_cnf: str = ""
@@ -40,12 +45,15 @@ class Database(Model):
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
     semi_sync_timeout: Duration | None = None
-    """How long it waits before it goes on without. None: 10 s where the proxies stop writes before
-    (`StackConfig.fence`), otherwise 2 s, as a promotion takes as long (docs/failover.md)."""
+    """Topology `replication` only. How long a commit waits for a replica before it goes on without.
+    Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, as a promotion takes as long
+    there ([why](failover.md#what-the-lines-say))."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}
+    """Annotations of the database Pods."""
     pod_labels: PodLabels = {}
+    """Labels of the database Pods."""
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:
