@@ -1,7 +1,7 @@
-"""Keeps the tables of README.md and docs/configuration.md true: they are made from the code.
+"""Keeps true what is made from the code: tables of README.md and docs/configuration.md, the schema.
 
-`python -m tools.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`;
-`--check` writes nothing and fails when a section is not what the code says.
+`python -m tools.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`, and
+schema/stack.schema.json; `--check` writes nothing and fails when one is not what the code says.
 """
 
 import argparse
@@ -25,10 +25,12 @@ from components.engines import mariadb, percona
 from components.guards import immutable
 from components.names import credential_secret
 from local import go, toolchain
+from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/configuration.md")
+SCHEMA = "schema/stack.schema.json"
 FIGURES = (ROOT / "bench" / "results.md", ROOT / "bench" / "cold.md")
 
 OUTPUTS = {
@@ -295,6 +297,7 @@ def made() -> Iterator[tuple[Path, str]]:
     for name in PAGES:
         file = ROOT / name
         yield file, rendered(file.read_text())
+    yield ROOT / SCHEMA, stack_schema.text()
 
 
 def main() -> int:
@@ -303,9 +306,10 @@ def main() -> int:
     check = cast(bool, parser.parse_args().check)
     stale: list[str] = []
     for file, wanted in made():
-        if file.read_text() != wanted:
+        if not file.exists() or file.read_text() != wanted:
             stale.append(str(file.relative_to(ROOT)))
             if not check:
+                file.parent.mkdir(exist_ok=True)
                 file.write_text(wanted)
     if check and stale:
         print(f"stale: {', '.join(stale)}; run `python -m tools.tables`", file=sys.stderr)

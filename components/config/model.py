@@ -12,8 +12,8 @@ from components.config.types import ObjectName, Quantity, SecretKey
 class Model(BaseModel):
     """Frozen, refuses unknown keys, and never prints an input.
 
-    The text below a field is for who writes a stack: docs/configuration.md is
-    made of it (`python -m tools.tables`).
+    The text below a field is for who writes a stack: docs/configuration.md and
+    schema/stack.schema.json are made of it (`python -m tools.tables`).
     """
 
     model_config = ConfigDict(
