@@ -16,6 +16,7 @@ from components.config.load import KEYS, resolve
 from components.config.stack import StackKeys
 from tests.program.cases import SECURE, all_cases, shop
 from tests.program.recorder import ROOT, stack_files
+from tests.program.test_malformed import NEIGHBOURS, PLAIN, Bad
 from tests.schema import language_server
 from tests.schema.language_server import Editor
 from tools import stack_schema
@@ -64,6 +65,19 @@ def test_it_accepts_what_the_program_loads(name: str) -> None:
     source = CASES[name].source
     keys = {key if ":" in key else f"mysql-ha:{key}": value for key, value in source.items()}
     assert faults({"config": keys}) == []
+
+
+@pytest.mark.parametrize("config", NEIGHBOURS, ids=str)
+def test_it_accepts_what_is_nearly_refused(config: dict[str, Any]) -> None:
+    assert faults(stack(**config)) == []
+
+
+KEYS_AND_TYPES = [bad for bad in PLAIN if bad.id.startswith(("key-", "type-"))]
+
+
+@pytest.mark.parametrize("bad", KEYS_AND_TYPES, ids=lambda bad: bad.id)
+def test_it_refuses_wrong_keys_and_types_as_the_program_does(bad: Bad) -> None:
+    assert faults(stack(**bad.config))
 
 
 def models(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
