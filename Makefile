@@ -45,12 +45,12 @@ lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are
 	venv/bin/ruff format --check .
 	venv/bin/pyright
 	venv/bin/lint-imports --no-logo --no-cache
-	$(PY) -m docs.tables --check
+	$(PY) -m tools.tables --check
 	$(PY) -m tools.topology --check
 
 bench: venv/.stamp ## Figures for docs/performance.md
 	$(PY) -m bench
-	$(PY) -m docs.tables
+	$(PY) -m tools.tables
 
 venv/.stamp: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

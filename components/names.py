@@ -23,12 +23,12 @@ OPERATOR_OBJECTS = {"mariadb": f"{MARIADB_API}:MariaDB", "percona": f"{PXC_API}:
 OPERATOR_PLURALS = {"mariadb": "mariadbs", "percona": "perconaxtradbclusters"}
 """What the API calls objects of that kind in a path."""
 
-_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+DNS_LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 def is_dns_label(text: str) -> bool:
     """Whether `text` is an RFC 1035 label, as Kubernetes asks of a Service name."""
-    return len(text) <= 63 and _LABEL.fullmatch(text) is not None
+    return re.fullmatch(DNS_LABEL, text) is not None
 
 
 def service_host(service: str, namespace: str) -> str:

@@ -9,7 +9,16 @@ from components import names
 from components.config.credentials import Login, alternating_logins
 from components.config.errors import field_error
 from components.config.model import Model, SecretRef
-from components.config.types import Bool, Count, Granted, Label, Natural, SchemaName, UserName
+from components.config.types import (
+    Bool,
+    Count,
+    Granted,
+    Label,
+    Natural,
+    Password,
+    SchemaName,
+    UserName,
+)
 
 
 class App(Model):
@@ -19,27 +28,35 @@ class App(Model):
     """
 
     name: Label
+    """Name in the outputs and of its Secret; the account, unless `username` is set."""
     username: UserName | None = None
-    """The account. None: the app's name. A second one, with `_b` at its end, takes turns with it
-    when the password is rotated."""
+    """The account. A second one, with `_b` at its end, takes turns with it when a generated
+    password is rotated. Unset: the app's name."""
     databases: dict[SchemaName, Granted]
-    """What it may do, by database: a role or a list of privileges."""
+    """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).
+    Databases are made as utf8mb4."""
     default_database: SchemaName | None = None
-    """Which of them it is connected to unless it names another. None: its only one."""
+    """The one that it is connected to unless it names another. Required with several, since a
+    mapping has no order."""
     routing: Literal["writer", "reader"] = "writer"
     """`reader`: all its statements go to replicas, which lag behind."""
     max_connections: Count = 200
     """Its connections to each proxy; without proxies, to each server."""
     require_tls: Bool | None = None
-    """Whether its logins must use TLS. None: `proxy.tls.required`."""
+    """Whether its logins must use TLS. Unset: `proxy.tls.required`."""
     existing_secret: SecretRef | None = None
-    password: Literal["(secret)"] | None = None
+    """Where its password is. Neither this nor `password`: the password is generated."""
+    password: Password | None = None
+    """Secret config value: `pulumi config set --secret --path`. Neither this nor
+    `existing_secret`: the password is generated."""
     rotation: Natural = 0
-    """Bump it for a new login with a generated password. The last one works until the next bump."""
+    """Bump it for a new login with a new generated password; the last one works until the next bump
+    ([rotation](apps.md#rotation))."""
     active: Bool = True
-    """False: the proxies refuse its logins; nothing else changes."""
+    """False: the proxies refuse its logins; everything else stays."""
     cleanup: Literal["keep", "delete"] = "keep"
-    """What becomes of its accounts and its databases when they leave the config."""
+    """What becomes of its accounts and databases when they leave the config: `keep` leaves them in
+    the servers. `delete` is for MariaDB only."""
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from pydantic import model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model, SecretRef
-from components.config.types import Natural
+from components.config.types import Natural, Password
 
 SYSTEM_ACCOUNTS = frozenset(
     {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
@@ -66,7 +66,10 @@ class Credential(Model):
     """One role's password: generated, from an existing Secret, or a secret config value."""
 
     existing_secret: SecretRef | None = None
-    password: Literal["(secret)"] | None = None
+    """Where the password is. Neither this nor `password`: it is generated."""
+    password: Password | None = None
+    """Secret config value: `pulumi config set --secret --path`. Neither this nor
+    `existing_secret`: it is generated."""
     rotation: Natural = 0
     """Bump it to generate a new password, or to roll out a changed existing one."""
 
@@ -81,11 +84,17 @@ class Credentials(Model):
     """One credential per role; no two roles may share one."""
 
     root: Credential = Credential()
+    """The servers' root."""
     replication: Credential = Credential()
+    """The account by which replicas follow the primary."""
     monitor: Credential = Credential()
+    """The account `proxy.monitor.username`, by which the proxies check the servers."""
     proxy_admin: Credential = Credential()
+    """ProxySQL's `admin`, which logs in from inside its Pod only."""
     proxy_stats: Credential = Credential()
+    """ProxySQL's `stats`, which only reads statistics, from inside its Pod."""
     proxy_cluster: Credential = Credential()
+    """ProxySQL's `cluster`, by which proxies reach each other."""
 
     def items(self) -> Iterator[tuple[str, Credential]]:
         """(role, credential) pairs in declaration order."""

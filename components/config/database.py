@@ -28,11 +28,16 @@ class Database(Model):
     """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
 
     topology: TopologyKind
+    """How the servers relate. Fixed. A Percona cluster is `galera` in every size."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
+    """Servers. Standalone: 1; replication: 2 or more, and no more later; Galera: odd, 3 or more;
+    Percona: 1, 3 or 5."""
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
     """Server version; needed only when the image tag does not start with it."""
     storage: Storage
+    """The volume of each server."""
     resources: Resources = Resources()
+    """CPU and memory of each server."""
     max_connections: Annotated[int, Strict(), Field(ge=20, le=100_000)]
     """The server's `max_connections`, shared by all proxies and the operator."""
     my_cnf: str = ""
@@ -40,16 +45,20 @@ class Database(Model):
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
     semi_sync_timeout: Duration | None = None
-    """How long it waits before it goes on without. None: 10 s where the proxies stop writes before
-    (`StackConfig.fence`), otherwise 2 s, as a promotion takes as long (docs/failover.md)."""
+    """Topology `replication` only. How long a commit waits for a replica before it goes on without.
+    Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, as a promotion takes as long
+    there ([why](failover.md#what-the-lines-say))."""
     failover_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=600)] = 2
-    """Replication only: seconds from a primary that is not ready to the promotion of another. A Pod
-    that is deleted by force is gone for Kubernetes while its server still runs: what that
-    acknowledges by one replica, after the other was promoted, would be lost (ADR 17)."""
+    """Topology `replication` only. How long the operator waits before it promotes another server in
+    place of a primary that is not ready; a crash costs so much longer. A server whose Pod was
+    deleted by force may still run, and what it acknowledges then would be lost
+    ([why](adr/0017-a-primary-that-nobody-follows-gets-no-writes.md))."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}
+    """Annotations of the database Pods."""
     pod_labels: PodLabels = {}
+    """Labels of the database Pods."""
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:

@@ -12,10 +12,15 @@ class Image(Model):
     """A container image, pinned by version tag and optionally by digest."""
 
     registry: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?$")] = "docker.io"
+    """Registry host."""
     repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")]
+    """Path in the registry."""
     tag: Tag
+    """Version."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    """Pins the bytes, beside the tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    """When a node pulls."""
 
     @property
     def reference(self) -> str:
@@ -51,14 +56,16 @@ LOG_COLLECTOR_IMAGE = {"repository": "percona/fluentbit", "tag": "4.0.1"}
 
 
 class Images(Model):
-    """The images of both tiers; `pull_secrets` are names of Secrets in the namespace.
-
-    `data_plane`: mariadb-operator's init and agent containers in replication and Galera Pods; of
-    the version of the operator that is installed. `log_collector`: Percona's.
-    """
+    """The images of both tiers and of what runs beside them."""
 
     database: Image
+    """The servers' image."""
     proxy: Image
+    """The proxies' image."""
     data_plane: Image
+    """mariadb-operator's init and agent containers in replication and Galera Pods; of the version
+    of the operator that is installed."""
     log_collector: Image
+    """The image of `percona.log_collector`."""
     pull_secrets: tuple[ObjectName, ...] = ()
+    """Secrets of type `kubernetes.io/dockerconfigjson`. Fixed."""

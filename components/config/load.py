@@ -23,7 +23,7 @@ from components.config.checks.rules import cross_checks
 from components.config.errors import PROJECT, ConfigError, format_fault, reject
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.presets import ENGINES, PROXY_MANAGERS, SIZES
-from components.config.stack import StackConfig
+from components.config.stack import StackConfig, StackKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ def _fields_at(keys: Sequence[str]) -> list[str]:
 
 # --- reading the stack -------------------------------------------------------------------------
 
-KEYS = (*StackConfig.model_fields, "databases", "retire")
+KEYS = tuple(StackKeys.model_fields)
 """The config keys of a stack, below the project's name."""
 _PASSWORD_PATH = re.compile(
     r"(databases\.[^.]+\.)?(credentials\.\w+|(proxy\.users|apps)\[\d+\])\.password"

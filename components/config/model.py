@@ -10,16 +10,24 @@ from components.config.types import ObjectName, Quantity, SecretKey
 
 
 class Model(BaseModel):
-    """Frozen, refuses unknown keys, and never prints an input."""
+    """Frozen, refuses unknown keys, and never prints an input.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    The text below a field is for who writes a stack: docs/configuration.md and
+    schema/stack.schema.json are made of it (`python -m tools.tables`).
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class SecretRef(Model):
     """A key of an existing Secret in the database's namespace."""
 
     name: ObjectName
+    """Existing Secret in the database's namespace."""
     key: SecretKey
+    """Key in it."""
 
 
 class Resources(Model):
@@ -29,10 +37,14 @@ class Resources(Model):
         """Amounts of one side; an absent one is not set in the Pod."""
 
         cpu: Quantity | None = None
+        """Cores."""
         memory: Quantity | None = None
+        """Bytes."""
 
     requests: Amounts = Amounts()
+    """What a node must have free for a Pod. At most the limits."""
     limits: Amounts = Amounts()
+    """What a Pod may use."""
 
     @model_validator(mode="after")
     def _requests_fit(self) -> Self:
@@ -47,15 +59,20 @@ class Resources(Model):
 
 
 class Storage(Model):
-    """A volume: its size in bytes (quantity) and storage class (None: the cluster's default)."""
+    """The volume of a server."""
 
     size: Quantity
+    """Size of each server's volume, in bytes. Never shrinks."""
     storage_class: ObjectName | None = None
+    """Unset: the cluster's default. Fixed."""
 
 
 class Issuer(Model):
-    """A cert-manager issuer; an `Issuer` is in the database's namespace."""
+    """A cert-manager issuer."""
 
     name: ObjectName
+    """cert-manager's issuer of the certificate."""
     kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
+    """An `Issuer` is in the database's namespace."""
     group: ObjectName = "cert-manager.io"
+    """Of an issuer that is not cert-manager's own."""

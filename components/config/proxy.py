@@ -22,6 +22,7 @@ from components.config.types import (
     Natural,
     NodePort,
     ObjectName,
+    Password,
     PodLabels,
     Port,
     Quantity,
@@ -42,12 +43,20 @@ class Service(Model):
     """
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """Type of the client Service."""
     annotations: Annotations = {}
+    """Annotations of the client Service."""
     port: Port = 6033
+    """Port of the client Service."""
     node_port: NodePort | None = None
+    """Unset: Kubernetes chooses one where the type has any."""
     expose_admin: Bool = False
+    """Make a ClusterIP Service of the admin port, for the account `cluster`; needs `clustering`. It
+    is full control."""
     admin_port: Port = 6032
+    """Port of the admin Service."""
     admin_node_port: NodePort | None = None
+    """Makes the admin Service a NodePort. Needs `expose_admin`."""
 
     @model_validator(mode="after")
     def _node_ports_fit(self) -> Self:
@@ -66,10 +75,15 @@ class Hostgroups(Model):
     """ProxySQL hostgroup numbers; `backup_writer` and `offline` are used by Galera only."""
 
     writer: Hostgroup = 10
+    """Where writes go, and every user by default."""
     reader: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] = 20
+    """Where servers with `read_only=1` are."""
     backup_writer: Hostgroup = 30
+    """Galera: servers that could take over."""
     offline: Hostgroup = 40
+    """Galera: servers that have left the cluster."""
     comment: Comment = "mysql-ha"
+    """Text in ProxySQL's hostgroup table, without quotes."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -88,18 +102,31 @@ class Monitor(Model):
     """
 
     username: UserName = "proxysql_monitor"
+    """The monitor's account in the database; made by this program. Fixed while there are
+    proxies."""
     connect_interval: Milliseconds = 10_000
+    """Between connects; ms."""
     connect_timeout: Milliseconds = 1_000
+    """Of a connect; ms."""
     ping_interval: Milliseconds = 2_000
+    """Between pings; ms."""
     ping_timeout: Milliseconds = 1_000
+    """Of a ping; ms."""
     ping_max_failures: Count | None = None
-    """Failed pings in a row that shun a server. None: 3, or 10 behind the primary's Service."""
+    """Failed pings in a row that shun a server. Unset: 3, or 10 behind the primary's Service, which
+    statements wait for."""
     read_only_interval: Milliseconds = 1_000
+    """Replication: between looks at `read_only`; ms."""
     read_only_timeout: Milliseconds = 800
+    """Replication: of such a look; ms."""
     read_only_max_timeout_count: Count = 3
+    """Replication: timeouts in a row that make the server a reader."""
     galera_interval: Milliseconds = 1_000
+    """Galera: between looks at the wsrep status; ms."""
     galera_timeout: Milliseconds = 800
+    """Galera: of such a look; ms."""
     galera_max_timeout_count: Count = 3
+    """Galera: timeouts in a row that take the server out."""
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -125,10 +152,13 @@ class ProxyTls(Model):
     """
 
     secret: ObjectName | None = None
+    """Existing Secret with the certificate that clients see: `tls.crt`, `tls.key` and `ca_key`. Not
+    with `issuer`. Unset, too: each Pod makes its own."""
     issuer: Issuer | None = None
+    """cert-manager's issuer of the certificate that clients see. Not with `secret`."""
     ca_key: SecretKey = "ca.crt"
-    """Key of the CA certificate in the Secret. ProxySQL sends one certificate of `tls.crt` and this
-    one: with an intermediate CA, that is the one to name."""
+    """Key of the CA's certificate in that Secret. ProxySQL sends one certificate of `tls.crt` and
+    this one: with an intermediate CA, that is the one to name."""
     required: Bool = False
     """Every login must use TLS; a user's `require_tls` overrides it."""
 
@@ -153,19 +183,34 @@ class QueryRule(Model):
     rule_id: Annotated[int, Strict(), Field(ge=1, le=999_999_999)]
     """Rules are tried in this order; those of `read_write_split` come after."""
     active: Bool = True
+    """False: ProxySQL keeps the rule and skips it."""
     username: UserName | None = None
+    """Condition: the login."""
     schemaname: SchemaName | None = None
+    """Condition: the current schema."""
     flag_in: Natural = 0
+    """Condition: 0, or the `flag_out` of a rule that matched before."""
     client_addr: ClientAddress | None = None
+    """Condition: where the client comes from."""
     proxy_port: Port | None = None
+    """Condition: the port of `proxy.interfaces` it connected to."""
     digest: Digest | None = None
+    """Condition: the statement's digest, as `stats_mysql_query_digest` lists it. In quotes: YAML
+    reads it as a number."""
     match_digest: Regex | None = None
+    """Condition: matches the statement without its values and comments."""
     match_pattern: Regex | None = None
+    """Condition: matches the statement's text."""
     negate_match_pattern: Bool = False
+    """The pattern must not match."""
     re_modifiers: Literal["CASELESS", "GLOBAL", "CASELESS,GLOBAL"] = "CASELESS"
+    """How the patterns match."""
     flag_out: Natural | None = None
+    """Goes on with the rules of this `flag_in`; needs `apply: false`."""
     replace_pattern: Replacement | None = None
+    """Text that replaces what the pattern matched."""
     destination_hostgroup: Hostgroup | None = None
+    """Where the statement goes: the writer's or the reader's."""
     cache_ttl: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] | None = None
     """Milliseconds for which a result is served from the proxy's memory."""
     timeout: Milliseconds | None = None
@@ -173,11 +218,18 @@ class QueryRule(Model):
     retries: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
     """How often a statement whose connection broke runs again: for reads only."""
     delay: Milliseconds | None = None
+    """Milliseconds that the statement waits first."""
     error_msg: Message | None = None
+    """The statement is refused with this text."""
     multiplex: Literal[0, 1, 2] | None = None
+    """0: the session keeps its connection to the server from here on; 1: no longer; 2: a variable
+    in the statement does not make it keep it."""
     log: Bool | None = None
+    """Writes the statement to ProxySQL's query log, if there is one."""
     apply: Bool = True
+    """No later rule is looked at. ProxySQL's own default is false."""
     comment: Comment = ""
+    """Text in ProxySQL's table, without quotes."""
 
     @model_validator(mode="after")
     def _acts(self) -> Self:
@@ -210,34 +262,42 @@ class ProxyUser(Model):
     """
 
     username: UserName
-    password: Literal["(secret)"] | None = None
+    """Login name."""
+    password: Password | None = None
+    """Secret config value: `pulumi config set --secret --path`. Either this or
+    `existing_secret`."""
     existing_secret: SecretRef | None = None
+    """Where the password is. Either this or `password`."""
     default_hostgroup: Hostgroup | None = None
-    """None: the writer hostgroup."""
+    """Unset: the writer hostgroup. With the reader's, a login for reads."""
     max_connections: Count = 200
     """Frontend connections of this user, per proxy."""
     active: Bool = True
+    """False: the login is refused."""
     default_schema: SchemaName | None = None
+    """Schema of a client that names none."""
     require_tls: Bool | None = None
-    """Whether a login must use TLS. None: `proxy.tls.required`."""
+    """Whether a login must use TLS. Unset: `proxy.tls.required`."""
 
 
 class ProxyStorage(Model):
     """ProxySQL's data directory. It holds nothing durable: every boot reads the file afresh."""
 
     persistent: Bool = False
+    """A volume per proxy instead of an emptyDir. Fixed while on."""
     size: Quantity = "2Gi"
-    """Size limit of the emptyDir, or size of the persistent volume."""
+    """Size limit of the emptyDir, or size of the persistent volume, in bytes."""
     storage_class: ObjectName | None = None
+    """Unset: the cluster's default."""
 
 
 class Drain(Model):
-    """What a Pod does before it stops; seconds."""
+    """What a Pod does before it stops."""
 
     endpoint_removal: Annotated[int, Strict(), Field(ge=0, le=120)] = 8
-    """How long it goes on accepting while Services forget it."""
+    """Seconds that a Pod that stops goes on accepting while Services forget it."""
     timeout: Annotated[int, Strict(), Field(ge=0, le=3600)] = 45
-    """How long it waits for client sessions to end."""
+    """Seconds that it then waits for client sessions to end."""
 
 
 MAX_PROXIES = 20
@@ -248,49 +308,72 @@ class Proxy(Model):
     """The ProxySQL tier."""
 
     enabled: Bool
+    """Whether there are proxies at all."""
     managed_by: Literal["mysql-ha", "operator"]
-    """`mysql-ha`: this program's own tier; `operator`: the one Percona's operator runs."""
+    """`mysql-ha`: proxies of this program; `operator`: those that Percona's operator runs, with its
+    own configuration. Only a Percona cluster has a choice. Fixed while there are proxies."""
     routing: Literal["primary_service", "monitor"] = "primary_service"
-    """Replication only: who tells the primary, the operator by its Service or the proxies by
-    `read_only`. With `monitor` a switchover loses writes on replicas (docs/failover.md)."""
+    """Topology `replication` only. `primary_service`: the proxies connect to the operator's Service
+    of the primary; `monitor`: they find it by `read_only`, and a switchover loses writes on
+    replicas."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)]
+    """Proxies."""
     max_replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)] | None = None
     """Up to how many `replicas` may change without a roll: the servers' connections are shared out
-    among so many. None: the next multiple of 5; one proxy alone has all."""
+    among so many. Unset: the next multiple of 5; one proxy alone has all."""
     service: Service = Service()
+    """Where clients connect, and the admin port's Service."""
     hostgroups: Hostgroups = Hostgroups()
+    """Four different numbers by which ProxySQL groups the servers."""
     monitor: Monitor = Monitor()
+    """How the proxies check the servers. No timeout is longer than its interval."""
     threads: Annotated[int, Strict(), Field(ge=1, le=255)]
     """Worker threads; match the CPU limit. A change restarts the Pods."""
     max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2048
     """Frontend connections, per proxy."""
     backend_max_connections: Count | None = None
-    """Connections from one proxy to one server, per hostgroup in use. None: the share of one of
+    """Connections from one proxy to one server, per hostgroup in use. Unset: the share of one of
     `max_replicas` of 80 % of the server's."""
     max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
     """Seconds after which a reader is left out; 0 is off."""
     server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
-    """The version told to clients. None: the database's."""
+    """The version told to clients. Unset: the database's."""
     interfaces: Interfaces = "0.0.0.0:6033"
+    """Where the client port listens, in the Pod."""
     clustering: Literal["membership", "runtime", "off"] = "membership"
+    """`membership`: proxies know each other and never copy config. `runtime`: they copy admin
+    changes. `off`: they do not know each other."""
     switchover_wait: Annotated[int, Strict(), Field(ge=0, le=60)] = 15
     """Seconds for which new statements wait while the primary is read-only, as in a planned
-    switchover; then they are sent there and refused. 0: they are refused at once."""
+    switchover; then they are sent there, and writes are refused. 0: at once. Routing
+    `primary_service`, and not with clustering `runtime`."""
     min_semi_sync_replicas: Annotated[int, Strict(), Field(ge=0, le=8)] | None = None
-    """How many semi-sync replicas must follow the primary, or writes wait. None: 1, where it can be
-    looked at (`StackConfig.fence`); 0: they do not wait."""
+    """How many semi-sync replicas must follow the primary, or statements for the writer wait.
+    Unset: 1, where `switchover_wait` is possible and `database.semi_sync` on; 0: they do not
+    wait."""
     users: tuple[ProxyUser, ...] = ()
+    """Logins of accounts that exist in the database."""
     read_write_split: Bool = False
-    """Plain reads outside transactions go to the reader hostgroup."""
+    """Adds rules that send plain reads outside transactions to the reader hostgroup
+    ([pitfalls](proxysql.md#readwrite-split-and-query-rules))."""
     query_rules: tuple[QueryRule, ...] = ()
+    """Rows of ProxySQL's `mysql_query_rules`; conditions that are not set match everything."""
     tls: ProxyTls = ProxyTls()
+    """The certificate that proxies show to clients."""
     storage: ProxyStorage = ProxyStorage()
+    """ProxySQL's data directory. It holds nothing durable."""
     resources: Resources = Resources()
+    """CPU and memory of each proxy."""
     pod_annotations: Annotations = {}
+    """Annotations of the proxy Pods."""
     pod_labels: PodLabels = {}
+    """Labels of the proxy Pods."""
     drain: Drain = Drain()
+    """What a Pod does before it stops."""
     admin_variables: dict[str, Variable] = {}
+    """ProxySQL `admin-` variables, without the prefix."""
     mysql_variables: dict[str, Variable] = {}
+    """ProxySQL `mysql-` variables, without the prefix."""
 
     @property
     def ports(self) -> tuple[int, ...]:

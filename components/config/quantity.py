@@ -6,7 +6,7 @@ Grammar: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/
 import re
 from decimal import Decimal
 
-_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?")
+PATTERN = r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
 _SCALE = {
     "": Decimal(1),
     "m": Decimal("0.001"),
@@ -20,7 +20,7 @@ def parse(text: str) -> Decimal:
 
     Raises ValueError when `text` is not a quantity.
     """
-    match = _QUANTITY.fullmatch(text)
+    match = re.fullmatch(PATTERN, text)
     if match is None:
         raise ValueError(f"not a Kubernetes quantity: {text}")
     return Decimal(match[1]) * _SCALE[match[2] or ""]

@@ -12,10 +12,15 @@ class Toleration(Model):
     """A Kubernetes toleration."""
 
     key: str | None = None
+    """Unset with `Exists`: every taint."""
     operator: Literal["Equal", "Exists"] = "Equal"
+    """How `value` is compared."""
     value: str | None = None
+    """The taint's value."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Unset: every effect."""
     toleration_seconds: Natural | None = None
+    """`NoExecute`: seconds until eviction."""
 
 
 class Placement(Model):
@@ -26,19 +31,25 @@ class Placement(Model):
     spread: Literal["none", "preferred", "required"]
     """Over nodes and zones; `required` leaves a Pod pending when it has no node of its own."""
     node_selector: Labels = {}
+    """Labels that a node must have."""
     tolerations: tuple[Toleration, ...] = ()
+    """Taints of nodes that do not keep the Pods away."""
     node_loss_seconds: Annotated[int, Strict(), Field(ge=0, le=86_400)] | None = None
     """Seconds that a Pod stays bound to a node that is not ready or does not answer; a toleration
     of that taint in `tolerations` wins. Unset: the cluster's default, 300 unless its owner has set
     another ([what it decides](failover.md#when-a-node-is-lost))."""
     priority_class: ObjectName | None = None
+    """An existing PriorityClass."""
+    # mariadb-operator knows no podAffinity for the database.
     affinity: dict[Literal["nodeAffinity", "podAffinity", "podAntiAffinity"], dict[str, Any]] = {}
-    """Kubernetes affinity terms; a `podAntiAffinity` here replaces the one made by `spread`. The
-    operator knows no `podAffinity` for the database."""
+    """Kubernetes affinity terms; `podAffinity` for the proxies only. A `podAntiAffinity` here
+    replaces the one made by `spread`."""
 
 
 class Scheduling(Model):
     """Placement of both tiers."""
 
     database: Placement
+    """Where the servers may run."""
     proxy: Placement
+    """Where the proxies may run."""

@@ -10,9 +10,13 @@ class PodUser(Model):
     """Numeric identities of a tier's containers. Pod Security `restricted` forbids root."""
 
     run_as_non_root: Literal[True] = True
+    """Cannot be switched off."""
     run_as_user: Uid = 999
+    """User id."""
     run_as_group: Uid = 999
+    """Group id."""
     fs_group: Uid = 999
+    """Group id of the volumes."""
 
 
 class Tls(Model):
@@ -22,12 +26,16 @@ class Tls(Model):
     """
 
     enabled: Bool
+    """TLS between proxies and servers, and among servers."""
     issuer: Issuer | None = None
+    """cert-manager's issuer of the servers' certificates. Not with `secret`."""
     secret: ObjectName | None = None
-    """An existing Secret with `tls.crt`, `tls.key` and `ca.crt` for all servers' names."""
+    """Existing Secret with `tls.crt`, `tls.key` and `ca.crt` for the names of all servers. Not with
+    `issuer`. Unset, too: the operator makes certificates."""
+    # The two steps: mariadb-operator docs/tls.md.
     required: Bool = True
-    """With TLS on: servers refuse connections without it. Turn TLS on for an existing database in
-    two steps, first with `required: false` (mariadb-operator docs/tls.md)."""
+    """With TLS on: servers refuse plain connections; not with proxies of Percona's operator. TLS
+    goes on or off in two steps, by way of false."""
 
 
 class NetworkPolicy(Model):
@@ -38,6 +46,7 @@ class NetworkPolicy(Model):
     """
 
     enabled: Bool
+    """A NetworkPolicy for the proxies of this program."""
     clients_from: tuple[Namespace, ...] = ()
     """Namespaces whose Pods may log in. Empty: anyone who can reach the Service."""
     metrics_from: tuple[Namespace, ...] = ()
@@ -48,9 +57,15 @@ class Security(Model):
     """Protection of data and of Pods."""
 
     protect: Bool
-    """Pulumi refuses to delete or replace the database and root's and replication's passwords."""
+    """Pulumi refuses to delete or replace the database's object and the passwords of root and
+    replication with their Secrets."""
     tls: Tls
+    """TLS between proxies and servers, and among servers."""
     network_policy: NetworkPolicy
+    """Who may reach the proxies."""
     allow_vulnerable_images: Bool = False
+    """Accept a ProxySQL without the fix of CVE-2026-48773."""
     database: PodUser = PodUser()
+    """Ids by which the servers run."""
     proxy: PodUser = PodUser()
+    """Ids by which the proxies run."""

@@ -20,22 +20,43 @@ class StackConfig(Model):
     """One database, complete: a size with the stack's overrides."""
 
     size: Literal["dev", "small", "large"]
+    """The preset that everything else overrides: `dev` (one server, no proxy), `small` or `large`
+    (three servers, three proxies)."""
     engine: Literal["mariadb", "percona"]
+    """`mariadb`: servers run by mariadb-operator; `percona`: a Percona XtraDB Cluster run by
+    Percona's operator. Fixed."""
     name: Label
+    """Name of the database and prefix of every object. At most 40 characters, with engine `percona`
+    22. Fixed."""
     namespace: Namespace
+    """Namespace of every object. Fixed."""
     create_namespace: Bool = False
+    """Make the namespace too, with Pod Security `restricted`. It is protected and stays when the
+    stack goes."""
     await_sql: Bool = True
+    """Wait until mariadb-operator has applied databases, users and grants; false where no server
+    can run."""
     adopt: Literal["none", "import", "take_over"] = "none"
-    """The operator's object is there already. `import`: put it into the state and change nothing of
-    it; `take_over`: apply this config to it, whoever wrote its fields before."""
+    """For a database that exists already: `import` puts the operator's object into the state and
+    changes nothing of it; `take_over` applies this config to it
+    ([steps](migration.md#adopt-a-database-that-exists))."""
     database: Database
+    """The servers: topology, replicas, storage, resources, my_cnf, …"""
     proxy: Proxy
+    """The ProxySQL tier: managed_by, routing, replicas, service, users, query_rules, tls, …"""
     credentials: Credentials = Credentials()
+    """Per role an existing Secret, a secret password or a rotation counter."""
     apps: tuple[App, ...] = ()
+    """Applications: databases, privileges, routing, password, … One entry makes all that one
+    needs."""
     scheduling: Scheduling
+    """Placement of the database and proxy Pods."""
     security: Security
+    """Protection, TLS, NetworkPolicy, user ids, and which images are acceptable."""
     images: Images
+    """Images of the database, the proxy and what runs beside them."""
     percona: Percona | None = None
+    """What only a Percona XtraDB Cluster has: the operator's version, the log collector."""
 
     @property
     def server_version(self) -> tuple[int, ...]:
@@ -207,6 +228,19 @@ class StackConfig(Model):
     def connections_per_proxy(self) -> int:
         """Connections that one proxy may hold to one server."""
         return self.backend_max_connections * self.hostgroups_per_server
+
+
+class StackKeys(StackConfig):
+    """All keys that a stack may set, below the project's name.
+
+    A description of the file, never an instance: `components.config.load` reads each database.
+    """
+
+    databases: dict[Label, StackConfig] = {}
+    """Several databases in this stack: a mapping of name to overrides of the other keys, which are
+    then what all have in common."""
+    retire: tuple[Label, ...] = ()
+    """Names of databases that this edit removes on purpose."""
 
 
 def monitor_connections(proxies: int, *, watched: bool = False) -> int:

@@ -3,10 +3,13 @@
 import ipaddress
 import re
 import warnings
-from collections.abc import Sequence
-from typing import Annotated, Literal, cast, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, Strict
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from components import names
 from components.config import quantity
@@ -14,6 +17,26 @@ from components.config.errors import field_error
 
 MAX_INT = 2**31 - 1
 """Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What a validator accepts, told to people and to editors; it checks nothing itself."""
+
+    words: str
+    """For the tables of the documentation."""
+    schema: Mapping[str, Any]
+    """A JSON schema. It accepts at least what the validator does."""
+
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return dict(self.schema)
+
+
+def _text(words: str, pattern: str, **more: Any) -> Described:
+    """A text of which the whole matches; `pattern` is one that JavaScript reads alike."""
+    return Described(words, {"type": "string", "pattern": f"^(?:{pattern})$", **more})
 
 
 def _matching(pattern: str, value: str, rule: str, fix: str) -> str:
@@ -32,27 +55,36 @@ def _dns_label(value: str) -> str:
     return value
 
 
+_NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+
+
 def _namespace(value: str) -> str:
     return _matching(
-        r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        _NAMESPACE,
         value,
         "must be a namespace name (lower-case letters, digits and '-', at most 63)",
         "use a name such as 'orders'",
     )
 
 
+_OBJECT_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+
+
 def _object_name(value: str) -> str:
     return _matching(
-        r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?",
+        _OBJECT_NAME,
         value,
         "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
         "use the name that `kubectl get` prints",
     )
 
 
+_SECRET_KEY = r"[-._a-zA-Z0-9]{1,253}"
+
+
 def _secret_key(value: str) -> str:
     return _matching(
-        r"[-._a-zA-Z0-9]{1,253}",
+        _SECRET_KEY,
         value,
         "must be a key of a Secret (letters, digits, '-', '_' and '.')",
         "use a key that `kubectl describe secret` lists",
@@ -71,27 +103,35 @@ def _quantity(value: str) -> str:
     return value
 
 
+_DURATION = r"(?=.)([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?"
+"""It begins with a look ahead: one of the parts must be there."""
+
+
 def _duration(value: str) -> str:
-    if re.fullmatch(r"([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?", value) is None or not value:
+    if re.fullmatch(_DURATION, value) is None:
         raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
     return value
 
 
+_USER_NAME = r"[A-Za-z0-9_.-]{1,80}"
+
+
 def _user_name(value: str) -> str:
     return _matching(
-        r"[A-Za-z0-9_.-]{1,80}",
+        _USER_NAME,
         value,
         "must be 1 to 80 letters, digits, '_', '.' or '-'",
         "choose a user name of these characters",
     )
 
 
+_LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = f"({_OBJECT_NAME}/)?{_LABEL_NAME}"
+
+
 def _label_map(value: dict[str, str]) -> dict[str, str]:
     for key in value:
-        prefix, _, short = key.rpartition("/")
-        if re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", short) is None or (
-            prefix and re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", prefix) is None
-        ):
+        if re.fullmatch(_LABEL_KEY, key) is None:
             raise field_error(
                 "has a key that Kubernetes does not accept", "use keys such as 'example.com/team'"
             )
@@ -100,7 +140,7 @@ def _label_map(value: dict[str, str]) -> dict[str, str]:
 
 def _label_values(value: dict[str, str]) -> dict[str, str]:
     for text in value.values():
-        if re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", text) is None:
+        if re.fullmatch(f"({_LABEL_NAME})?", text) is None:
             raise field_error(
                 "has a value that is not a valid label value",
                 "use at most 63 letters, digits, '-', '_' and '.'",
@@ -154,9 +194,12 @@ def seconds(duration: str) -> int:
     return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
 
 
+_SQL_TEXT = r"""[^"\x00-\x1f]{1,2000}"""
+
+
 def _sql_text(value: str) -> str:
     return _matching(
-        r"[^\"\x00-\x1f]{1,2000}",
+        _SQL_TEXT,
         value,
         "must be 1 to 2000 characters without a double quote or a control character, which "
         "ProxySQL puts into SQL unescaped",
@@ -203,18 +246,24 @@ def _granted(value: object) -> object:
     return tuple(dict.fromkeys(cast(Sequence[object], value)))
 
 
+_SCHEMA_NAME = r"[A-Za-z0-9_$-]{1,64}"
+
+
 def _schema_name(value: str) -> str:
     return _matching(
-        r"[A-Za-z0-9_$-]{1,64}",
+        _SCHEMA_NAME,
         value,
         "must be 1 to 64 letters, digits, '_', '$' or '-'",
         "choose a name of these characters",
     )
 
 
+_CLIENT_ADDRESS = r"[0-9a-fA-F.:]{1,45}%?|%"
+
+
 def _client_address(value: str) -> str:
     return _matching(
-        r"[0-9a-fA-F.:]{1,45}%?|%",
+        _CLIENT_ADDRESS,
         value,
         "must be an address, or the start of one and '%'",
         "use a value such as 10.0.0.7 or 10.0.%",
@@ -227,9 +276,13 @@ def _variable(value: object) -> object:
     return value
 
 
+_SELECTING = ("app.kubernetes.io/", "statefulset.kubernetes.io/", "k8s.mariadb.com/")
+"""How labels begin by which Services and controllers find the Pods."""
+
+
 def _pod_labels(value: dict[str, str]) -> dict[str, str]:
     for key in value:
-        if key.startswith(("app.kubernetes.io/", "statefulset.kubernetes.io/", "k8s.mariadb.com/")):
+        if key.startswith(_SELECTING):
             raise field_error(
                 "has a key by which Services and controllers select the Pods",
                 "use keys of your own",
@@ -237,10 +290,14 @@ def _pod_labels(value: dict[str, str]) -> dict[str, str]:
     return _label_values(value)
 
 
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_FLOATING = ("latest", "main", "master")
+
+
 def _tag(value: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", value) is None:
+    if re.fullmatch(_TAG, value) is None:
         raise field_error("must be an image tag", "use a tag such as '11.8.5'")
-    if value in ("latest", "main", "master"):
+    if value in _FLOATING:
         raise field_error(
             "is a floating tag", "pin a version, or set a digest beside a version tag"
         )
@@ -255,26 +312,123 @@ Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
 NodePort = Annotated[int, Strict(), Field(ge=30000, le=32767)]
 Hostgroup = Annotated[int, Strict(), Field(ge=0, le=MAX_INT)]
 Uid = Annotated[int, Strict(), Field(ge=1, le=MAX_INT)]
-Label = Annotated[str, AfterValidator(_dns_label)]
-Namespace = Annotated[str, AfterValidator(_namespace)]
-ObjectName = Annotated[str, AfterValidator(_object_name)]
-SecretKey = Annotated[str, AfterValidator(_secret_key)]
-Quantity = Annotated[str, AfterValidator(_quantity)]
-Duration = Annotated[str, AfterValidator(_duration)]
-UserName = Annotated[str, AfterValidator(_user_name)]
-Annotations = Annotated[dict[str, str], AfterValidator(_label_map)]
-Labels = Annotated[dict[str, str], AfterValidator(_label_values)]
-PodLabels = Annotated[dict[str, str], AfterValidator(_pod_labels)]
-Regex = Annotated[str, AfterValidator(_regex)]
-Replacement = Annotated[str, AfterValidator(_replacement)]
-Message = Annotated[str, AfterValidator(_sql_text)]
-ClientAddress = Annotated[str, AfterValidator(_client_address)]
+Password = Annotated[
+    Literal["(secret)"],
+    Described(
+        "secret text",
+        {
+            "type": "object",
+            "properties": {"secure": {"type": "string", "description": "The ciphertext."}},
+            "required": ["secure"],
+            "additionalProperties": False,
+        },
+    ),
+]
+"""The marker that `load` puts in place of a password; in a stack file it is `secure: …`."""
+Label = Annotated[str, AfterValidator(_dns_label), _text("DNS label", names.DNS_LABEL)]
+Namespace = Annotated[str, AfterValidator(_namespace), _text("namespace name", _NAMESPACE)]
+ObjectName = Annotated[str, AfterValidator(_object_name), _text("object name", _OBJECT_NAME)]
+SecretKey = Annotated[str, AfterValidator(_secret_key), _text("Secret key", _SECRET_KEY)]
+Quantity = Annotated[
+    str,
+    AfterValidator(_quantity),
+    _text("quantity above 0 (`500m`, `2`, `10Gi`)", quantity.PATTERN),
+]
+Duration = Annotated[
+    str, AfterValidator(_duration), _text("duration (`90s`, `20m`, `1h30m`)", _DURATION)
+]
+UserName = Annotated[
+    str, AfterValidator(_user_name), _text("1 to 80 of `A-Z a-z 0-9 _ . -`", _USER_NAME)
+]
+
+
+def _labels(words: str, key: Mapping[str, Any], value: Mapping[str, Any]) -> Described:
+    """A mapping whose keys are those of labels."""
+    keys = {"pattern": f"^(?:{_LABEL_KEY})$", **key}
+    values = {"type": "string", **value}
+    return Described(
+        words, {"type": "object", "propertyNames": keys, "additionalProperties": values}
+    )
+
+
+_LABEL_VALUE = {"pattern": f"^(?:{_LABEL_NAME})?$"}
+Annotations = Annotated[
+    dict[str, str],
+    AfterValidator(_label_map),
+    _labels("mapping of annotation key to text", {}, {}),
+]
+Labels = Annotated[
+    dict[str, str],
+    AfterValidator(_label_values),
+    _labels("mapping of label key to label value", {}, _LABEL_VALUE),
+]
+PodLabels = Annotated[
+    dict[str, str],
+    AfterValidator(_pod_labels),
+    _labels(
+        "mapping of label key to label value; none of "
+        + ", ".join(f"`{start}`" for start in _SELECTING),
+        {"not": {"pattern": f"^({'|'.join(_SELECTING)})"}},
+        _LABEL_VALUE,
+    ),
+]
+Regex = Annotated[
+    str,
+    AfterValidator(_regex),
+    _text("regular expression without a double quote", _SQL_TEXT),
+]
+Replacement = Annotated[
+    str,
+    AfterValidator(_replacement),
+    _text("text without a double quote, at most 2000 characters", f"({_SQL_TEXT})?"),
+]
+Message = Annotated[
+    str,
+    AfterValidator(_sql_text),
+    _text("text without a double quote, at most 2000 characters", _SQL_TEXT),
+]
+ClientAddress = Annotated[
+    str,
+    AfterValidator(_client_address),
+    _text("address, or its start and `%`", _CLIENT_ADDRESS),
+]
 Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
-SchemaName = Annotated[str, AfterValidator(_schema_name)]
-Comment = Annotated[str, Field(pattern=r"^[^'\"\\\x00-\x1f]{0,200}$")]
+SchemaName = Annotated[
+    str, AfterValidator(_schema_name), _text("1 to 64 of `A-Z a-z 0-9 _ $ -`", _SCHEMA_NAME)
+]
+Comment = Annotated[str, Field(pattern=r"""^[^'"\\\x00-\x1f]{0,200}$""")]
 """ProxySQL puts it into SQL unescaped, hence no quotes."""
-Granted = Annotated[Role | tuple[str, ...], BeforeValidator(_granted)]
-Interfaces = Annotated[str, AfterValidator(_interfaces)]
-Tag = Annotated[str, AfterValidator(_tag)]
+Granted = Annotated[
+    Role | tuple[str, ...],
+    BeforeValidator(_granted),
+    Described(
+        "`readonly`, `readwrite`, `owner` or list of privileges",
+        {
+            "anyOf": [
+                {"type": "string", "enum": list(get_args(Role))},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {"type": "string", "enum": sorted(DATABASE_PRIVILEGES)},
+                },
+            ]
+        },
+    ),
+]
+Interfaces = Annotated[
+    str,
+    AfterValidator(_interfaces),
+    _text(
+        "`address:port`, several with `;`; not 6032, 6070, 6132, 6133",
+        r"[0-9.]{7,15}:[0-9]+(;[0-9.]{7,15}:[0-9]+)*",
+    ),
+]
+Tag = Annotated[
+    str,
+    AfterValidator(_tag),
+    _text(
+        "version tag, not `latest`, `main` or `master`", _TAG, **{"not": {"enum": list(_FLOATING)}}
+    ),
+]
 Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
 TopologyKind = Literal["standalone", "replication", "galera"]

@@ -11,10 +11,11 @@ from components.config.load import KEYS
 from render.recorder import ROOT
 
 
-def test_every_key_is_declared_and_described() -> None:
+def test_every_key_is_declared() -> None:
+    """What it means stands below its field."""
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
     assert declared.keys() == {f"{PROJECT}:{key}" for key in KEYS}
-    assert all(entry["type"] and entry["description"] for entry in declared.values())
+    assert all(entry["type"] and "description" not in entry for entry in declared.values())
 
 
 def pins(path: Path) -> dict[str, str]:

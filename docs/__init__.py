@@ -1,1 +1,0 @@
-"""The project's documentation, and `docs.tables`, which keeps its tables true."""
