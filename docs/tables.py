@@ -22,7 +22,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from components import outputs
-from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.load import Loaded, Stack, resolve
 from components.config.presets import ENGINES, SIZES
 from components.config.stack import StackConfig

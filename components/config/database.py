@@ -29,7 +29,7 @@ class Database(Model):
 
     topology: TopologyKind
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$", max_length=20)] | None = None
     """Server version; needed only when the image tag does not start with it."""
     storage: Storage
     resources: Resources = Resources()

@@ -72,7 +72,8 @@ def _quantity(value: str) -> str:
 
 
 def _duration(value: str) -> str:
-    if re.fullmatch(r"([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?", value) is None or not value:
+    parts = r"([1-9][0-9]{0,7}h)?([1-9][0-9]{0,7}m)?([1-9][0-9]{0,7}s)?"
+    if re.fullmatch(parts, value) is None or not value:
         raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
     return value
 

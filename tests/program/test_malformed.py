@@ -1428,7 +1428,12 @@ APPS = [
         "apps[0].password",
         "in clear text. Fix: run `pulumi config set --secret --path mysql-ha:apps[0].password`",
     ),
-    Bad("app-clear-second", apps(SHOP, {**SHOP, "password": INLINE}), "apps[1].password", "clear"),
+    Bad(
+        "app-clear-second",
+        apps(SHOP, {**SHOP, "name": "second", "password": INLINE}),
+        "apps[1].password",
+        "clear",
+    ),
     Bad(
         "app-clear-nested",
         {"databases": {"a": apps({**SHOP, "password": INLINE})}},
