@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.config.load import merge
 from tests.program import recorder
 from tests.program.cases import canary
 
@@ -1718,7 +1719,7 @@ IDENTITY = [
     ),
     Bad(
         "identity-topology",
-        {"size": "small", "database": {"topology": "galera"}},
+        merge(stored(), {"database": {"topology": "galera"}}),
         "database.topology",
         "docs/migration.md",
         previous=identity(),
@@ -1782,7 +1783,7 @@ IDENTITY = [
         )
         for name, fields, says in (
             ("rotation", {"rotation": 1}, "app 'shop' of database 'mysql' has a lower rotation"),
-            ("username", {"username": "store"}, "has another username than before"),
+            ("username", {"username": "store", "rotation": 2}, "has another username than before"),
             ("source", given("given"), "has another source of its password than before"),
             (
                 "moved",
