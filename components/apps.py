@@ -17,6 +17,7 @@ import pulumi_kubernetes as k8s
 
 from components import names
 from components.config.apps import App
+from components.config.password_sources import AppName, Holder
 from components.config.stack import StackConfig
 from components.credentials import WATCH_LABEL, account_annotations, generated
 from components.topology import Endpoint
@@ -24,13 +25,13 @@ from components.topology import Endpoint
 
 @dataclass(frozen=True, kw_only=True)
 class AppPasswordsArgs:
-    """`given`: passwords that are not generated, by config path (`apps[i]`).
+    """`given`: passwords that are not generated, by holder.
 
     `after`: what every object waits for.
     """
 
     config: StackConfig
-    given: Mapping[str, pulumi.Output[str]]
+    given: Mapping[Holder, pulumi.Output[str]]
     after: Sequence[pulumi.Resource]
 
 
@@ -47,10 +48,10 @@ class AppPasswords(pulumi.ComponentResource):
         super().__init__("mysql-ha:index:AppPasswords", name, None, opts)
         config, found = args.config, dict[str, pulumi.Output[str]]()
         secrets: dict[str, pulumi.Resource] = {}
-        for index, app in enumerate(config.apps):
+        for app in config.apps:
             texts: dict[str, pulumi.Input[str]] = {}
             for login in app.logins:
-                password = args.given.get(f"apps[{index}]")
+                password = args.given.get(AppName(app.name))
                 if password is None:
                     # An app's name has no dot: the second account's is never another app's.
                     password = generated(

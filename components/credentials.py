@@ -10,6 +10,7 @@ import pulumi_random as random
 from components import names
 from components.config import credentials as declared
 from components.config.credentials import Credential, Login
+from components.config.password_sources import Holder, Role
 
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
@@ -35,14 +36,13 @@ class CredentialsArgs:
     """`roles`: which credentials this database needs; `protect`: which of them nothing may delete.
 
     `alternating`: by role, the accounts that take turns, the current one first. `given`: passwords
-    that are not generated, by config path (`credentials.<role>`). `after`: what every object waits
-    for.
+    that are not generated, by holder. `after`: what every object waits for.
     """
 
     database: str
     namespace: str
     credentials: declared.Credentials
-    given: Mapping[str, pulumi.Output[str]]
+    given: Mapping[Holder, pulumi.Output[str]]
     alternating: Mapping[str, Sequence[Login]]
     roles: Sequence[str]
     protect: frozenset[str]
@@ -92,15 +92,14 @@ class Credentials(pulumi.ComponentResource):
 
     def _resolve(self, name: str, role: str, source: Credential) -> ResolvedCredential:
         protect = role in self._args.protect
-        path = f"credentials.{role}"
         if source.existing_secret:
             return ResolvedCredential(
                 secret=source.existing_secret.name,
                 key=source.existing_secret.key,
-                password=self._args.given[path],
+                password=self._args.given[Role(role)],
                 resource=None,
             )
-        given = self._args.given.get(path)
+        given = self._args.given.get(Role(role))
         opts = pulumi.ResourceOptions(parent=self, protect=protect)
         once = (Login(role, source.rotation, GENERATED_KEY),)
         texts = {

@@ -8,6 +8,7 @@ import pulumi
 
 from components.apps import AppPasswords, AppPasswordsArgs, Bindings, BindingsArgs
 from components.config import password_sources
+from components.config.password_sources import Holder, User
 from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs
 from components.engines.mariadb import MariaDb, MariaDbArgs
@@ -19,13 +20,13 @@ from components.proxysql.tier import ProxySql, ProxySqlArgs
 
 @dataclass(frozen=True, kw_only=True)
 class DatabaseStackArgs:
-    """`given`: passwords that are not generated, by config path (see `passwords.given`).
+    """`given`: passwords that are not generated, by holder (see `passwords.given`).
 
     `after`: what every object waits for, such as the namespace.
     """
 
     config: StackConfig
-    given: Mapping[str, pulumi.Output[str]]
+    given: Mapping[Holder, pulumi.Output[str]]
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -59,8 +60,8 @@ class DatabaseStack(pulumi.ComponentResource):
             child,
         )
         logins = {
-            user.username: args.given[f"proxy.users[{index}]"]
-            for index, user in enumerate(config.proxy.users if config.own_proxies else ())
+            user.username: args.given[User(user.username)]
+            for user in (config.proxy.users if config.own_proxies else ())
         }
         secrets: Mapping[str, pulumi.Resource] = {}
         if config.apps:

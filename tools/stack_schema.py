@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.errors import PROJECT
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.config.stack import StackConfig, StackKeys

@@ -15,7 +15,7 @@ from typing import Any, cast
 import yaml
 
 from components import outputs
-from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.errors import PROJECT
 from components.config.load import Loaded, Stack, resolve
 from components.config.presets import ENGINES, SIZES

@@ -1,5 +1,7 @@
 """How a config is refused: one line per fault, with the config path, the rule and the fix."""
 
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn, TypeAlias, cast
 
 import pulumi
@@ -15,13 +17,34 @@ Fault: TypeAlias = tuple[str, str, str]
 class ConfigError(pulumi.RunError):
     """A refused config: one line per fault, each naming the config path, the rule and the fix.
 
-    A `pulumi.RunError`, so that the engine prints the text without a traceback.
+    The lines are sorted by path, whatever the order in which the faults were found. A
+    `pulumi.RunError`, so that the engine prints the text without a traceback.
     """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(set(faults), key=_place))
+        super().__init__("\n".join(format_fault(*fault) for fault in self.faults))
+
+
+def _place(fault: Fault) -> tuple[str, Fault]:
+    """Where a fault is listed: `apps[2]` before `apps[10]`."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(10), fault[0]), fault
+
+
+def below(where: str, faults: Iterable[Fault]) -> Iterator[Fault]:
+    """The faults of one part, with what stands before its config paths."""
+    return ((f"{where}{path}", rule, fix) for path, rule, fix in faults)
+
+
+def refuse(faults: Iterable[Fault]) -> None:
+    """Raise a ConfigError of all faults, if there are any."""
+    if found := [*faults]:
+        raise ConfigError(found)
 
 
 def reject(path: str, rule: str, fix: str) -> NoReturn:
     """Raise a ConfigError for the value at `path` (e.g. `database.replicas`)."""
-    raise ConfigError(format_fault(path, rule, fix))
+    raise ConfigError([(path, rule, fix)])
 
 
 def format_fault(path: str, rule: str, fix: str) -> str:

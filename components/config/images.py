@@ -1,5 +1,6 @@
 """`images`: container images and their defaults."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -35,6 +36,19 @@ MARIADB_IMAGE = {"repository": "library/mariadb", "tag": "11.8.5"}
 
 PROXYSQL_IMAGE = {"repository": "proxysql/proxysql", "tag": "3.0.11-debian"}
 """The newest 3.0.x known when this was written; 3.0.9 and 2.7.4 fix CVE-2026-48773."""
+
+
+PATCHED_PROXYSQL = ((2, 7, 4), (3, 0, 9))
+"""First releases with the fix of CVE-2026-48773 (pre-auth heap overflow), per series."""
+
+
+def proxysql_is_patched(tag: str) -> bool:
+    """Whether the version at the start of an image tag has the fix of CVE-2026-48773."""
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", tag)
+    if match is None:
+        return False
+    version = (int(match[1]), int(match[2]), int(match[3]))
+    return version >= PATCHED_PROXYSQL[1] or PATCHED_PROXYSQL[0] <= version < (2, 8, 0)
 
 
 DATA_PLANE_IMAGE = {

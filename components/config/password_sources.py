@@ -1,6 +1,7 @@
 """Which passwords a database needs, and where each comes from."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from components.config.apps import App
@@ -14,8 +15,40 @@ from components.config.model import SecretRef
 from components.config.proxy import ProxyUser
 from components.config.stack import StackConfig
 
-Source: TypeAlias = Credential | ProxyUser | App
-"""What in a config may name a password."""
+
+@dataclass(frozen=True)
+class Role:
+    """Holds a password of `credentials`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class User:
+    """Holds a password of `proxy.users`."""
+
+    username: str
+
+
+@dataclass(frozen=True)
+class AppName:
+    """Holds a password of `apps`."""
+
+    name: str
+
+
+Holder: TypeAlias = Role | User | AppName
+"""Who has a password, by what tells it from all others of a database."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a config may name a password."""
+
+    holder: Holder
+    path: str
+    """Of what declares it: `credentials.<role>`, `proxy.users[i]` or `apps[i]`."""
+    declared: Credential | ProxyUser | App
 
 
 def roles(config: StackConfig) -> tuple[str, ...]:
@@ -35,9 +68,10 @@ def protected(config: StackConfig) -> frozenset[str]:
     return frozenset(SET_AT_FIRST_BOOT) - ROTATED_BY_OPERATOR[config.engine]
 
 
-def stored(config: StackConfig) -> dict[str, SecretRef]:
-    """The existing Secrets that hold passwords of a database, by config path."""
-    return {path: ref for path, source in sources(config) if (ref := reference(source))}
+def stored(config: StackConfig) -> dict[Holder, SecretRef]:
+    """The existing Secrets that hold passwords of a database."""
+    declared = {source.holder: source.declared.existing_secret for source in sources(config)}
+    return {holder: ref for holder, ref in declared.items() if ref}
 
 
 def password_sources(config: StackConfig) -> dict[str, str]:
@@ -52,23 +86,19 @@ def password_sources(config: StackConfig) -> dict[str, str]:
     }
 
 
-def password_source(source: Source) -> str:
+def password_source(declared: Credential | ProxyUser | App) -> str:
     """Where a password comes from, in words."""
-    if ref := reference(source):
+    if ref := declared.existing_secret:
         return f"Secret {ref.name}, key {ref.key}"
-    return "config" if source.password else "generated"
+    return "config" if declared.password else "generated"
 
 
-def sources(config: StackConfig) -> Iterator[tuple[str, Source]]:
+def sources(config: StackConfig) -> Iterator[Source]:
+    """Every password that a database needs and that a stack may give."""
     credentials = dict(config.credentials.items())
     for role in roles(config):
-        yield f"credentials.{role}", credentials[role]
-    if config.own_proxies:
-        for index, user in enumerate(config.proxy.users):
-            yield f"proxy.users[{index}]", user
+        yield Source(Role(role), f"credentials.{role}", credentials[role])
+    for index, user in enumerate(config.proxy.users if config.own_proxies else ()):
+        yield Source(User(user.username), f"proxy.users[{index}]", user)
     for index, app in enumerate(config.apps):
-        yield f"apps[{index}]", app
-
-
-def reference(source: Source) -> SecretRef | None:
-    return source.existing_secret if isinstance(source, ProxyUser) else source.existing_secret
+        yield Source(AppName(app.name), f"apps[{index}]", app)

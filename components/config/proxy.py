@@ -162,13 +162,18 @@ class ProxyTls(Model):
     required: Bool = False
     """Every login must use TLS; a user's `require_tls` overrides it."""
 
+    @property
+    def given(self) -> bool:
+        """Whether the proxies show a given certificate, and not each Pod its own."""
+        return bool(self.secret or self.issuer)
+
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.secret and self.issuer:
             raise field_error("has two certificates", "keep either secret or issuer")
         if self.ca_key == "tls.key":
             raise field_error("ca_key is the private key", "name the key of the CA certificate")
-        if "ca_key" in self.model_fields_set and not (self.secret or self.issuer):
+        if "ca_key" in self.model_fields_set and not self.given:
             raise field_error("ca_key has no Secret", "set secret or issuer, or remove it")
         return self
 

@@ -60,9 +60,12 @@ class StackConfig(Model):
 
     @property
     def server_version(self) -> tuple[int, ...]:
-        """The server's version as numbers, e.g. (11, 8, 5)."""
+        """The server's version as numbers, e.g. (11, 8, 5).
+
+        Empty, and refused, where no version is given and the image's tag starts with none.
+        """
         text = self.database.version or version_in(self.images.database.tag)
-        return tuple(int(part) for part in text.split("."))
+        return tuple(int(part) for part in text.split(".") if part)
 
     @property
     def full_version(self) -> str:
@@ -108,6 +111,12 @@ class StackConfig(Model):
             *(self._login(app, login) for app in self.apps for login in app.logins),
         )
 
+    @property
+    def usernames(self) -> frozenset[str]:
+        """The user names of everyone who logs in through the proxies."""
+        of_apps = (login.username for app in self.apps for login in app.logins)
+        return frozenset((*(user.username for user in self.proxy.users), *of_apps))
+
     def _login(self, app: App, login: Login) -> ProxyUser:
         reads = app.routing == "reader" and self.has_readers
         return ProxyUser(
@@ -125,14 +134,18 @@ class StackConfig(Model):
         return self.proxy.enabled and self.proxy.managed_by == "mysql-ha"
 
     @property
+    def replicated_behind_proxies(self) -> bool:
+        """Whether this program's proxies stand before a replicated database."""
+        return self.own_proxies and self.database.topology == "replication"
+
+    @property
     def follows_service(self) -> bool:
         """Whether a watcher beside each proxy may look at the server behind the primary's Service.
 
         Not where peers copy what runs: a hold of one proxy would be everybody's.
         """
         return (
-            self.own_proxies
-            and self.database.topology == "replication"
+            self.replicated_behind_proxies
             and self.proxy.routing == "primary_service"
             and self.proxy.clustering != "runtime"
         )

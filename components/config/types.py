@@ -103,7 +103,7 @@ def _quantity(value: str) -> str:
     return value
 
 
-_DURATION = r"(?=.)([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?"
+_DURATION = r"(?=.)([1-9][0-9]{0,7}h)?([1-9][0-9]{0,7}m)?([1-9][0-9]{0,7}s)?"
 """It begins with a look ahead: one of the parts must be there."""
 
 

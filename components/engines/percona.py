@@ -14,7 +14,7 @@ import pulumi_kubernetes as k8s
 
 from components import names
 from components.config.apps import privileges
-from components.config.checks import rules
+from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials
@@ -74,7 +74,7 @@ class Percona(pulumi.ComponentResource):
         super().__init__("mysql-ha:index:Percona", name, None, opts)
         config = args.config
         self.topology = topology(config)
-        if config.operator_proxies and not rules.proxysql_is_patched(config.images.proxy.tag):
+        if config.operator_proxies and not proxysql_is_patched(config.images.proxy.tag):
             pulumi.log.warn(
                 f"mysql-ha:images.proxy.tag: {config.images.proxy.tag} may lack the "
                 "fix of CVE-2026-48773. Fix: set a fixed image of Percona's when there is one, or "

@@ -12,7 +12,7 @@ import pulumi
 
 from components import names
 from components.config import quantity
-from components.config.errors import ConfigError, Fault, format_fault
+from components.config.errors import Fault, below, refuse
 from components.config.stack import StackConfig
 from components.guards.api import at
 
@@ -38,12 +38,7 @@ def matching_live_spec(
 
     def compare(spec: Any) -> Mapping[str, Any]:
         found = cast(Mapping[str, Any], spec or {})
-        faults = [
-            format_fault(f"{where}{path}", rule, fix)
-            for path, rule, fix in differences(config, found)
-        ]
-        if faults:
-            raise ConfigError("\n".join(faults))
+        refuse(below(where, differences(config, found)))
         return found
 
     return cast(pulumi.Output[Any], live.__dict__["spec"]).apply(compare)

@@ -12,14 +12,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components.config import credentials
-from components.config.credentials import (
-    PROXY_ROLES,
-)
+from components.config.credentials import PROXY_ROLES
 from components.config.errors import reject
 from components.config.load import Loaded
 from components.config.model import SecretRef
-from components.config.password_sources import reference, sources
-from components.config.proxy import ProxyUser
+from components.config.password_sources import AppName, Holder, Role, User, sources
 from components.config.stack import StackConfig
 
 
@@ -35,25 +32,25 @@ def reader(cluster: Mapping[str, Any], immutable: pulumi.Output[Any]) -> pulumi.
 
 def given(
     loaded: Loaded, opts: pulumi.ResourceOptions | None = None
-) -> dict[str, pulumi.Output[str]]:
-    """The passwords that are not generated, as secret Outputs, by config path.
+) -> dict[Holder, pulumi.Output[str]]:
+    """The passwords that are not generated, as secret Outputs.
 
-    Paths are `credentials.<role>`, `proxy.users[i]` and `apps[i]`. Existing Secrets are read with
-    `opts`, already at preview. An Output fails with a ConfigError when the key is missing or the
-    text is none that its user can carry; the engine itself reports a Secret that does not exist.
+    Existing Secrets are read with `opts`, already at preview. An Output fails with a ConfigError
+    when the key is missing or the text is none that its user can carry; the engine itself reports a
+    Secret that does not exist.
     """
-    config, found = loaded.config, dict[str, pulumi.Output[str]]()
-    for path, source in sources(config):
-        if ref := reference(source):
-            kind = "existing_secret" if isinstance(source, ProxyUser) else "existing_secret"
-            at = f"{loaded.where}{path}.{kind}"
-            text = _read(f"{config.name}-{path}", config.namespace, ref, at, opts)
-        elif source.password:
-            at = f"{loaded.where}{path}.password"
-            text = loaded.passwords[f"{path}.password"]
+    config, found = loaded.config, dict[Holder, pulumi.Output[str]]()
+    for source in sources(config):
+        at = f"{loaded.where}{source.path}"
+        if ref := source.declared.existing_secret:
+            at += ".existing_secret"
+            text = _read(f"{config.name}-{source.path}", config.namespace, ref, at, opts)
+        elif source.declared.password:
+            at += ".password"
+            text = loaded.passwords[source.holder]
         else:
             continue
-        found[path] = _checked(text, at, _rule(config, path))
+        found[source.holder] = _checked(text, at, _rule(config, source.holder))
     return found
 
 
@@ -106,14 +103,16 @@ _PLAIN = (
 """(pattern, rule, fix) of a password, by who has to carry it."""
 
 
-def _rule(config: StackConfig, path: str) -> tuple[re.Pattern[str], str, str]:
+def _rule(config: StackConfig, holder: Holder) -> tuple[re.Pattern[str], str, str]:
     """What a password must be. MariaDB's users reach ProxySQL as hashes, so any text will do."""
-    if path.removeprefix("credentials.") in PROXY_ROLES:
-        return _SAFE
-    if config.engine == "percona" and path.startswith(("proxy.users", "apps")):
-        return _PLAIN
-    # mariadb-operator puts an account's password into SQL as it is (pkg/sql/sql.go, CreateUser).
-    return _QUOTELESS if path.startswith("apps") else _ANY
+    match holder:
+        case Role(name):
+            return _SAFE if name in PROXY_ROLES else _ANY
+        case User():
+            return _PLAIN if config.engine == "percona" else _ANY
+        case AppName():
+            # mariadb-operator puts it into SQL as it is (pkg/sql/sql.go, CreateUser).
+            return _PLAIN if config.engine == "percona" else _QUOTELESS
 
 
 def _checked(

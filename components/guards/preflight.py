@@ -8,6 +8,7 @@ import pulumi
 
 from components.config import password_sources
 from components.config.load import Stack
+from components.config.password_sources import Holder
 from components.guards import adoption, immutable, passwords, switchover, volumes
 
 
@@ -17,8 +18,8 @@ class Preflight:
 
     immutable: pulumi.Output[dict[str, Any]]
     """What cannot change of the stack; known once everything is accepted. Plain and not secret."""
-    given: Mapping[str, Mapping[str, pulumi.Output[str]]]
-    """Passwords that are not generated, by database name and config path."""
+    given: Mapping[str, Mapping[Holder, pulumi.Output[str]]]
+    """Passwords that are not generated, by database name and holder."""
 
 
 def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:

@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.errors import ConfigError, format_fault
+from components.config.errors import ConfigError, Fault
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.guards import volumes
@@ -57,7 +57,7 @@ def _wait(concerned: list[Loaded], kubeconfig: str | None, context: str | None) 
         cluster = Cluster(kubeconfig, context)
         while faults := [*_faults(concerned, cluster)]:
             if time.monotonic() > deadline:
-                raise ConfigError("\n".join(faults))
+                raise ConfigError(faults)
             if not said:
                 pulumi.log.info("a primary is being switched: the update waits until that is over")
                 said = True
@@ -66,18 +66,18 @@ def _wait(concerned: list[Loaded], kubeconfig: str | None, context: str | None) 
         return
 
 
-def _faults(concerned: list[Loaded], cluster: Cluster) -> Iterator[str]:
+def _faults(concerned: list[Loaded], cluster: Cluster) -> Iterator[Fault]:
     for one in concerned:
         config = one.config
         live = cluster.get(volumes.object_path(config), whole=True)
         service = cluster.get(_service_path(config), whole=True)
-        if line := fault_of(config, one.where, live, service):
-            yield line
+        if fault := fault_of(config, one.where, live, service):
+            yield fault
 
 
 def fault_of(
     config: StackConfig, where: str, live: Object | None, service: Object | None
-) -> str | None:
+) -> Fault | None:
     """The refusal of an update while the primary is being switched, None when it is not.
 
     `where`: the database's config path (`databases.<name>.`), if it has one. `live`: the MariaDB
@@ -95,7 +95,7 @@ def fault_of(
     if current is None or not (switching or wanted not in (None, current) or elsewhere):
         return None
     path = where.rstrip(".") or "name"
-    return format_fault(
+    return (
         path,
         f"the primary of '{config.name}' is being switched from server {current}, and has been for "
         f"{PATIENCE:g} s: an update now could restart servers in the middle of it",

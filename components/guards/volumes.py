@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.errors import ConfigError, format_fault
+from components.config.errors import Fault, refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.guards.api import Cluster, Object, Unanswered
@@ -50,24 +50,23 @@ def _look(new: list[Loaded], kubeconfig: str | None, context: str | None) -> Non
             f"servers would never get ready: {error}"
         )
         return
-    if faults:
-        raise ConfigError("\n".join(faults))
+    refuse(faults)
 
 
-def _faults(new: list[Loaded], cluster: Cluster) -> Iterator[str]:
+def _faults(new: list[Loaded], cluster: Cluster) -> Iterator[Fault]:
     for one in new:
         claims = cluster.get(claims_path(one.config)) or {}
         # An empty list of metadata comes as null.
         found = [item["metadata"]["name"] for item in claims.get("items") or ()]
         if _taken(one.config, found):
             live = cluster.get(object_path(one.config))
-            if line := fault_of(one.config, one.where, found, live):
-                yield line
+            if fault := fault_of(one.config, one.where, found, live):
+                yield fault
 
 
 def fault_of(
     config: StackConfig, where: str, claims: Collection[str], live: Object | None
-) -> str | None:
+) -> Fault | None:
     """The refusal of a new database, if `claims` of its namespace are ones of its servers.
 
     `where`: its config path (`databases.<name>.`), if it has one. `live`: the operator's object of
@@ -79,7 +78,7 @@ def fault_of(
         return None
     namespace = config.namespace
     if live is None:
-        return format_fault(
+        return (
             path,
             f"namespace '{namespace}' has the volume claims {', '.join(taken)} already, which this "
             "stack did not make: the servers would start on their data, with its root password",
@@ -90,7 +89,7 @@ def fault_of(
     if labels.items() >= names.labels(config.name, config.engine).items():
         return None
     kind = names.OPERATOR_OBJECTS[config.engine].rpartition(":")[2]
-    return format_fault(
+    return (
         path,
         f"namespace '{namespace}' has a {kind} '{config.name}' already, which this stack did not "
         "make",

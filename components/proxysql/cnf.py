@@ -86,11 +86,11 @@ class CnfModel:
     """Connections from one proxy to one server."""
     monitor_username: str
     """The account that checks the servers; the secret part has its password."""
-    postgresql: bool = True
+    postgresql: bool
     """Whether the release also serves PostgreSQL, as 3.0 and later do unless told otherwise."""
-    certificate: bool = False
+    certificate: bool
     """Whether the proxies show a given certificate, which a scheduled script keeps fresh."""
-    watch: Watch | None = None
+    watch: Watch | None
     """What the watcher of the primary is told; see `watch`."""
 
     @property
@@ -116,6 +116,19 @@ def watch(config: StackConfig, topology: Topology) -> Watch | None:
         replicas=config.fence,
         silence=seconds(config.semi_sync_timeout) / 2,
         ca_file=f"{CA_DIR}/ca.crt" if topology.ca_secret else None,
+    )
+
+
+def model(config: StackConfig, topology: Topology) -> CnfModel:
+    """The configuration of a config's proxies."""
+    return CnfModel(
+        proxy=config.proxy,
+        topology=topology,
+        backend_max_connections=config.backend_max_connections,
+        monitor_username=config.monitor_logins[0].username,
+        postgresql=not config.images.proxy.tag.startswith("2."),
+        certificate=config.proxy.tls.given,
+        watch=watch(config, topology),
     )
 
 

@@ -87,15 +87,7 @@ class ProxySql(pulumi.ComponentResource):
         config = args.config
         self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
         self._tier = names.proxysql(config.name, config.engine)
-        self._model = cnf.CnfModel(
-            proxy=config.proxy,
-            topology=args.topology,
-            backend_max_connections=config.backend_max_connections,
-            monitor_username=config.monitor_logins[0].username,
-            postgresql=not config.images.proxy.tag.startswith("2."),
-            certificate=certificate.secret(config) is not None,
-            watch=cnf.watch(config, args.topology),
-        )
+        self._model = cnf.model(config, args.topology)
         certificate.certificate(name, config, self._child)
         self._live = cnf.live(config, args.topology)
         self.users = self._live_secret(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.config.load import merge
 from render import recorder
 from render.case import canary
 
@@ -1444,7 +1445,12 @@ APPS = [
         "apps[0].password",
         "in clear text. Fix: run `pulumi config set --secret --path mysql-ha:apps[0].password`",
     ),
-    Bad("app-clear-second", apps(SHOP, {**SHOP, "password": INLINE}), "apps[1].password", "clear"),
+    Bad(
+        "app-clear-second",
+        apps(SHOP, {**SHOP, "name": "second", "password": INLINE}),
+        "apps[1].password",
+        "clear",
+    ),
     Bad(
         "app-clear-nested",
         {"databases": {"a": apps({**SHOP, "password": INLINE})}},
@@ -1729,7 +1735,7 @@ IDENTITY = [
     ),
     Bad(
         "identity-topology",
-        {"size": "small", "database": {"topology": "galera"}},
+        merge(stored(), {"database": {"topology": "galera"}}),
         "database.topology",
         "docs/migration.md",
         previous=identity(),
@@ -1793,7 +1799,7 @@ IDENTITY = [
         )
         for name, fields, says in (
             ("rotation", {"rotation": 1}, "app 'shop' of database 'mysql' has a lower rotation"),
-            ("username", {"username": "store"}, "has another username than before"),
+            ("username", {"username": "store", "rotation": 2}, "has another username than before"),
             ("source", given("given"), "has another source of its password than before"),
             (
                 "moved",

@@ -9,7 +9,7 @@ from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.load import resolve
 from components.config.stack import StackConfig
 from components.engines import mariadb
-from components.proxysql import certificate, cnf
+from components.proxysql import cnf
 from tests.unit import libconfig
 
 SECRETS = cnf.Secrets(
@@ -26,16 +26,8 @@ def config(size: str = "small", **overrides: Any) -> StackConfig:
 
 
 def cnf_model(config: StackConfig) -> cnf.CnfModel:
-    """What the proxy tier renders for a config; as components/proxysql/tier.py puts it together."""
-    return cnf.CnfModel(
-        proxy=config.proxy,
-        monitor_username=config.monitor_logins[0].username,
-        topology=mariadb.topology(config),
-        watch=cnf.watch(config, mariadb.topology(config)),
-        backend_max_connections=config.backend_max_connections,
-        postgresql=not config.images.proxy.tag.startswith("2."),
-        certificate=certificate.secret(config) is not None,
-    )
+    """What the proxy tier renders for a config."""
+    return cnf.model(config, mariadb.topology(config))
 
 
 def live_model(config: StackConfig) -> cnf.Live:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.config.checks.rules import OLDEST_SERVER, PATCHED_PROXYSQL
+from components.config.checks.database import OLDEST_SERVER
 from components.config.images import (
     DATA_PLANE_IMAGE,
     MARIADB_IMAGE,
+    PATCHED_PROXYSQL,
     PROXYSQL_IMAGE,
     PXC_IMAGE,
     PXC_PROXYSQL_IMAGE,

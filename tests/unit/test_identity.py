@@ -1,5 +1,6 @@
 """Which edits of a database that exists are refused, and which are not."""
 
+import inspect
 import json
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from components.config.errors import ConfigError
 from components.config.load import Loaded, Stack, merge, resolve
 from components.config.stack import StackConfig
-from components.guards import immutable
+from components.guards import edits, immutable
 from tests.unit.models import proxied_configs
 
 BASE: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
@@ -55,6 +56,37 @@ def test_a_new_stack_knows_nothing() -> None:
 def test_refused(edit: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigError, match=rf"^mysql-ha:{path}: .*Fix: "):
         immutable.check(edited({}), edited(edit))
+
+
+def test_all_faults_of_an_edit_are_told_at_once() -> None:
+    """Also those of another database, and nothing is warned of beside."""
+    edit = {
+        "namespace": "elsewhere",
+        "database": {"storage": {"size": "9Gi", "storage_class": "fast"}},
+        "credentials": {"root": REF},
+        "images": {"pull_secrets": ["registry"]},
+    }
+    other = resolve({**BASE, "name": "stock"})
+    with pytest.raises(ConfigError) as caught:
+        immutable.check(facts(resolve(BASE), other), edited(edit))
+    assert [path for path, _, _ in caught.value.faults] == [
+        "credentials.root",
+        "database.storage.size",
+        "database.storage.storage_class",
+        "images.pull_secrets",
+        "name",
+        "namespace",
+    ]
+
+
+def test_every_rule_of_an_edit_is_run() -> None:
+    written = [
+        function
+        for name, function in inspect.getmembers(edits, inspect.isgeneratorfunction)
+        if not name.startswith("_") and list(inspect.signature(function).parameters)[2:] == ["now"]
+    ]
+    assert {*written} == {*edits.RULES, edits.warnings}
+    assert len(written) == len(edits.RULES) + 1
 
 
 def test_going_from_standalone_to_replication_names_the_migration() -> None:
@@ -478,10 +510,11 @@ def test_a_login_that_an_app_holds_is_never_taken_away(
     """Whoever reads the text knows which app of which database it is about, and what to do."""
     with pytest.raises(ConfigError) as error:
         immutable.check(with_apps(*before), with_apps(*after))
-    (line,) = str(error.value).splitlines()
-    assert line.startswith("mysql-ha:apps: app '"), line
-    assert rule in line
-    assert "of database 'orders'" in line
+    lines = str(error.value).splitlines()
+    for line in lines:
+        assert line.startswith("mysql-ha:apps: app '"), line
+        assert "of database 'orders'" in line
+    (line, *_) = [line for line in lines if rule in line]
     assert f". Fix: {fix}" in line
 
 

@@ -9,6 +9,7 @@ from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
 from components.config.errors import ConfigError
 from components.config.load import resolve
+from components.config.password_sources import AppName, Holder, Role, User
 from components.config.stack import StackConfig
 from components.guards import passwords
 from tests.unit.models import config, proxied_configs
@@ -66,14 +67,14 @@ def test_a_secret_of_a_role_that_is_not_needed_is_not_read() -> None:
         for role in ("root", "replication", "monitor")
     }
     tree = {"size": "dev", "proxy": {"users": [USER]}, "credentials": credentials}
-    assert password_sources.stored(resolve(tree)).keys() == {"credentials.root"}
+    assert password_sources.stored(resolve(tree)).keys() == {Role("root")}
 
 
-def test_existing_secrets_by_path() -> None:
+def test_existing_secrets_by_holder() -> None:
     found = password_sources.stored(config(credentials={"monitor": REF}, proxy={"users": [USER]}))
-    assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
-        "credentials.monitor": ("given", "pw"),
-        "proxy.users[0]": ("app", "pw"),
+    assert {holder: (ref.name, ref.key) for holder, ref in found.items()} == {
+        Role("monitor"): ("given", "pw"),
+        User("app"): ("app", "pw"),
     }
 
 
@@ -82,9 +83,9 @@ def test_existing_secrets_by_path() -> None:
 APPS = [{"name": "shop", "databases": {"shop": "owner"}, "password": "(secret)"}]
 
 
-def takes(path: str, password: str, **tree: Any) -> bool:
-    """Whether the password at a config path may be this one."""
-    pattern, _, _ = passwords._rule(config(**tree), path)  # pyright: ignore[reportPrivateUsage]
+def takes(holder: Holder, password: str, **tree: Any) -> bool:
+    """Whether its password may be this one."""
+    pattern, _, _ = passwords._rule(config(**tree), holder)  # pyright: ignore[reportPrivateUsage]
     return pattern.fullmatch(password) is not None
 
 
@@ -104,25 +105,25 @@ def takes(path: str, password: str, **tree: Any) -> bool:
 def test_passwords_of_apps(password: str, mariadb: bool, percona: bool) -> None:
     """mariadb-operator puts one into SQL as it is; for Percona ProxySQL does, where it takes one
     with `*` first for a hash."""
-    assert takes("apps[0]", password, apps=APPS) is mariadb
-    assert takes("apps[0]", password, apps=APPS, engine="percona") is percona
+    assert takes(AppName("shop"), password, apps=APPS) is mariadb
+    assert takes(AppName("shop"), password, apps=APPS, engine="percona") is percona
 
 
 def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
     """Its hash is all that MariaDB's proxies get."""
     users = {"users": [{"username": "app", "password": "(secret)"}]}
-    assert takes("proxy.users[0]", "it's \\ *", proxy=users)
+    assert takes(User("app"), "it's \\ *", proxy=users)
     standalone = {"engine": "percona", "proxy": {"managed_by": "mysql-ha", **users}}
-    assert not takes("proxy.users[0]", "it's", **standalone)
-    assert takes("proxy.users[0]", "\\", **standalone)
+    assert not takes(User("app"), "it's", **standalone)
+    assert takes(User("app"), "\\", **standalone)
 
 
 def test_sources_of_apps() -> None:
     reference = {"existing_secret": {"name": "legacy", "key": "pw"}}
     apps = [*APPS, {"name": "legacy", "databases": {"erp": "owner"}, **reference}]
     found = password_sources.stored(config(apps=apps))
-    assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
-        "apps[1]": ("legacy", "pw")
+    assert {holder: (ref.name, ref.key) for holder, ref in found.items()} == {
+        AppName("legacy"): ("legacy", "pw")
     }
 
 

@@ -696,14 +696,7 @@ def test_an_app_is_all_that_changes() -> None:
 @pytest.mark.parametrize("replicas", [1, 3, 5])
 def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
     chosen = config(database={"replicas": replicas}, proxy=STANDALONE["proxy"])
-    topology = percona.topology(chosen)
-    model = cnf.CnfModel(
-        proxy=chosen.proxy,
-        monitor_username=chosen.monitor_logins[0].username,
-        topology=topology,
-        backend_max_connections=chosen.backend_max_connections,
-    )
-    text = cnf.render(model, SECRETS)
+    text = cnf.render(cnf.model(chosen, percona.topology(chosen)), SECRETS)
     parsed = libconfig.parse(libconfig.whole(text, dict.fromkeys(libconfig.INCLUDED, "")))
     (galera,) = parsed["mysql_galera_hostgroups"]
     assert galera["max_writers"] == 1

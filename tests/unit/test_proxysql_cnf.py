@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.config import credentials
-from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.load import merge, resolve
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.config.stack import StackConfig

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components import names
+from components.config.errors import format_fault
 from components.config.load import resolve
 from components.config.stack import StackConfig
 from components.guards import volumes
@@ -42,8 +43,9 @@ def test_nothing_is_there(config: StackConfig) -> None:
 def test_what_a_server_would_find_is_refused(config: StackConfig) -> None:
     """Any single one: also that of the last server, after a replica less."""
     for claim in claims(config):
-        line = volumes.fault_of(config, "", ["another", claim], None)
-        assert line is not None
+        fault = volumes.fault_of(config, "", ["another", claim], None)
+        assert fault is not None
+        line = format_fault(*fault)
         assert line.startswith(f"mysql-ha:name: namespace 'shop' has the volume claims {claim} ")
         assert f"kubectl -n shop delete pvc {claim}" in line.partition(". Fix: ")[2]
 
@@ -51,8 +53,9 @@ def test_what_a_server_would_find_is_refused(config: StackConfig) -> None:
 @ALL
 def test_all_of_them_are_named_in_one_line(config: StackConfig) -> None:
     found = claims(config)
-    line = volumes.fault_of(config, "databases.orders.", [*reversed(found)], None)
-    assert line is not None
+    fault = volumes.fault_of(config, "databases.orders.", [*reversed(found)], None)
+    assert fault is not None
+    line = format_fault(*fault)
     assert line.startswith("mysql-ha:databases.orders: ")
     assert "\n" not in line
     assert ", ".join(found) in line
@@ -77,8 +80,9 @@ def test_a_first_update_that_failed_may_go_on(config: StackConfig) -> None:
 
 @ALL
 def test_a_database_of_somebody_else_is_adopted_or_left_alone(config: StackConfig) -> None:
-    line = volumes.fault_of(config, "", claims(config), THEIRS)
-    assert line is not None
+    fault = volumes.fault_of(config, "", claims(config), THEIRS)
+    assert fault is not None
+    line = format_fault(*fault)
     kind = "PerconaXtraDBCluster" if config.engine == "percona" else "MariaDB"
     assert line.startswith(f"mysql-ha:name: namespace 'shop' has a {kind} 'orders' already")
     assert "adopt: import" in line

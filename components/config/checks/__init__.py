@@ -1,1 +1,53 @@
-"""Rules between config keys."""
+"""Rules between config keys, in modules by the first words of the path that is refused.
+
+A rule is a function that yields the faults of one kind. It takes every config that the models
+accept, whatever other rules say of it: so all faults are found at once, and no order matters.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.config.checks import (
+    apps,
+    credentials,
+    database,
+    images,
+    percona,
+    proxy,
+    proxy_users,
+    query_rules,
+    scheduling,
+    security,
+    top,
+    unused,
+    variables,
+)
+from components.config.errors import Fault
+from components.config.stack import StackConfig
+
+RULES = (
+    *top.RULES,
+    *apps.RULES,
+    *credentials.RULES,
+    *database.RULES,
+    *images.RULES,
+    *percona.RULES,
+    *proxy.RULES,
+    *proxy_users.RULES,
+    *query_rules.RULES,
+    *scheduling.RULES,
+    *security.RULES,
+    *variables.RULES,
+)
+"""Every rule of a whole config; those in `unused` are of what a stack says itself."""
+
+
+def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """Every fault of a config that its models accept.
+
+    `given`: the stack's own values, to refuse one that nothing would follow.
+    """
+    for rule in RULES:
+        yield from rule(config)
+    for rule in unused.RULES:
+        yield from rule(config, given)

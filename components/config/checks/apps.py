@@ -1,7 +1,7 @@
-"""The rules of apps among themselves, and with what the engine and the proxies can do."""
+"""Rules of `apps`: among themselves, and with what the engine and the proxies can do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from components.config.apps import ROLES, App, privileges
 from components.config.credentials import SYSTEM_ACCOUNTS
@@ -14,37 +14,73 @@ MAX_USER_NAME = {"mariadb": 80, "percona": 32}
 """Characters (mariadb.com/docs, "Identifier Names"; dev.mysql.com, "Account User Names")."""
 
 
-def checks(config: StackConfig) -> Iterator[Fault]:
-    """Every rule about `apps` that is broken."""
-    accounts = {
-        user.username: f"proxy.users[{index}]"
-        for index, user in enumerate(config.proxy.users if config.own_proxies else ())
-    }
-    by_rules = {rule.username for rule in config.proxy.query_rules}
-    seen: set[str] = set()
-    spelled: dict[str, str] = {}
+def _apps(config: StackConfig) -> Iterator[tuple[str, App]]:
+    """Each app with its config path."""
     for index, app in enumerate(config.apps):
-        path = f"apps[{index}]"
+        yield f"apps[{index}]", app
+
+
+# --- the app and its account ---
+
+
+def app_has_its_own_name(config: StackConfig) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for path, app in _apps(config):
         if app.name in seen:
             yield f"{path}.name", f"'{app.name}' is used twice", "give each app its own name"
         seen.add(app.name)
-        at = f"{path}.username" if app.username else f"{path}.name"
+
+
+def _accounts(config: StackConfig, refused: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """The first account that is refused of each app, with the path of what names it."""
+    for path, app in _apps(config):
+        if wrong := [account for account in app.accounts if refused(account)]:
+            yield _account_path(path, app), wrong[0]
+
+
+def _account_path(path: str, app: App) -> str:
+    return f"{path}.username" if app.username else f"{path}.name"
+
+
+def account_is_not_the_monitor(config: StackConfig) -> Iterator[Fault]:
+    for path, account in _accounts(config, config.monitor_accounts.__contains__):
+        yield path, f"'{account}' is the account of proxy.monitor", "set another username"
+
+
+def account_is_not_of_the_system(config: StackConfig) -> Iterator[Fault]:
+    for path, account in _accounts(config, SYSTEM_ACCOUNTS.__contains__):
+        yield path, f"'{account}' is an account of the system", "set another username"
+
+
+def account_is_nobody_elses(config: StackConfig) -> Iterator[Fault]:
+    """That the account of a second app of one name is taken is no fault beside its name."""
+    users = enumerate(config.proxy.users if config.own_proxies else ())
+    owners = {user.username: (f"proxy.users[{index}]", "") for index, user in users}
+    for path, app in _apps(config):
         for account in app.accounts:
-            if account in config.monitor_accounts:
-                yield at, f"'{account}' is the account of proxy.monitor", "set another username"
-            elif account in SYSTEM_ACCOUNTS:
-                yield at, f"'{account}' is an account of the system", "set another username"
-            elif account in accounts:
-                other = accounts[account]
-                yield at, f"the account '{account}' is that of {other} too", "set another username"
-            elif len(account) > MAX_USER_NAME[config.engine]:
+            other, name = owners.setdefault(account, (path, app.name))
+            if other != path and (app.username or name != app.name):
                 yield (
-                    at,
-                    f"the account '{account}' is longer than {MAX_USER_NAME[config.engine]} "
-                    "characters",
-                    "set a shorter username",
+                    _account_path(path, app),
+                    f"the account '{account}' is that of {other} too",
+                    "set another username",
                 )
-            accounts[account] = path
+                break
+
+
+def account_is_short_enough(config: StackConfig) -> Iterator[Fault]:
+    longest = MAX_USER_NAME[config.engine]
+    for path, account in _accounts(config, lambda account: len(account) > longest):
+        yield (
+            path,
+            f"the account '{account}' is longer than {longest} characters",
+            "set a shorter username",
+        )
+
+
+def account_is_in_no_query_rule_while_it_turns(config: StackConfig) -> Iterator[Fault]:
+    by_rules = {rule.username for rule in config.proxy.query_rules}
+    for path, app in _apps(config):
         if app.generated and by_rules.intersection(app.accounts):
             yield (
                 path,
@@ -52,7 +88,91 @@ def checks(config: StackConfig) -> Iterator[Fault]:
                 "let the rule match something else, such as the schema, or give the app a password "
                 "(existing_secret), which keeps one user name",
             )
-        yield from _reach_checks(path, app, config)
+
+
+# --- how it reaches the servers ---
+
+
+def somebody_sends_readers_to_replicas(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if app.routing == "reader" and not _sends_readers(config):
+            yield (
+                f"{path}.routing",
+                "needs proxies that send a login to readers; those of Percona's operator do not",
+                "remove it, or set proxy.managed_by to mysql-ha",
+            )
+
+
+def _sends_readers(config: StackConfig) -> bool:
+    return config.engine == "mariadb" or config.own_proxies
+
+
+def readers_have_replicas(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if app.routing == "reader" and _sends_readers(config) and not config.has_readers:
+            yield (
+                f"{path}.routing",
+                "needs replicas, and there are none",
+                "remove it, or raise database.replicas",
+            )
+
+
+def readers_do_not_write_to_imported_replicas(config: StackConfig) -> Iterator[Fault]:
+    if config.database.topology != "replication" or config.adopt != "import":
+        return
+    for path, app in _apps(config):
+        if app.routing == "reader" and _may_write(app):
+            yield (
+                f"{path}.routing",
+                "leads to replicas, and the app may write: in a database that is only imported, a "
+                "replica that restarts accepts writes",
+                "give it the role readonly, or set adopt to take_over first: then servers start "
+                "read-only",
+            )
+
+
+def _may_write(app: App) -> bool:
+    reads = set(ROLES["readonly"])
+    return any(set(privileges(granted)) - reads for granted in app.databases.values())
+
+
+def proxies_have_the_connections(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if config.own_proxies and app.max_connections > config.proxy.max_connections:
+            yield (
+                f"{path}.max_connections",
+                "is more than proxy.max_connections, the limit of all clients of a proxy",
+                "lower it, or raise proxy.max_connections",
+            )
+
+
+def proxies_refuse_who_is_not_active(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if not app.active and not config.own_proxies:
+            yield (
+                f"{path}.active",
+                "cannot be false: only this program's own proxies can refuse a login",
+                "remove it, or the app",
+            )
+
+
+def proxies_ask_for_tls(config: StackConfig) -> Iterator[Fault]:
+    """mariadb-operator can ask an account for TLS but never stop asking (pkg/sql/sql.go,
+    AlterUser), and Percona's cannot ask."""
+    for path, app in _apps(config):
+        if app.require_tls and not config.own_proxies:
+            yield (
+                f"{path}.require_tls",
+                "cannot be true: only this program's own proxies can require TLS of a single login",
+                "remove it; security.tls.required is for all connections to the servers",
+            )
+
+
+# --- its databases ---
+
+
+def database_is_not_the_servers(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
         for database in app.databases:
             if database.lower() in SYSTEM_DATABASES:
                 yield (
@@ -60,111 +180,107 @@ def checks(config: StackConfig) -> Iterator[Fault]:
                     "is a database of the server itself",
                     "name one of the app's",
                 )
-            if spelled.setdefault(database.lower(), database) != database:
+
+
+def database_is_spelled_one_way(config: StackConfig) -> Iterator[Fault]:
+    spelled: dict[str, str] = {}
+    for path, app in _apps(config):
+        for database in app.databases:
+            if (other := spelled.setdefault(database.lower(), database)) != database:
                 yield (
                     f"{path}.databases.{database}",
-                    f"differs from '{spelled[database.lower()]}' by case only: servers with "
+                    f"differs from '{other}' by case only: servers with "
                     "lower_case_table_names treat both as the same name",
                     "spell it the same, or choose another name",
                 )
-        if config.engine == "percona":
-            yield from _percona_checks(path, app, config)
-    if config.engine == "percona":
-        yield from _wildcards(config)
 
 
-def _reach_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
-    """How an app reaches the servers."""
-    if app.routing == "reader" and config.engine == "percona" and not config.own_proxies:
-        yield (
-            f"{path}.routing",
-            "needs proxies that send a login to readers; those of Percona's operator do not",
-            "remove it, or set proxy.managed_by to mysql-ha",
-        )
-    elif app.routing == "reader" and not config.has_readers:
-        yield (
-            f"{path}.routing",
-            "needs replicas, and there are none",
-            "remove it, or raise database.replicas",
-        )
-    elif (
-        app.routing == "reader"
-        and config.database.topology == "replication"
-        and config.adopt == "import"
-        and any(set(privileges(g)) - set(ROLES["readonly"]) for g in app.databases.values())
-    ):
-        yield (
-            f"{path}.routing",
-            "leads to replicas, and the app may write: in a database that is only imported, a "
-            "replica that restarts accepts writes",
-            "give it the role readonly, or set adopt to take_over first: then servers start "
-            "read-only",
-        )
-    if config.own_proxies and app.max_connections > config.proxy.max_connections:
-        yield (
-            f"{path}.max_connections",
-            "is more than proxy.max_connections, the limit of all clients of a proxy",
-            "lower it, or raise proxy.max_connections",
-        )
-    if not app.active and not config.own_proxies:
-        yield (
-            f"{path}.active",
-            "cannot be false: only this program's own proxies can refuse a login",
-            "remove it, or the app",
-        )
-    if app.require_tls and not config.own_proxies:
-        # mariadb-operator can ask an account for TLS but never stop asking (pkg/sql/sql.go,
-        # AlterUser), and Percona's cannot ask.
-        yield (
-            f"{path}.require_tls",
-            "cannot be true: only this program's own proxies can require TLS of a single login",
-            "remove it; security.tls.required is for all connections to the servers",
-        )
+# --- what Percona's operator does with it (pkg/controller/pxc/users_custom.go) ---
 
 
-def _percona_checks(path: str, app: App, config: StackConfig) -> Iterator[Fault]:
-    """What Percona's operator does with an account (pkg/controller/pxc/users_custom.go)."""
-    if len({frozenset(privileges(granted)) for granted in app.databases.values()}) > 1:
-        yield (
-            f"{path}.databases",
-            "has different privileges in different databases; Percona's operator grants an account "
-            "the same privileges in all of them",
-            "give it one role, or make two apps",
-        )
-    for database in app.databases:
-        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database) is None:
+def _perconas(config: StackConfig) -> Iterator[tuple[str, App]]:
+    """Apps whose accounts Percona's operator makes."""
+    return _apps(config) if config.engine == "percona" else iter(())
+
+
+def percona_grants_the_same_everywhere(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _perconas(config):
+        if len({frozenset(privileges(granted)) for granted in app.databases.values()}) > 1:
             yield (
-                f"{path}.databases.{database}",
-                "cannot be created by Percona's operator, which writes names without quotes",
-                "use letters, digits and '_', and do not begin with a digit",
+                f"{path}.databases",
+                "has different privileges in different databases; Percona's operator grants an "
+                "account the same privileges in all of them",
+                "give it one role, or make two apps",
             )
-    if app.cleanup == "delete":
-        yield (
-            f"{path}.cleanup",
-            "is not possible with Percona's operator, which never drops anything",
-            "remove it",
-        )
-    if not config.own_proxies and "max_connections" in app.model_fields_set:
-        yield (
-            f"{path}.max_connections",
-            "cannot be set: neither Percona's operator nor its proxies limit an account",
-            "remove it, or set proxy.managed_by to mysql-ha",
-        )
 
 
-def _wildcards(config: StackConfig) -> Iterator[Fault]:
+def percona_writes_names_without_quotes(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _perconas(config):
+        for database in app.databases:
+            if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database) is None:
+                yield (
+                    f"{path}.databases.{database}",
+                    "cannot be created by Percona's operator, which writes names without quotes",
+                    "use letters, digits and '_', and do not begin with a digit",
+                )
+
+
+def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _perconas(config):
+        if app.cleanup == "delete":
+            yield (
+                f"{path}.cleanup",
+                "is not possible with Percona's operator, which never drops anything",
+                "remove it",
+            )
+
+
+def percona_limits_no_account(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _perconas(config):
+        if not config.own_proxies and "max_connections" in app.model_fields_set:
+            yield (
+                f"{path}.max_connections",
+                "cannot be set: neither Percona's operator nor its proxies limit an account",
+                "remove it, or set proxy.managed_by to mysql-ha",
+            )
+
+
+def percona_grants_by_pattern(config: StackConfig) -> Iterator[Fault]:
     """In a GRANT, `_` is any character, and Percona's operator does not escape it."""
-    by_length: dict[int, set[str]] = {}
-    for name in SYSTEM_DATABASES.union(*(app.databases for app in config.apps)):
-        by_length.setdefault(len(name), set()).add(name)
-    for index, app in enumerate(config.apps):
+    by_length: dict[int, list[str]] = {}
+    for name in sorted(SYSTEM_DATABASES.union(*(app.databases for app in config.apps))):
+        by_length.setdefault(len(name), []).append(name)
+    for path, app in _perconas(config):
         for database in (name for name in app.databases if "_" in name):
-            pattern = re.compile(database.replace("_", "."))
-            for other in sorted(by_length[len(database)] - {database}):
-                if pattern.fullmatch(other):
+            pattern = re.compile(re.escape(database).replace("_", "."))
+            for other in by_length[len(database)]:
+                if other != database and pattern.fullmatch(other):
                     yield (
-                        f"apps[{index}].databases.{database}",
+                        f"{path}.databases.{database}",
                         f"would give privileges on database '{other}' too: '_' stands for any "
                         "character in the GRANT of Percona's operator",
                         "choose another name",
                     )
+
+
+RULES = (
+    app_has_its_own_name,
+    account_is_not_the_monitor,
+    account_is_not_of_the_system,
+    account_is_nobody_elses,
+    account_is_short_enough,
+    account_is_in_no_query_rule_while_it_turns,
+    somebody_sends_readers_to_replicas,
+    readers_have_replicas,
+    readers_do_not_write_to_imported_replicas,
+    proxies_have_the_connections,
+    proxies_refuse_who_is_not_active,
+    proxies_ask_for_tls,
+    database_is_not_the_servers,
+    database_is_spelled_one_way,
+    percona_grants_the_same_everywhere,
+    percona_writes_names_without_quotes,
+    percona_drops_nothing,
+    percona_limits_no_account,
+    percona_grants_by_pattern,
+)

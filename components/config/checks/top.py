@@ -1,0 +1,48 @@
+"""Rules of keys at the top: `name`, `adopt`, `create_namespace`."""
+
+from collections.abc import Iterator
+
+from components import names
+from components.config.errors import Fault
+from components.config.stack import StackConfig
+
+
+def name_is_short_enough(config: StackConfig) -> Iterator[Fault]:
+    longest = names.MAX_NAME[config.engine]
+    if len(config.name) > longest:
+        yield (
+            "name",
+            f"is longer than {longest} characters: names or labels derived from it would be longer "
+            "than Kubernetes or the operator accepts",
+            "choose a shorter name",
+        )
+
+
+def an_imported_cluster_gets_no_accounts(config: StackConfig) -> Iterator[Fault]:
+    """Those of a Percona XtraDB Cluster are in its object."""
+    imported = config.adopt == "import" and config.engine == "percona"
+    if imported and (config.own_proxies or config.apps):
+        yield (
+            "adopt",
+            "leaves the cluster as it is, but accounts of proxies and apps would change it",
+            "adopt it without apps, and with proxy.enabled false (or proxy.managed_by operator, if "
+            "the cluster has that ProxySQL); add the rest afterwards",
+        )
+
+
+def the_operators_proxies_pass_a_new_namespace(config: StackConfig) -> Iterator[Fault]:
+    # pkg/pxc/app/statefulset: pxc-monit and proxysql-monit get no security context.
+    if config.engine == "percona" and config.create_namespace and config.operator_proxies:
+        yield (
+            "create_namespace",
+            "makes a namespace that enforces Pod Security `restricted`, which the operator's "
+            "ProxySQL does not pass",
+            "make the namespace yourself, or set proxy.managed_by to mysql-ha",
+        )
+
+
+RULES = (
+    name_is_short_enough,
+    an_imported_cluster_gets_no_accounts,
+    the_operators_proxies_pass_a_new_namespace,
+)

@@ -1,0 +1,125 @@
+"""Values that a stack gives itself and that nothing would follow.
+
+Those of a size or an engine are there for every stack, so these rules look at the stack's own.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from components.config.credentials import PROXY_ROLES
+from components.config.errors import Fault
+from components.config.stack import StackConfig
+
+FOREIGN_KEYS = {
+    "mariadb": ("percona", "images.log_collector"),
+    "percona": ("images.data_plane", "credentials.replication"),
+}
+"""Config of the other engine."""
+
+OWN_TIER_KEYS = (
+    *(f"credentials.{role}" for role in PROXY_ROLES),
+    "security.proxy",
+    "security.network_policy",
+)
+"""Config of this program's own proxies, beside that of `proxy`."""
+
+OPERATOR_PROXY_KEYS = frozenset(
+    {"enabled", "managed_by", "replicas", "resources", "pod_annotations", "pod_labels"}
+    | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
+)
+"""What Percona's operator takes for its own ProxySQL; it writes the configuration itself."""
+
+
+def _is_given(given: Any, path: str) -> bool:
+    """Whether the stack sets a value at a path; an empty mapping says nothing."""
+    key, _, rest = path.partition(".")
+    if not isinstance(given, Mapping) or key not in given:
+        return False
+    below = cast(Mapping[str, Any], given)[key]
+    return _is_given(below, rest) if rest else below != {}
+
+
+def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The paths of all leaves below a mapping, `service.type` as well as `replicas`."""
+    for key, below in value.items():
+        if isinstance(below, Mapping) and key in ("service", "storage"):
+            yield from _keys(cast(Mapping[str, Any], below), f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def keys_are_of_the_engine(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    for path in FOREIGN_KEYS[config.engine]:
+        if _is_given(given, path):
+            yield path, f"is not for engine {config.engine}", "remove it"
+
+
+def own_proxies_have_the_keys_beside(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    for path in OWN_TIER_KEYS if config.proxy.managed_by == "operator" else ():
+        if _is_given(given, path):
+            yield (
+                path,
+                "is not for proxy.managed_by operator",
+                "remove it, or set managed_by to mysql-ha",
+            )
+
+
+def the_operator_takes_the_keys_of_its_proxies(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    if config.proxy.managed_by == "operator":
+        for key in set(_keys(given.get("proxy", {}))) - OPERATOR_PROXY_KEYS:
+            yield (
+                f"proxy.{key}",
+                "is not for proxy.managed_by operator: Percona's operator writes its ProxySQL's "
+                "configuration itself",
+                "remove it, or set proxy.managed_by to mysql-ha",
+            )
+
+
+def a_watcher_looks_at_the_primary(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    if config.follows_service:
+        return
+    proxy = config.proxy
+    for key, value in (
+        ("switchover_wait", proxy.switchover_wait),
+        ("min_semi_sync_replicas", proxy.min_semi_sync_replicas),
+    ):
+        if value and _is_given(given, f"proxy.{key}"):
+            yield (
+                f"proxy.{key}",
+                "needs database.topology replication, proxy.routing primary_service and a "
+                "proxy.clustering other than runtime, with which all proxies would copy a hold of "
+                "one",
+                "remove it",
+            )
+
+
+def keys_are_of_the_topology(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.database.topology != "replication":
+        for path in (
+            *("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"),
+            "database.failover_delay_seconds",
+        ):
+            if _is_given(given, path):
+                yield path, "is for database.topology replication only", "remove it"
+
+
+def semi_sync_has_its_timeout(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    unused = config.replicated_behind_proxies and not config.database.semi_sync
+    if unused and _is_given(given, "database.semi_sync_timeout"):
+        yield "database.semi_sync_timeout", "has no effect without semi_sync", "remove it"
+
+
+RULES = (
+    keys_are_of_the_engine,
+    own_proxies_have_the_keys_beside,
+    the_operator_takes_the_keys_of_its_proxies,
+    a_watcher_looks_at_the_primary,
+    keys_are_of_the_topology,
+    semi_sync_has_its_timeout,
+)
