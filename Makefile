@@ -37,10 +37,11 @@ test-long: venv/.stamp ## The scenarios on real nodes that take minutes each
 test-fast: venv/.stamp ## The tests that need no engine and no server
 	$(PY) -m pytest -m "not engine and not database and not dataplane and not cluster"
 
-lint: venv/.stamp ## ruff and pyright
+lint: venv/.stamp ## ruff, pyright and the directions of imports
 	venv/bin/ruff check .
 	venv/bin/ruff format --check .
 	venv/bin/pyright
+	venv/bin/lint-imports --no-logo --no-cache
 	$(PY) -m docs.tables --check
 
 bench: venv/.stamp ## Ratios for the README

@@ -5,9 +5,11 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components import identity, namespace, preflight
-from components.config import load
-from components.stack import DatabaseStack, DatabaseStackArgs, exports
+from components import namespace
+from components.config.load import load
+from components.guards import immutable, preflight
+from components.outputs import exports
+from components.stack import DatabaseStack, DatabaseStackArgs
 
 stack = load()
 settings = pulumi.Config("kubernetes")
@@ -17,7 +19,7 @@ accepted = preflight.checked(stack, cluster)
 # Every resource waits for its provider, and so for all checks.
 provider = k8s.Provider(
     "kubernetes",
-    enable_secret_mutable=accepted.identity.apply(lambda _: True),
+    enable_secret_mutable=accepted.immutable.apply(lambda _: True),
     enable_config_map_mutable=True,
     **cluster,
 )
@@ -30,5 +32,5 @@ for config in (loaded.config for loaded in stack.databases):
     outputs[config.name] = DatabaseStack(config.name, args, opts).outputs
 for key, value in exports(outputs, several=stack.several).items():
     pulumi.export(key, value)
-# After a refused edit the old identity stays.
-pulumi.export(identity.OUTPUT, accepted.identity)
+# After a refused edit the old facts stay.
+pulumi.export(immutable.OUTPUT, accepted.immutable)

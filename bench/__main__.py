@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from components import mariadb, proxysql_cnf
-from components.config import resolve
-from components.sizes import SIZES
+from components.config.load import resolve
+from components.config.presets import SIZES
+from components.engines import mariadb
+from components.proxysql import cnf, self_check
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import namespaces
@@ -158,13 +159,13 @@ def rendering(rounds: int) -> Measured:
         config = resolve(
             {key.removeprefix("mysql-ha:"): value for key, value in with_apps(count).items()}
         )
-        model = proxysql_cnf.live(config, mariadb.topology(config))
+        model = cnf.live(config, mariadb.topology(config))
         passwords = {user.username: f"{user.username}-{'x' * 32}" for user in config.logins}
 
         def once() -> None:
-            proxysql_cnf.render_users(model, passwords)
-            proxysql_cnf.live_check(model, running=False)
-            proxysql_cnf.live_check(model, running=True)
+            cnf.render_users(model, passwords)
+            self_check.live_check(model, running=False)
+            self_check.live_check(model, running=True)
 
         return lambda: clocked(once)
 

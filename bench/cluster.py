@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pulumi.automation import CommandError
+
 from local import REPOSITORY
 from local.real.cluster import RealCluster
 from local.real.images import Plan, proxysql_program, proxysql_version
@@ -111,7 +113,10 @@ def run(stack: Site, result: Figures, lines: Mapping[Line, Happening], runs: int
     for line, happening in lines.items():
         for number in range(runs):
             result.add(line, measured(stack, happening, drawn=number == 0))
-    say(f"{stack.name}: drift: {stack.changes() or 'none'}")
+    try:
+        say(f"{stack.name}: drift: {stack.changes() or 'none'}")
+    except CommandError as error:
+        say(f"{stack.name}: drift: {error}")
     stack.destroy()
     stack.kubectl("delete", "pvc", "-l", f"app.kubernetes.io/instance={stack.name}")
 

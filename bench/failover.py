@@ -18,7 +18,7 @@ from tests.database.servers import eventually
 from tests.dataplane import deployment, release, watchers
 from tests.dataplane.deployment import Happening, Lab, watch
 from tests.dataplane.mariadb_operator import Delays
-from tests.dataplane.nodes import APP, Servers
+from tests.dataplane.nodes import APP, UNFENCED, Servers
 from tests.dataplane.release import Release, chart_a, program
 
 from . import figures
@@ -110,7 +110,7 @@ def earlier(now: Release) -> Release:
 
 
 def replication(lab: Lab, version: str) -> Mapping[str, Configuration]:
-    """What stands in front of a replication cluster."""
+    """What is in front of a replication cluster."""
 
     def ours(edit: Callable[[Release], Release] = lambda it: it, **proxy: Any) -> Configuration:
         def render(**more: Any) -> Release:
@@ -128,7 +128,7 @@ def replication(lab: Lab, version: str) -> Mapping[str, Configuration]:
 
 
 def galera(lab: Lab, version: str) -> Mapping[str, Configuration]:
-    """What stands in front of a Galera cluster."""
+    """What is in front of a Galera cluster."""
 
     def render(**more: Any) -> Release:
         return program(lab.proxysql_version, version, "galera", **more)
@@ -233,11 +233,13 @@ def main() -> None:
             # The fence is the proxies' and the servers' together: others have servers without.
             with (
                 lab.replication(FENCED_MS) as fenced,
-                lab.replication(UNFENCED_MS, fenced=False) as unfenced,
+                lab.replication(UNFENCED_MS, UNFENCED) as unfenced,
+                lab.replication(UNFENCED_MS, ()) as plain,
             ):
                 result.environment = environment(lab.proxysql_version, fenced.version)
+                servers_of = {NOW: fenced, MONITOR: unfenced}
                 of = {
-                    name: (configuration, fenced if name == NOW else unfenced)
+                    name: (configuration, servers_of.get(name, plain))
                     for name, configuration in replication(lab, fenced.version).items()
                 }
                 measure(lab, result, "Replication", of, arguments.runs)

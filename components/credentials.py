@@ -7,7 +7,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
 
-from components import names, schema
+from components import names
+from components.config import credentials as declared
+from components.config.credentials import Credential, Login
 
 GENERATED_KEY = "password"
 """The key under which a generated Secret holds its password."""
@@ -32,15 +34,16 @@ class ResolvedCredential:
 class CredentialsArgs:
     """`roles`: which credentials this database needs; `protect`: which of them nothing may delete.
 
-    `turns`: by role, the accounts that take turns, the current one first. `given`: passwords that
-    are not generated, by config path (`credentials.<role>`). `after`: what every object waits for.
+    `alternating`: by role, the accounts that take turns, the current one first. `given`: passwords
+    that are not generated, by config path (`credentials.<role>`). `after`: what every object waits
+    for.
     """
 
     database: str
     namespace: str
-    credentials: schema.Credentials
+    credentials: declared.Credentials
     given: Mapping[str, pulumi.Output[str]]
-    turns: Mapping[str, Sequence[schema.Login]]
+    alternating: Mapping[str, Sequence[Login]]
     roles: Sequence[str]
     protect: frozenset[str]
     after: Sequence[pulumi.Resource]
@@ -59,7 +62,7 @@ def generated(name: str, rotation: int, opts: pulumi.ResourceOptions) -> pulumi.
     ).result
 
 
-def whose(account: str) -> dict[str, str]:
+def account_annotations(account: str) -> dict[str, str]:
     """The annotation of a Secret with an account's password.
 
     A constant, but one must be there: Percona's operator takes a Secret without annotations for
@@ -87,7 +90,7 @@ class Credentials(pulumi.ComponentResource):
     def __getitem__(self, role: str) -> ResolvedCredential:
         return self.resolved[role]
 
-    def _resolve(self, name: str, role: str, source: schema.Credential) -> ResolvedCredential:
+    def _resolve(self, name: str, role: str, source: Credential) -> ResolvedCredential:
         protect = role in self._args.protect
         path = f"credentials.{role}"
         if source.existing_secret:
@@ -99,10 +102,10 @@ class Credentials(pulumi.ComponentResource):
             )
         given = self._args.given.get(path)
         opts = pulumi.ResourceOptions(parent=self, protect=protect)
-        once = (schema.Login(role, source.rotation, GENERATED_KEY),)
+        once = (Login(role, source.rotation, GENERATED_KEY),)
         texts = {
-            login.key: given or generated(f"{name}-{role}{login.mark}", login.generation, opts)
-            for login in self._args.turns.get(role, once)
+            login.key: given or generated(f"{name}-{role}{login.suffix}", login.generation, opts)
+            for login in self._args.alternating.get(role, once)
         }
         key, password = next(iter(texts.items()))
         database = self._args.database
@@ -113,7 +116,7 @@ class Credentials(pulumi.ComponentResource):
                 name=secret,
                 namespace=self._args.namespace,
                 labels=names.labels(database, "credentials") | WATCH_LABEL,
-                annotations=whose(role),
+                annotations=account_annotations(role),
             ),
             type="Opaque",
             string_data={at: pulumi.Output.secret(text) for at, text in texts.items()},

@@ -151,9 +151,9 @@ def proxysql_config(name: str, digest: str) -> str:
     return f"{name}-proxysql-cnf-{digest}"
 
 
-def proxysql_monitor(name: str, mark: str = "") -> str:
+def proxysql_monitor(name: str, suffix: str = "") -> str:
     """The User and Grant objects of ProxySQL's monitor account; `.b`: of the second one."""
-    return f"{name}-proxysql-monitor{mark}"
+    return f"{name}-proxysql-monitor{suffix}"
 
 
 def proxysql_pod_hosts(
@@ -183,28 +183,28 @@ def account_secret(name: str, app: str) -> str:
 
 def account(name: str, username: str) -> str:
     """The User object of an account."""
-    return f"{name}-user-{_readable(username)}"
+    return f"{name}-user-{_kubernetes_safe(username)}"
 
 
 def grant(name: str, username: str, schema: str) -> str:
     """The Grant object of what an account may do in a database; a database's name has no dot."""
-    return f"{name}-user-{_readable(f'{username}.{schema}')}"
+    return f"{name}-user-{_kubernetes_safe(f'{username}.{schema}')}"
 
 
 def schema(name: str, schema: str) -> str:
     """The Database object of a database within the servers."""
-    return f"{name}-db-{_readable(schema)}"
+    return f"{name}-db-{_kubernetes_safe(schema)}"
 
 
-def _readable(text: str) -> str:
+def _kubernetes_safe(text: str) -> str:
     """The part of an object's name for a text in which SQL allows more than Kubernetes does.
 
     Such a text is marked with a hash of itself, so that no two have the same name.
     """
     if re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", text):
         return text
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{re.sub('[^a-z0-9]+', '-', text.lower()).strip('-')}-{mark}".lstrip("-")
+    suffix = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{re.sub('[^a-z0-9]+', '-', text.lower()).strip('-')}-{suffix}".lstrip("-")
 
 
 def proxysql_users(name: str) -> str:
@@ -254,9 +254,9 @@ def server_claims(name: str, engine: str, topology: str, replicas: int) -> tuple
     return _claims(("storage", "galera") if topology == "galera" else ("storage",), name, replicas)
 
 
-def proxy_claims(name: str, engine: str, mode: str, replicas: int) -> tuple[str, ...]:
-    """The volume claims of proxies that have any, by ordinal. `mode`: that of `proxy.mode`."""
-    if mode == "operator":
+def proxy_claims(name: str, engine: str, managed_by: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of proxies that have any, by ordinal. `managed_by`: of `proxy`."""
+    if managed_by == "operator":
         # pkg/pxc/app/statefulset/proxysql.go, proxyDataVolumeName
         return _claims(("proxydata",), pxc_proxysql(name), replicas)
     return _claims(("data",), proxysql(name, engine), replicas)

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.config import Stack
+from components.config.load import Stack
 
 
 def create(stack: Stack, opts: pulumi.ResourceOptions) -> dict[str, k8s.core.v1.Namespace]:

@@ -6,22 +6,15 @@ from typing import Any
 
 import pulumi
 
-from components import names, passwords, proxysql_cnf, tls
-from components.apps import (
-    AppPasswords,
-    AppPasswordsArgs,
-    Bindings,
-    BindingsArgs,
-    MariaDbAccounts,
-    MariaDbAccountsArgs,
-)
-from components.apps import outputs as apps_outputs
-from components.credentials import Credentials, CredentialsArgs, ResolvedCredential
-from components.mariadb import MariaDb, MariaDbArgs
-from components.percona import Percona, PerconaArgs
-from components.proxysql import ProxySql, ProxySqlArgs
-from components.schema import StackConfig
-from components.topology import Endpoint, Topology
+from components.apps import AppPasswords, AppPasswordsArgs, Bindings, BindingsArgs
+from components.config import password_sources
+from components.config.stack import StackConfig
+from components.credentials import Credentials, CredentialsArgs
+from components.engines.mariadb import MariaDb, MariaDbArgs
+from components.engines.mariadb_accounts import MariaDbAccounts, MariaDbAccountsArgs
+from components.engines.percona import Percona, PerconaArgs
+from components.outputs import endpoint, outputs
+from components.proxysql.tier import ProxySql, ProxySqlArgs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +33,7 @@ class DatabaseStack(pulumi.ComponentResource):
     """Everything that one database's config declares, in one namespace.
 
     `outputs` is the contract of the README's table: names and addresses, never a password.
-    Several can stand in one program: every Kubernetes name and every logical name starts with
+    Several can be in one program: every Kubernetes name and every logical name starts with
     the database's own.
     """
 
@@ -58,9 +51,9 @@ class DatabaseStack(pulumi.ComponentResource):
                 namespace=config.namespace,
                 credentials=config.credentials,
                 given=args.given,
-                turns={"monitor": config.monitor_logins},
-                roles=passwords.roles(config),
-                protect=passwords.protected(config),
+                alternating={"monitor": config.monitor_logins},
+                roles=password_sources.roles(config),
+                protect=password_sources.protected(config),
                 after=args.after,
             ),
             child,
@@ -126,63 +119,3 @@ class DatabaseStack(pulumi.ComponentResource):
         if isinstance(servers, Percona):
             self.outputs["status"] = servers.status
         self.register_outputs(self.outputs)
-
-
-def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
-    """Where clients connect."""
-    if not config.own_proxies:
-        return Endpoint(
-            host=topology.service, reader_host=topology.reader_service, port=topology.port
-        )
-    host = names.service_host(names.proxysql(config.name, config.engine), config.namespace)
-    return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
-
-
-def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
-    """The output contract, `schema_version` 1; plain values, all known at preview.
-
-    `ca_secret` is where the certificate of `host` can be verified with, and absent where it cannot
-    be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
-    """
-    namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
-    ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
-    if ca and config.operator_proxies:
-        ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
-    if config.own_proxies:
-        ca = tls.secret_key(config)
-    contract: dict[str, Any] = {
-        "schema_version": 1,
-        "engine": config.engine,
-        "size": config.size,
-        "namespace": namespace,
-        "name": config.name,
-        "host": where.host,
-        "port": where.port,
-        "reader_host": where.reader_host,
-        "reader_port": where.port,
-        "MYSQL_HOST": where.host,
-        "MYSQL_PORT": str(where.port),
-        "admin_secret": {"name": root.secret, "key": root.key},
-        "apps": apps_outputs(config, where),
-    }
-    if ca:
-        contract["ca_secret"] = ca
-    if proxy.enabled:
-        admin, admin_port = names.proxysql_peers, proxysql_cnf.ADMIN_PORT
-        if proxy.mode == "operator":
-            admin = names.pxc_proxysql_unready
-        elif proxy.service.expose_admin:
-            admin, admin_port = names.proxysql_admin, proxy.service.admin_port
-        contract["proxysql"] = {
-            "replicas": proxy.replicas,
-            "admin_host": names.service_host(admin(config.name), namespace),
-            "admin_port": admin_port,
-        }
-    return contract
-
-
-def exports(outputs_by_name: Mapping[str, dict[str, Any]], *, several: bool) -> dict[str, Any]:
-    """The stack's outputs: the contract itself, or `databases` by name when there are several."""
-    if several:
-        return {"schema_version": 1, "databases": dict(outputs_by_name)}
-    return next(iter(outputs_by_name.values()))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from components.fields import TopologyKind
+from components.config.types import TopologyKind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,13 +21,15 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from components import identity, mariadb, percona, stack
-from components.config import Loaded, Stack, resolve
+from components import outputs
+from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.load import Loaded, Stack, resolve
+from components.config.presets import ENGINES, SIZES
+from components.config.stack import StackConfig
 from components.credentials import GENERATED_KEY, ResolvedCredential
+from components.engines import mariadb, percona
+from components.guards import immutable
 from components.names import credential_secret
-from components.rules import RESERVED_VARIABLES
-from components.schema import StackConfig
-from components.sizes import ENGINES, SIZES
 from local import go, toolchain
 
 ROOT = Path(__file__).parents[1]
@@ -78,11 +80,14 @@ NOTES = {
     "database.storage.storage_class": "Unset: the cluster's default. Fixed.",
     "database.pod_annotations": "Annotations of the database Pods.",
     "database.pod_labels": "Labels of the database Pods.",
+    "database.failover_delay_seconds": "Topology `replication` only. How long the operator waits "
+    "before it promotes another server; a crash costs so much longer "
+    "([why](adr/0017-a-primary-that-nobody-follows-gets-no-writes.md)).",
     "database.semi_sync_timeout": "Topology `replication` only. How long a commit waits for a "
     "replica before it goes on without. Unset: `10s` with `proxy.min_semi_sync_replicas`, "
     "otherwise `2s`, as a promotion takes as long there.",
     "proxy.enabled": "Whether there are proxies at all.",
-    "proxy.mode": "`standalone`: proxies of this program; `operator`: those that Percona's "
+    "proxy.managed_by": "`mysql-ha`: proxies of this program; `operator`: those that Percona's "
     "operator runs, with its own configuration. Only a Percona cluster has a choice. Fixed while "
     "there are proxies.",
     "proxy.routing": "Topology `replication` only. `primary_service`: the proxies connect to the "
@@ -128,8 +133,8 @@ NOTES = {
     "0: at once. Routing `primary_service`, and not with clustering `runtime`.",
     "proxy.users[].username": "Login name.",
     "proxy.users[].password": "Secret config value: `pulumi config set --secret --path`.",
-    "proxy.users[].password_secret.name": "Existing Secret.",
-    "proxy.users[].password_secret.key": "Key in it.",
+    "proxy.users[].existing_secret.name": "Existing Secret.",
+    "proxy.users[].existing_secret.key": "Key in it.",
     "proxy.users[].active": "False: the login is refused.",
     "proxy.users[].default_schema": "Schema of a client that names none.",
     "proxy.users[].default_hostgroup": "Unset: the writer hostgroup. With the reader's, a login "
@@ -165,7 +170,7 @@ NOTES = {
     "`tls.key` and `ca_key`. Not with `issuer`. Unset, too: each Pod makes its own.",
     "proxy.tls.ca_key": "Key of the CA's certificate in that Secret.",
     "*.tls.issuer.name": "cert-manager's issuer of the certificate.",
-    "*.tls.issuer.kind": "An `Issuer` stands in the database's namespace.",
+    "*.tls.issuer.kind": "An `Issuer` is in the database's namespace.",
     "*.tls.issuer.group": "Of an issuer that is not cert-manager's own.",
     "proxy.storage.persistent": "A volume per proxy instead of an emptyDir. Fixed while on.",
     "proxy.storage.storage_class": "Unset: the cluster's default.",
@@ -253,7 +258,7 @@ OUTPUTS = {
     "a proxy.",
     "status": "Percona only: what the operator said last. `ready` and `size` count Pods of servers "
     "and of the operator's proxies; `details` are its messages.",
-    identity.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
+    immutable.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
 }
 
 TIERS = ("database", "proxy")
@@ -451,7 +456,7 @@ def table(head: tuple[str, ...], body: list[tuple[str, ...]]) -> str:
 def needs() -> str:
     """What the two commands need."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    python = pyproject["tool"]["ruff"]["target-version"].replace("py3", "3.")
+    python = pyproject["project"]["requires-python"].removeprefix(">=")
     modules = go.TOOLS.glob("*/go.mod")
     lines = [re.search(r"^go (\S+)", file.read_text(), re.MULTILINE) for file in modules]
     found = [line[1] for line in lines if line]
@@ -517,7 +522,7 @@ def sizes() -> str:
         [
             *line("servers", lambda c: f"{c.database.replicas}, {c.database.topology}"),
             *line("proxies", lambda c: str(c.proxy.replicas) if c.proxy.enabled else "none"),
-            *line("who runs the proxies", proxied(lambda c: RUN_BY[c.proxy.mode])),
+            *line("who runs the proxies", proxied(lambda c: RUN_BY[c.proxy.managed_by])),
             *line("storage per server", lambda c: c.database.storage.size),
             *line(
                 "server cpu, memory: requests / limits",
@@ -550,11 +555,11 @@ def sizes() -> str:
     )
 
 
-RUN_BY = {"standalone": "this program", "operator": "the operator"}
-"""Who runs the proxies of a `proxy.mode`."""
+RUN_BY = {"mysql-ha": "this program", "operator": "the operator"}
+"""Who runs the proxies of a `proxy.managed_by`."""
 
 
-def outputs() -> str:
+def output_table() -> str:
     """The output contract, with the values of stacks of size small."""
     values = {engine: _outputs(engine) for engine in ENGINES}
     if missing := set[str]().union(*values.values()) ^ OUTPUTS.keys():
@@ -591,17 +596,17 @@ def _outputs(engine: str) -> dict[str, Any]:
         resource=None,
     )
     shape = percona.topology(config) if engine == "percona" else mariadb.topology(config)
-    values = stack.outputs(config, shape, root)
+    values = outputs.outputs(config, shape, root)
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
     loaded = Loaded(config=config, passwords={})
-    values[identity.OUTPUT] = identity.of(Stack(databases=(loaded,), several=False, retire=()))
+    values[immutable.OUTPUT] = immutable.of(Stack(databases=(loaded,), several=False, retire=()))
     return values
 
 
 def _example(key: str, value: Any) -> str:
-    if key == identity.OUTPUT:
+    if key == immutable.OUTPUT:
         return "`orders`: engine, namespace, topology, …"
     return f"`{yaml.safe_dump(value, default_flow_style=True, width=1000).splitlines()[0]}`"
 
@@ -657,7 +662,7 @@ def figures() -> str:
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "needs": needs,
     "sizes": sizes,
-    "outputs": outputs,
+    "outputs": output_table,
     "config": overview,
     "reference": reference,
     "reserved": reserved,

@@ -14,10 +14,10 @@ from typing import Any
 
 from pulumi.automation import CommandError, OutputMap, Stack
 
-from components import config as configuration
 from components import names
-from components.errors import ConfigError
-from components.schema import StackConfig
+from components.config import load as configuration
+from components.config.errors import ConfigError
+from components.config.stack import StackConfig
 from local import REPOSITORY, LocalError, engine, locks, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane

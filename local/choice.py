@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from components import quantity
-from components.schema import StackConfig
+from components.config import quantity
+from components.config.stack import StackConfig
 from local import REPOSITORY, LocalError
 from local.real.debian import own_release
 from local.real.node import PRIVATE

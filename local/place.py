@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from components.schema import StackConfig
+from components.config.stack import StackConfig
 from local import REPOSITORY, locks
 from local.choice import KINDS, Kind
 from local.control_plane import ControlPlane

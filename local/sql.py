@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components import mariadb, percona
-from components.schema import StackConfig
+from components.config.stack import StackConfig
+from components.engines import mariadb, percona
 from local import LocalError
 from local.kubectl import Kubectl, Object
 

@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.schema import Image, StackConfig
+from components.config.images import Image
+from components.config.stack import StackConfig
 from local import LocalError, commands, locks
 from local.real.debian import Packages, Release, own_release
 from local.toolchain import Toolchain

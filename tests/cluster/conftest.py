@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components import config as configuration
+from components.config import load as configuration
 from local import REPOSITORY, LocalError
 from local.choice import this_machine
 from local.engine import Engine

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from components.schema import PROXYSQL_IMAGE
+from components.config.images import PROXYSQL_IMAGE
 
 from .site import Site, eventually
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulumi.automation import Stack, UpResult
+from pulumi.automation import CommandError, Stack, UpResult
 
-from components.config import merge
+from components.config.load import merge
 from local import LocalError
 from local.engine import Engine
 from local.real.cluster import RealCluster
@@ -32,6 +32,7 @@ PATIENCE = 150.0
 """Seconds in which all writers must write again."""
 SERVER_PORT = 3306
 TABLE = "shop.writes"
+CHANGED_MEANWHILE = "the object has been modified; please apply your changes to the latest version"
 SHOP = {"name": "shop", "databases": {"shop": "owner"}}
 """The app whose login writes to it."""
 
@@ -96,7 +97,15 @@ class Site:
     def up(self, **edit: Any) -> UpResult:
         """Apply an edit of the config for good: mappings are merged into what is there."""
         self.config = merge(self.config, edit)
-        return self.open().up(on_output=self.output.append)
+        stack = self.open()
+        try:
+            return stack.up(on_output=self.output.append)
+        except CommandError as error:
+            # After an edit by kubectl the provider takes the object's fields over at the version
+            # that it has read, while the operator writes its status. It says to try again.
+            if CHANGED_MEANWHILE not in str(error):
+                raise
+            return stack.up(on_output=self.output.append)
 
     def refused(self, **edit: Any) -> str:
         """What a preview of an edit says that must fail; nothing is changed."""

@@ -32,7 +32,7 @@ def site(cluster: RealCluster, engine: Engine, inside: Inside) -> Generator[Site
 
 def ask(site: Site, app: str | None, statement: str) -> str:
     """A SQL statement from a Pod that has the Secret, as `make sql` does."""
-    from components import config as configuration
+    from components.config import load as configuration
 
     (config,) = configuration.read({f"mysql-ha:{k}": v for k, v in site.config.items()})
     login = sql.login(config, site.engine.outputs("dev"), app)

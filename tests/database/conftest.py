@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from components.mariadb import monitor_privileges
+from components.engines.mariadb import monitor_privileges
 from local import ports
 from tests.program import recorder
 

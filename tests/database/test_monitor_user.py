@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from components.schema import monitor_connections
+from components.config.stack import monitor_connections
 
 from . import monitor_queries, operator_sql
 from .monitor_queries import Setup

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from components.proxysql_watch import ASK_LOOKS, LOOK_EVERY, Watch, statement
+from components.proxysql.watcher import ASK_LOOKS, LOOK_EVERY, Watch, statement
 
 from .servers import Account, Cluster, Server, eventually
 

@@ -35,8 +35,8 @@ def replication(lab: Lab) -> Generator[Servers]:
 
 @pytest.fixture(scope="session")
 def unfenced(lab: Lab) -> Generator[Servers]:
-    """The same as they are with `proxy.routing: monitor`, or without the fence."""
-    with lab.replication(UNFENCED_TIMEOUT_MS, fenced=False) as servers:
+    """The same as mariadb-operator alone makes them (`adopt: import`)."""
+    with lab.replication(UNFENCED_TIMEOUT_MS, ()) as servers:
         yield servers
 
 

@@ -16,7 +16,7 @@ from tests.database.servers import Account, Installation, Session, SqlError, eve
 from . import proxies
 from .load import LIFETIMES, LOST, Journal, load
 from .mariadb_operator import Delays, Operator, reconcile
-from .nodes import APP, SECOND, Node, Servers, galera, replication, synced
+from .nodes import APP, FENCED, SECOND, Node, Servers, galera, replication, synced
 from .proxies import Proxy, Tier
 from .release import PROXIES, Release
 from .service import service
@@ -93,10 +93,12 @@ class Lab:
         return proxies.version(self.binary)
 
     @contextmanager
-    def replication(self, semi_sync_timeout_ms: int, *, fenced: bool = True) -> Generator[Servers]:
+    def replication(
+        self, semi_sync_timeout_ms: int, my_cnf: Sequence[str] = FENCED
+    ) -> Generator[Servers]:
         """A primary and two semi-sync replicas."""
         folder = self._folder("replication")
-        with replication(self.installation, folder, semi_sync_timeout_ms, fenced=fenced) as servers:
+        with replication(self.installation, folder, semi_sync_timeout_ms, my_cnf) as servers:
             servers.pristine()
             yield servers
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.mariadb import FENCE_OPTIONS, READ_ONLY
-from components.schema import monitor_connections
+from components.config.stack import monitor_connections
+from components.engines.mariadb import FENCE_OPTIONS, READ_ONLY
 from local.certificates import Authority
 from tests.database import operator_sql
 from tests.database.servers import (
@@ -208,11 +208,17 @@ def follow(session: Session, primary: Node, *, slave_pos: str | None = None) -> 
     session.query("START SLAVE")
 
 
+FENCED = (READ_ONLY, *FENCE_OPTIONS)
+"""What this program adds for the fence."""
+UNFENCED = (READ_ONLY,)
+"""What it adds without."""
+
+
 @contextmanager
 def replication(
-    installation: Installation, directory: Path, semi_sync_timeout_ms: int, *, fenced: bool
+    installation: Installation, directory: Path, semi_sync_timeout_ms: int, my_cnf: Sequence[str]
 ) -> Generator[Servers]:
-    """A primary and two semi-sync replicas; `fenced`: with the my.cnf of the fence.
+    """A primary and two semi-sync replicas. `my_cnf`: lines of this program beside the operator's.
 
     Settings: mariadb-operator v25.10.4, pkg/controller/replication/config.go, NewReplicationConfig;
     it sets no read_only, and the time-out only when the MariaDB object does.
@@ -222,9 +228,8 @@ def replication(
     authority.issue("server", "db", names=[network.server(0), network.server(1), network.server(2)])
     for path in (authority.directory, *authority.directory.iterdir()):
         installation.own(path)
-    fence: Settings = {
-        name: value
-        for name, _, value in (option.partition(" = ") for option in (READ_ONLY, *FENCE_OPTIONS))
+    own: Settings = {
+        name: value for name, _, value in (option.partition(" = ") for option in my_cnf)
     }
     nodes = tuple(
         Node(
@@ -240,7 +245,7 @@ def replication(
                 "rpl_semi_sync_slave_enabled": "ON",
                 "rpl_semi_sync_master_timeout": semi_sync_timeout_ms,
                 "rpl_semi_sync_master_wait_point": "AFTER_SYNC",
-                **(fence if fenced else {}),
+                **own,
                 "ssl_ca": str(authority.directory / "ca.crt"),
                 "ssl_cert": str(authority.directory / "server.crt"),
                 "ssl_key": str(authority.directory / "server.key"),

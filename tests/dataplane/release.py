@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from components import names, proxysql_cnf, tls
-from components.proxysql_cnf import CONFIG_DIR
+from components import names
+from components.proxysql import certificate, cnf
+from components.proxysql.cnf import CONFIG_DIR
 from tests.database.servers import Account
 from tests.program import recorder
 
@@ -124,7 +125,7 @@ def program(
             "users": [
                 {
                     "username": user.user,
-                    "password_secret": {"name": SECRET, "key": user.user},
+                    "existing_secret": {"name": SECRET, "key": user.user},
                     "default_schema": "shop",
                 }
                 for user in users
@@ -207,12 +208,12 @@ def substitutions(network: Network, ordinal: int) -> dict[str, str]:
 def directories(directory: str) -> dict[str, str]:
     """The Pod's mounts, as folders of this machine."""
     return {
-        proxysql_cnf.CA_DIR: f"{directory}/ca",
-        tls.DIR: f"{directory}/tls",
-        proxysql_cnf.LIVE_DIR: f"{directory}/users",
+        cnf.CA_DIR: f"{directory}/ca",
+        certificate.DIR: f"{directory}/tls",
+        cnf.LIVE_DIR: f"{directory}/users",
         # Last of those that begin like it.
         CONFIG_DIR: f"{directory}/config",
-        proxysql_cnf.DATA_DIR: f"{directory}/data",
+        cnf.DATA_DIR: f"{directory}/data",
     }
 
 
@@ -236,8 +237,8 @@ def chart_a(*, users: tuple[Account, ...] = USERS) -> Release:
         "max_connections=200, active=1 }"
         for user in users
     )
-    cnf = f"""\
-datadir="{proxysql_cnf.DATA_DIR}"
+    text = f"""\
+datadir="{cnf.DATA_DIR}"
 admin_variables=
 {{
     admin_credentials="{ADMIN.user}:{ADMIN.password};cluster:clusterCLUSTERclusterCLUST"
@@ -278,11 +279,11 @@ proxysql_servers =
 )
 """
     return Release(
-        files={CNF: cnf},
+        files={CNF: text},
         # The image's own command, with the file where the chart mounts it.
         command=(
             *("proxysql", "-f", "--idle-threads", "--no-version-check"),
-            *("-c", f"{CONFIG_DIR}/proxysql.cnf", "-D", proxysql_cnf.DATA_DIR),
+            *("-c", f"{CONFIG_DIR}/proxysql.cnf", "-D", cnf.DATA_DIR),
         ),
         startup=None,
         drain=None,

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from components import apps, mariadb
-from components.config import resolve
-from components.proxysql_cnf import live, live_check, render_peers, render_users
-from components.schema import StackConfig
+from components.config.apps import privileges
+from components.config.load import resolve
+from components.config.stack import StackConfig
+from components.engines import mariadb
+from components.proxysql.cnf import live, render_peers, render_users
+from components.proxysql.self_check import live_check
 from tests.database import operator_sql
 from tests.database.servers import Account, Session, SqlError, eventually
 from tests.unit import libconfig
@@ -289,7 +291,7 @@ def give(node: Node, account: Account, databases: Mapping[str, str]) -> None:
     for sql in operator_sql.create_user(account):
         node.query(sql)
     for database, role in databases.items():
-        node.query(operator_sql.grant(apps.privileges(role), account, database))
+        node.query(operator_sql.grant(privileges(role), account, database))
 
 
 def asks(proxy: Proxy, account: Account) -> bool:

@@ -13,7 +13,8 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError, Stack
 
-from components import names, proxysql_cnf
+from components import names
+from components.proxysql import cnf
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
@@ -124,8 +125,8 @@ class TestSmall:
         for password in passwords:
             assert password not in stored
             assert base64.b64encode(password.encode()).decode() not in stored
-        cnf = cluster.proxysql_cnf(self.NAME)
-        assert cnf["mysql_variables"]["monitor_password"] in passwords
+        file = cluster.proxysql_cnf(self.NAME)
+        assert file["mysql_variables"]["monitor_password"] in passwords
 
     def test_no_password_outside_secrets_in_the_cluster(self, cluster: Cluster) -> None:
         others = "configmaps,statefulsets,pods,services,mariadbs,users,grants,events"
@@ -137,9 +138,10 @@ class TestSmall:
         self, engine: Engine, stack: Stack, cluster: Cluster
     ) -> None:
         """The provider takes over whatever kubectl wrote, and drops what the program does not."""
-        primary = {"autoFailoverDelay": "7s"}
+        primary = {"autoFailover": False}
         theirs = {
             "cleanupPolicy": "Skip",
+            "podMetadata": {"annotations": {"edited": "by hand"}},
             "replication": {"primary": primary, "replica": {"syncTimeout": "11s"}},
         }
         patch = json.dumps({"spec": theirs})
@@ -152,8 +154,12 @@ class TestSmall:
             stack.up(on_output=print)
             spec = cluster.list("mariadbs")[self.NAME]["spec"]
             assert spec["cleanupPolicy"] == "Skip"
-            assert spec["replication"]["primary"]["autoFailoverDelay"] == "7s"
-            assert spec["replication"]["primary"]["podIndex"] == 0  # the operator's own default
+            assert "edited" not in spec["podMetadata"].get("annotations", {}), "a key of ours"
+            assert spec["replication"]["primary"] == {
+                "autoFailover": False,
+                "autoFailoverDelay": "2s",
+                "podIndex": 0,  # the operator's own default
+            }
             assert spec["replication"]["replica"]["syncTimeout"] == "11s"
             assert ("podDisruptionBudget" in spec) == (values != edited)
         assert changes(stack.up(on_output=print)) == {}
@@ -342,7 +348,7 @@ class TestExistingSecrets:
                 role: {"existing_secret": {"name": "vault", "key": role}} for role in cls.CANARY
             },
             proxy={
-                "users": [{"username": "app", "password_secret": {"name": "vault", "key": "app"}}]
+                "users": [{"username": "app", "existing_secret": {"name": "vault", "key": "app"}}]
             },
         )
 
@@ -364,15 +370,13 @@ class TestExistingSecrets:
             for form in (password, base64.b64encode(password.encode()).decode()):
                 assert form not in text
                 assert json.dumps(form)[1:-1] not in text
-        assert proxysql_cnf.native_password_hash(self.USER_PASSWORD) not in text
+        assert cnf.native_password_hash(self.USER_PASSWORD) not in text
 
     def test_the_file_holds_the_existing_passwords(self, cluster: Cluster) -> None:
-        cnf = cluster.proxysql_cnf(self.NAME)
-        assert cnf["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
-        assert cnf["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
-        assert cnf["mysql_users"][0]["password"] == proxysql_cnf.native_password_hash(
-            self.USER_PASSWORD
-        )
+        file = cluster.proxysql_cnf(self.NAME)
+        assert file["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
+        assert file["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
+        assert file["mysql_users"][0]["password"] == cnf.native_password_hash(self.USER_PASSWORD)
 
     def test_destroy_leaves_the_existing_secret(
         self, engine: Engine, stack: Stack, cluster: Cluster

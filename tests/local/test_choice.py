@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components import config as configuration
+from components.config import load as configuration
 from local import LocalError, choice, place
 from local.choice import Machine, choose
 from local.kind import KindCluster

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components import config as configuration
-from components.schema import StackConfig
+from components.config import load as configuration
+from components.config.stack import StackConfig
 from local import LocalError, sql
 from local.processes import Processes
 from local.real import debian, images, network

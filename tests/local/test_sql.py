@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pulumi.automation import PulumiCommand
 
-from components import config as configuration
+from components.config import load as configuration
 from local import LocalError, engine, sql
 from local.__main__ import users_kubectl
 from local.engine import Engine

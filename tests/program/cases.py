@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from components.config import merge
+from components.config.load import merge
 from tests.program import recorder
 from tests.program.recorder import (
     ROOT,
@@ -62,7 +62,7 @@ def case(name: str, config: Mapping[str, Any]) -> Case:
     existing: dict[str, dict[str, str]] = {}
     namespaces = {value for key, value in _walk(tree) if key == "namespace"} | {"default"}
     for key, ref in _walk(tree):
-        if key in ("existing_secret", "password_secret"):
+        if key in ("existing_secret", "existing_secret"):
             for namespace in namespaces:
                 keys = existing.setdefault(f"{namespace}/{ref['name']}", {})
                 keys[ref["key"]] = canary("existing", ref["name"], ref["key"])
@@ -172,7 +172,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "drain": {"endpoint_removal": 20, "timeout": 600},
             "service": {"type": "LoadBalancer", "port": 3306},
             "users": [
-                {"username": "app", "password_secret": {"name": "app", "key": "password"}},
+                {"username": "app", "existing_secret": {"name": "app", "key": "password"}},
                 {"username": "report", "password": SECURE, "default_hostgroup": 20},
                 {"username": "old", "password": SECURE, "active": False},
             ],
@@ -217,7 +217,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "proxy": {
             "routing": "primary_service",
             "users": [
-                {"username": "app", "password_secret": {"name": "app", "key": "password"}},
+                {"username": "app", "existing_secret": {"name": "app", "key": "password"}},
                 {"username": "report", "password": SECURE, "default_hostgroup": 20},
             ],
         },
@@ -297,7 +297,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "namespace": "shop",
         "proxy": {
             "tls": {"required": True},
-            "users": [{"username": "old", "password_secret": {"name": "old", "key": "pw"}}],
+            "users": [{"username": "old", "existing_secret": {"name": "old", "key": "pw"}}],
             "query_rules": [{"rule_id": 1, "username": "inline", "timeout": 1000}],
         },
         "apps": [
@@ -341,7 +341,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "apps-percona-standalone": {
         "engine": "percona",
         "size": "small",
-        "proxy": {"mode": "standalone", "users": [{"username": "old", "password": SECURE}]},
+        "proxy": {"managed_by": "mysql-ha", "users": [{"username": "old", "password": SECURE}]},
         "apps": [
             shop(rotation=1, require_tls=True, max_connections=10),
             {"name": "reports", "databases": {"shop": "readonly"}, "routing": "reader"},
@@ -360,7 +360,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             },
             "cards": {
                 "engine": "percona",
-                "proxy": {"mode": "standalone"},
+                "proxy": {"managed_by": "mysql-ha"},
                 "apps": [shop(password=SECURE)],
             },
         },
@@ -404,9 +404,9 @@ def is_proxied(case: Case) -> bool:
     """Whether a database of the case has proxies of this program."""
     for tree in trees(case).values():
         proxy = tree.get("proxy", {})
-        default = "operator" if tree.get("engine") == "percona" else "standalone"
+        default = "operator" if tree.get("engine") == "percona" else "mysql-ha"
         enabled = proxy.get("enabled", tree.get("size", "dev") != "dev")
-        if enabled and proxy.get("mode", default) == "standalone":
+        if enabled and proxy.get("managed_by", default) == "mysql-ha":
             return True
     return False
 

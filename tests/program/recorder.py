@@ -22,8 +22,8 @@ from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
 
-from components import switchover, volumes
-from components.cluster import Unanswered
+from components.guards import switchover, volumes
+from components.guards.api import Unanswered
 
 ROOT = Path(__file__).parents[2]
 SECRET = "4dabf18193072939515e22adb298388d"

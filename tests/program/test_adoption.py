@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from components.config import merge
-from components.mariadb import FIXED
+from components.config.load import merge
+from components.engines.mariadb import FIXED
 from tests.program import recorder
 from tests.program.cases import shop
 from tests.program.recorder import Recording, Resource, plain
@@ -172,7 +172,7 @@ def test_nothing_is_made_when_it_differs(config: dict[str, Any], adopt: str, pre
     ]
     assert all("the database to adopt" in line and ". Fix: " in line for line in lines)
     assert [r.name for r in recording.resources if not r.read] == ["reader"]
-    assert "identity" not in recording.outputs
+    assert "immutable" not in recording.outputs
 
 
 def test_the_database_is_named_where_there_are_several() -> None:
@@ -207,7 +207,7 @@ def test_a_mariadb_has_proxies_and_apps_from_the_start() -> None:
         {},
         {"proxy": {"enabled": False}},
         # Accounts of apps and proxies are added with what is no import any more.
-        {"adopt": "take_over", "proxy": {"mode": "standalone"}, "apps": [shop()]},
+        {"adopt": "take_over", "proxy": {"managed_by": "mysql-ha"}, "apps": [shop()]},
     ],
     ids=str,
 )
@@ -223,7 +223,7 @@ def test_the_identity_is_that_of_any_database(config: dict[str, Any], adopt: str
     """So that `adopt` can be removed, and a later edit is checked as ever."""
     during = accepted({**config, "adopt": adopt}, live(config))
     after = accepted(config, previous=during.outputs)
-    assert plain(during.outputs["identity"]) == plain(after.outputs["identity"])
+    assert plain(during.outputs["immutable"]) == plain(after.outputs["immutable"])
     shrunk = merge(config, {"database": {"storage": {"size": "1Gi"}}})
     error = run(shrunk, previous=plain(during.outputs)).error
     assert error is not None

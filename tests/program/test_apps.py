@@ -62,7 +62,7 @@ def edit(before: Recording, after: Recording) -> tuple[set[str], set[str], set[s
 
 
 def outputs_that_differ(before: Recording, after: Recording) -> set[str]:
-    one, other = ({**configured(r), "identity": None} for r in (before, after))
+    one, other = ({**configured(r), "immutable": None} for r in (before, after))
     return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
 
 
@@ -292,7 +292,7 @@ def test_a_rotation_with_perconas_operator_touches_its_cluster_once(n: int) -> N
     }
 
 
-@pytest.mark.parametrize("config", [{}, {"engine": "percona", "proxy": {"mode": "standalone"}}])
+@pytest.mark.parametrize("config", [{}, {"engine": "percona", "proxy": {"managed_by": "mysql-ha"}}])
 @pytest.mark.parametrize("n", [0, 1])
 def test_a_rotation_rolls_no_proxy(n: int, config: dict[str, Any]) -> None:
     _, _, changed = bump(n, *OTHERS[1:], **config)
@@ -334,7 +334,7 @@ def test_the_order_of_apps_means_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "proxy", [{"read_write_split": True}, {"mode": "standalone", "replicas": 1}], ids=str
+    "proxy", [{"read_write_split": True}, {"managed_by": "mysql-ha", "replicas": 1}], ids=str
 )
 def test_the_first_app_changes_nothing_that_was_there(proxy: dict[str, Any]) -> None:
     """Where both hostgroups are in use already, or there is only one."""
@@ -390,7 +390,7 @@ def test_an_app_that_is_not_active_keeps_everything() -> None:
         ({}, 6),
         ({"proxy": {"enabled": False}}, 6),
         ({"engine": "percona"}, 3),
-        ({"engine": "percona", "proxy": {"mode": "standalone"}}, 3),
+        ({"engine": "percona", "proxy": {"managed_by": "mysql-ha"}}, 3),
     ],
     ids=str,
 )

@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from components import names
-from components.fields import DATABASE_PRIVILEGES
-from components.proxysql_cnf import native_password_hash
-from components.schema import PROXY_ROLES
+from components.config.credentials import PROXY_ROLES
+from components.config.types import DATABASE_PRIVILEGES
+from components.proxysql.cnf import native_password_hash
 from tests.program import pod_security
 from tests.program.cases import (
     IN_BACKGROUND,
@@ -823,7 +823,7 @@ def test_databases_own_everything_but_the_provider() -> None:
     stacks = {r.name: r.urn for r in recording.of_kind("DatabaseStack")}
     assert set(stacks) == {"orders", "stock"}
     owned = [r for r in recording.resources if "DatabaseStack" in r.urn]
-    assert {r.name for r in recording.resources if r not in owned} == {"identity", "kubernetes"}
+    assert {r.name for r in recording.resources if r not in owned} == {"immutable", "kubernetes"}
     for resource in owned:
         assert sum(resource.name.startswith(name) for name in stacks) == 1
 
@@ -861,7 +861,7 @@ def test_only_databases_of_a_namespace_wait_for_it() -> None:
 
 BASE: dict[str, Any] = {
     "size": "small",
-    "proxy": {"users": [{"username": "app", "password_secret": {"name": "app", "key": "pw"}}]},
+    "proxy": {"users": [{"username": "app", "existing_secret": {"name": "app", "key": "pw"}}]},
 }
 
 
@@ -1119,7 +1119,7 @@ def test_the_contract_of_the_outputs(name: str) -> None:
     `status` is Percona's.
     """
     outputs = dict(recorded(name).outputs)
-    assert isinstance(outputs.pop("identity"), dict)
+    assert isinstance(outputs.pop("immutable"), dict)
     contracts = [outputs]
     if "databases" in by_id()[name].config:
         assert outputs.keys() == {"schema_version", "databases"}

@@ -12,7 +12,7 @@ from tests.program.cases import canary
 
 INLINE = canary("inline")
 STORED = canary("stored")
-APP = {"username": "app", "password_secret": {"name": "app", "key": "password"}}
+APP = {"username": "app", "existing_secret": {"name": "app", "key": "password"}}
 EXISTING = {"default/app": {"password": STORED}, "default/given": {"pw": STORED}}
 
 
@@ -87,7 +87,7 @@ def identity(**facts: Any) -> dict[str, Any]:
         "replication": "generated",
         "proxy_volumes": "2Gi of class standard",
     }
-    return {"identity": {"mysql": {**known, **facts}}}
+    return {"immutable": {"mysql": {**known, **facts}}}
 
 
 KNOWN_APP: dict[str, Any] = {
@@ -144,7 +144,7 @@ PLAIN = [
     Bad("key-database", database(replica=3), "database.replica", f"{MEAN} 'replicas'"),
     Bad("key-storage", database(storage={"sizes": "1Gi"}), "database.storage.sizes", "'size'"),
     Bad("key-proxy", proxy(thread=1), "proxy.thread", f"{MEAN} 'threads'"),
-    Bad("key-proxy-far", proxy(quux=1), "proxy.quux", "known keys: enabled, mode, routing"),
+    Bad("key-proxy-far", proxy(quux=1), "proxy.quux", "known keys: enabled, managed_by, routing"),
     Bad("key-service", proxy(service={"prot": 1}), "proxy.service.prot", f"{MEAN} 'port'"),
     Bad("key-hostgroups", proxy(hostgroups={"write": 1}), "proxy.hostgroups.write", "'writer'"),
     Bad("key-monitor", proxy(monitor={"user": "x"}), "proxy.monitor.user", f"{MEAN} 'username'"),
@@ -238,7 +238,7 @@ PLAIN = [
     Bad("text-size-list", {"databases": {"a": {"size": []}}}, "databases.a.size", "one of dev"),
     Bad("text-engine", {"engine": "mysql"}, "engine", "one of mariadb, percona"),
     Bad("text-engine-list", {"engine": ["mariadb"]}, "engine", "one of mariadb, percona"),
-    Bad("text-mode", proxy(mode="external"), "proxy.mode", "one of standalone, operator"),
+    Bad("text-mode", proxy(managed_by="external"), "proxy.managed_by", "one of mysql-ha, operator"),
     Bad("text-routing", proxy(routing="service"), "proxy.routing", "'primary_service'"),
     Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "quantity"),
     Bad("text-storage-0", database(storage={"size": "0"}), "database.storage.size", "than zero"),
@@ -448,7 +448,7 @@ PLAIN = [
         {
             "engine": "percona",
             "size": "small",
-            "proxy": {"mode": "standalone"},
+            "proxy": {"managed_by": "mysql-ha"},
             "images": {"database": {"tag": "9.1.0"}},
         },
         "images.database.tag",
@@ -678,7 +678,11 @@ PLAIN = [
             f"database.{key}",
             "is for database.topology replication only",
         )
-        for key, value in (("semi_sync", True), ("semi_sync_timeout", "1s"))
+        for key, value in (
+            ("semi_sync", True),
+            ("semi_sync_timeout", "1s"),
+            ("failover_delay_seconds", 1),
+        )
         for engine in ("mariadb", "percona")
     ),
     Bad(
@@ -694,7 +698,8 @@ PLAIN = [
         "needs replicas",
     ),
     Bad("split-type", proxy(read_write_split=1), "proxy.read_write_split", "boolean"),
-    Bad("mode-mariadb", proxy(mode="operator"), "proxy.mode", "runs no ProxySQL"),
+    Bad("mode-old-key", proxy(mode="standalone"), "proxy.mode", "is called managed_by now"),
+    Bad("mode-mariadb", proxy(managed_by="operator"), "proxy.managed_by", "runs no ProxySQL"),
     Bad(
         "foreign-percona",
         {"percona": {"log_collector": True}},
@@ -747,7 +752,7 @@ PLAIN = [
             f"percona-operator-{path}",
             {"engine": "percona", "size": "small", "proxy": tree},
             f"proxy.{path}",
-            "is not for proxy.mode operator",
+            "is not for proxy.managed_by operator",
         )
         for path, tree in OWN_PROXIES.items()
     ),
@@ -756,7 +761,7 @@ PLAIN = [
             f"percona-operator-{path}",
             {"engine": "percona", "size": "small", **tree},
             path,
-            "is not for proxy.mode operator",
+            "is not for proxy.managed_by operator",
         )
         for path, tree in OWN_TIER.items()
     ),
@@ -963,7 +968,7 @@ PLAIN = [
     ),
     Bad(
         "user-nameless",
-        users({"password_secret": APP["password_secret"]}),
+        users({"existing_secret": APP["existing_secret"]}),
         "proxy.users[0].username",
         "required",
     ),
@@ -1372,7 +1377,7 @@ APPS = [
         for name, config in (
             ("generated", {}),
             ("given", {"credentials": {"monitor": given("given")}}),
-            ("percona", {"engine": "percona", "proxy": {"mode": "standalone"}}),
+            ("percona", {"engine": "percona", "proxy": {"managed_by": "mysql-ha"}}),
         )
         for account in ("proxysql_monitor", "proxysql_monitor_b")
     ),
@@ -1617,7 +1622,7 @@ APPS = [
         for name, config in (
             ("apps", {"apps": [SHOP]}),
             ("apps-direct", {"apps": [SHOP], "proxy": {"enabled": False}}),
-            ("proxies", {"proxy": {"mode": "standalone"}}),
+            ("proxies", {"proxy": {"managed_by": "mysql-ha"}}),
         )
     ),
     Bad(
@@ -1679,24 +1684,24 @@ APPS = [
     Bad("user-null", users(None), "proxy.users[0]", "must be a mapping"),
     Bad(
         "user-reference-text",
-        users({"username": "a", "password_secret": "app"}),
-        "proxy.users[0].password_secret",
+        users({"username": "a", "existing_secret": "app"}),
+        "proxy.users[0].existing_secret",
         "must be a mapping",
     ),
     Bad(
         "user-reference-half",
-        users({"username": "a", "password_secret": {"key": "password"}}),
-        "proxy.users[0].password_secret.name",
+        users({"username": "a", "existing_secret": {"key": "password"}}),
+        "proxy.users[0].existing_secret.name",
         "required",
     ),
     Bad(
         "user-username", users({**APP, "username": "x" * 81}), "proxy.users[0].username", "1 to 80"
     ),
     Bad(
-        "user-existing-secret",
-        users({**APP, **given("given")}),
-        "proxy.users[0].existing_secret",
-        "no config key",
+        "user-old-key",
+        users({**APP, "password_secret": {"name": "given", "key": "pw"}}),
+        "proxy.users[0].password_secret",
+        "is called existing_secret now. Fix: write existing_secret",
     ),
 ]
 
@@ -1762,9 +1767,9 @@ IDENTITY = [
     Bad(
         "identity-mode",
         stored(),
-        "proxy.mode",
-        "has proxies of mode operator",
-        previous=identity(proxy_mode="operator"),
+        "proxy.managed_by",
+        "has proxies managed by operator",
+        previous=identity(proxy_managed_by="operator"),
     ),
     *(
         Bad(
@@ -1811,8 +1816,8 @@ STORED_SECRETS = [
     ),
     Bad(
         "stored-user-no-key",
-        users({"username": "a", "password_secret": {"name": "app", "key": "no"}}),
-        "proxy.users[0].password_secret",
+        users({"username": "a", "existing_secret": {"name": "app", "key": "no"}}),
+        "proxy.users[0].existing_secret",
         "Secret 'app' has no key 'no'",
     ),
     *(
@@ -1873,7 +1878,7 @@ STORED_SECRETS = [
         )
         for config, path in (
             (credential("root", **given("given")), "credentials.root.existing_secret"),
-            (users(APP), "proxy.users[0].password_secret"),
+            (users(APP), "proxy.users[0].existing_secret"),
         )
     ),
     Bad(
@@ -1910,8 +1915,8 @@ STORED_SECRETS = [
     Bad("inline-app", app(password=canary("x") + "'"), "apps[0].password", "quote", ("apps",)),
     Bad(
         "stored-user-percona-star",
-        {"engine": "percona"} | proxy(mode="standalone", users=[APP]),
-        "proxy.users[0].password_secret",
+        {"engine": "percona"} | proxy(managed_by="mysql-ha", users=[APP]),
+        "proxy.users[0].existing_secret",
         "start with '*'",
         existing={"default/app": {"password": "*" + canary("star")}},
     ),
@@ -1971,7 +1976,7 @@ def test_refused_before_anything_is_registered(bad: Bad, preview: bool) -> None:
 def reads(bad: Bad) -> int:
     """How many existing Secrets a config names."""
     text = json.dumps(bad.config)
-    return text.count('"existing_secret"') + text.count('"password_secret"')
+    return text.count('"existing_secret"')
 
 
 def nothing_was_made(recording: recorder.Recording, bad: Bad) -> None:
@@ -1990,14 +1995,14 @@ def nothing_was_made(recording: recorder.Recording, bad: Bad) -> None:
     for secret in found:
         assert secret.type == "kubernetes:core/v1:Secret"
         assert secret.provider.startswith(registered[0].urn + "::")
-    assert recording.outputs.get("identity") is None, "the old identity stays"
+    assert recording.outputs.get("immutable") is None, "the old identity stays"
 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
 @pytest.mark.parametrize("bad", IDENTITY, ids=lambda bad: bad.id)
 def test_refused_once_the_identity_was_read(bad: Bad, preview: bool) -> None:
     recording = refused(bad, preview)
-    assert [r.name for r in recording.of_kind("StackReference")] == ["identity"]
+    assert [r.name for r in recording.of_kind("StackReference")] == ["immutable"]
     nothing_was_made(recording, bad)
 
 
@@ -2071,7 +2076,7 @@ def test_a_refused_password_keeps_the_old_identity() -> None:
         on_percona({**SHOP, "name": "x" * 30}),
         on_percona(
             {**SHOP, "routing": "reader", "max_connections": 5, "active": False},
-            proxy={"mode": "standalone"},
+            proxy={"managed_by": "mysql-ha"},
         ),
         {"databases": {"a": apps(SHOP), "a-app-shop": {"namespace": "other"}, "b": apps(SHOP)}},
         # The same words, cut elsewhere.
@@ -2080,7 +2085,7 @@ def test_a_refused_password_keeps_the_old_identity() -> None:
             {**SHOP, "databases": {"Shop": "owner"}}, {"name": "b", "databases": {"Shop": "owner"}}
         ),
         apps({**SHOP, "require_tls": False}, proxy={"enabled": False}),
-        on_percona({**SHOP, "require_tls": True}, proxy={"mode": "standalone"}),
+        on_percona({**SHOP, "require_tls": True}, proxy={"managed_by": "mysql-ha"}),
         on_percona({**SHOP, "databases": {"my_sql": "owner"}}),
         users({**APP, "username": "proxysql_monitor_c"}),
     ],

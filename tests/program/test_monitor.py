@@ -11,7 +11,7 @@ from tests.program.cases import IN_BACKGROUND, SECURE, case, cnf, mounted
 from tests.program.recorder import Recording, Resource, generated_password, plain
 
 GALERA: dict[str, Any] = {"database": {"topology": "galera"}}
-PERCONA: dict[str, Any] = {"engine": "percona", "proxy": {"mode": "standalone"}}
+PERCONA: dict[str, Any] = {"engine": "percona", "proxy": {"managed_by": "mysql-ha"}}
 ENGINES = pytest.mark.parametrize("config", [{}, GALERA, PERCONA], ids=["mariadb", "galera", "pxc"])
 STORED = {"existing_secret": {"name": "given", "key": "pw"}}
 
@@ -242,13 +242,13 @@ def password_changed(secret: Resource, user: str, key: str, *, exists: bool = Tr
     return digest != hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("proxy", [{"mode": "standalone"}, {"mode": "operator"}], ids=str)
+@pytest.mark.parametrize("proxy", [{"managed_by": "mysql-ha"}, {"managed_by": "operator"}], ids=str)
 def test_a_secret_of_an_account_that_exists_counts_as_changed(proxy: dict[str, Any]) -> None:
     """Whoever made the account: a database that was kept, or one that this program lost."""
     recording = run(proxy=proxy, engine="percona", apps=[{**SHOP, "rotation": 1}])
     accounts = [("mysql-account-shop", "shop", "password")]
     accounts.append(("mysql-account-shop", "shop_b", "password-b"))
-    if proxy["mode"] == "standalone":
+    if proxy["managed_by"] == "mysql-ha":
         accounts.append(("mysql-monitor", "proxysql_monitor", "password"))
     users = recording.one("PerconaXtraDBCluster").inputs["spec"]["users"]
     assert {(u["passwordSecretRef"]["name"], u["name"]) for u in users} == {

@@ -10,7 +10,7 @@ from components import names
 from tests.program.cases import canaries, case
 from tests.program.recorder import ROOT, Recording, Resource, plain, run, stack_config
 
-STANDALONE = {"mode": "standalone"}
+STANDALONE = {"managed_by": "mysql-ha"}
 
 
 def example(name: str, *, preview: bool = False) -> Recording:
@@ -285,7 +285,7 @@ def edited(before: dict[str, Any], after: dict[str, Any]) -> str | None:
     """The error of a preview after an edit; None where it is allowed."""
     first = recorded(**before)
     assert first.error is None, first.error
-    return recorded(previous={"identity": plain(first.outputs["identity"])}, **after).error
+    return recorded(previous={"immutable": plain(first.outputs["immutable"])}, **after).error
 
 
 SMALL: dict[str, Any] = {"size": "small"}
@@ -327,9 +327,9 @@ def test_allowed_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
         (SMALL, {"size": "dev"}, "security.tls|database.storage.size"),
         # K8SPXC-1183: nodes with accounts of caching_sha2_password refuse to start as backends of
         # the operator's ProxySQL (build/pxc-entrypoint.sh, "It's forbidden to switch").
-        ({"size": "small", "proxy": STANDALONE}, SMALL, r"proxy\.mode"),
-        ({"size": "small", "proxy": {"enabled": False}}, SMALL, r"proxy\.mode"),
-        ({"size": "dev"}, {"size": "dev", "proxy": {"enabled": True}}, r"proxy\.mode"),
+        ({"size": "small", "proxy": STANDALONE}, SMALL, r"proxy\.managed_by"),
+        ({"size": "small", "proxy": {"enabled": False}}, SMALL, r"proxy\.managed_by"),
+        ({"size": "dev"}, {"size": "dev", "proxy": {"enabled": True}}, r"proxy\.managed_by"),
         # A StatefulSet's volume claims cannot change, the operator's neither.
         (SMALL, {"size": "small", "proxy": {"storage": {"size": "9Gi"}}}, r"proxy\.storage"),
     ],

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components import switchover
-from components.cluster import Unanswered
+from components.guards import switchover
+from components.guards.api import Unanswered
 from tests.program import recorder
 from tests.program.recorder import Recording, plain
 

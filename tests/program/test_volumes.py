@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components import names
-from components.cluster import Unanswered
+from components.guards.api import Unanswered
 from tests.program import recorder
 from tests.program.cases import shop
 from tests.program.recorder import Recording, plain
@@ -44,7 +44,7 @@ def test_nothing_is_made_on_what_another_database_left(preview: bool) -> None:
     )
     assert "kubectl -n shop delete pvc storage-orders-0 storage-orders-1`" in line
     assert [r.kind for r in recording.resources] == ["StackReference"]
-    assert "identity" not in recording.outputs
+    assert "immutable" not in recording.outputs
 
 
 @PREVIEW
@@ -132,7 +132,7 @@ def test_a_cluster_that_does_not_answer_is_a_warning(
 ) -> None:
     """A preview needs no cluster; the provider itself says what an update lacks."""
     said: list[str] = []
-    monkeypatch.setattr("components.volumes.pulumi.log.warn", said.append)
+    monkeypatch.setattr("components.guards.volumes.pulumi.log.warn", said.append)
     recording = accepted(Unanswered("https://x does not answer"), preview=preview)
     assert recording.one("MariaDB")
     (line,) = said

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.mariadb import FIXED
+from components.engines.mariadb import FIXED
 from local import LocalError, toolchain
 from tests.program.cases import Case, all_cases, recorded
 from tests.program.recorder import ROOT, Resource, plain, run
@@ -102,7 +102,7 @@ PROXIES: dict[str, dict[str, Any]] = {
         "pod_labels": {"example.com/a": "b"},
         "pod_annotations": {"example.com/a": "b"},
     },
-    "standalone": {"enabled": True, "mode": "standalone"},
+    "standalone": {"enabled": True, "managed_by": "mysql-ha"},
 }
 PLACEMENT: dict[str, Any] = {
     "spread": "required",

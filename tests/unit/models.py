@@ -5,12 +5,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from components import mariadb, proxysql_cnf, tls
-from components.config import resolve
-from components.schema import SYSTEM_ACCOUNTS, StackConfig
+from components.config.credentials import SYSTEM_ACCOUNTS
+from components.config.load import resolve
+from components.config.stack import StackConfig
+from components.engines import mariadb
+from components.proxysql import certificate, cnf
 from tests.unit import libconfig
 
-SECRETS = proxysql_cnf.Secrets(
+SECRETS = cnf.Secrets(
     admin="adminADMINadminADMINadmin_",
     stats="statsSTATSstatsSTATSstats-",
     cluster="clusterCLUSTERclusterCLUST",
@@ -23,22 +25,22 @@ def config(size: str = "small", **overrides: Any) -> StackConfig:
     return resolve({"size": size, **overrides})
 
 
-def cnf_model(config: StackConfig) -> proxysql_cnf.CnfModel:
-    """What the proxy tier renders for a config; as components/proxysql.py puts it together."""
-    return proxysql_cnf.CnfModel(
+def cnf_model(config: StackConfig) -> cnf.CnfModel:
+    """What the proxy tier renders for a config; as components/proxysql/tier.py puts it together."""
+    return cnf.CnfModel(
         proxy=config.proxy,
         monitor_username=config.monitor_logins[0].username,
         topology=mariadb.topology(config),
-        watch=proxysql_cnf.watch(config, mariadb.topology(config)),
+        watch=cnf.watch(config, mariadb.topology(config)),
         backend_max_connections=config.backend_max_connections,
         postgresql=not config.images.proxy.tag.startswith("2."),
-        certificate=tls.secret(config) is not None,
+        certificate=certificate.secret(config) is not None,
     )
 
 
-def live_model(config: StackConfig) -> proxysql_cnf.Live:
+def live_model(config: StackConfig) -> cnf.Live:
     """Logins and peers of a config."""
-    return proxysql_cnf.live(config, mariadb.topology(config))
+    return cnf.live(config, mariadb.topology(config))
 
 
 def passwords(config: StackConfig) -> dict[str, str]:
@@ -46,15 +48,15 @@ def passwords(config: StackConfig) -> dict[str, str]:
     return {user.username: f"pw of {user.username}" for user in config.logins}
 
 
-def cnf(config: StackConfig) -> dict[str, Any]:
+def parsed_cnf(config: StackConfig) -> dict[str, Any]:
     """The rendered files of a config, parsed as one."""
     live = live_model(config)
     users, peers = libconfig.INCLUDED
     included = {
-        users: proxysql_cnf.render_users(live, passwords(config)),
-        peers: proxysql_cnf.render_peers(live),
+        users: cnf.render_users(live, passwords(config)),
+        peers: cnf.render_peers(live),
     }
-    text = proxysql_cnf.render(cnf_model(config), SECRETS)
+    text = cnf.render(cnf_model(config), SECRETS)
     return libconfig.parse(libconfig.whole(text, included))
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import adoption, mariadb, percona
-from components.config import merge, resolve
+from components.config.errors import Fault
+from components.config.load import merge, resolve
+from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
-from components.errors import Fault
-from components.schema import StackConfig
+from components.engines import mariadb, percona
+from components.guards import adoption
 
 GIVEN = {
     role: {"existing_secret": {"name": f"old-{role}", "key": "pw"}}
@@ -42,7 +43,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "mariadb-pulled": merge(MARIADB, {"images": {"pull_secrets": ["one", "two"]}}),
     "percona": PERCONA,
     "percona-dev": {**PERCONA, "size": "dev"},
-    "percona-standalone": merge(PERCONA, {"proxy": {"mode": "standalone"}}),
+    "percona-standalone": merge(PERCONA, {"proxy": {"managed_by": "mysql-ha"}}),
     "percona-direct": merge(PERCONA, {"proxy": {"enabled": False}}),
     "percona-class": merge(PERCONA, {"database": {"storage": {"storage_class": "fast"}}}),
     "percona-plain": merge(PERCONA, {"security": {"tls": {"enabled": False}}}),
@@ -223,17 +224,23 @@ DIFFERENT: list[tuple[str, str, Any, str, str]] = [
     ("percona", "sslSecretName", "x", "security.tls.secret", "is not set, and .* it is x"),
     ("percona", "sslInternalSecretName", "x", "security.tls.secret", "is not set, and .* it is x"),
     ("percona-secret", "sslSecretName", "x", "security.tls.secret", "is own, and .* it is own, x"),
-    ("percona-direct", "proxysql.enabled", True, "proxy.mode", "is not set, and .* it is operator"),
+    (
+        "percona-direct",
+        "proxysql.enabled",
+        True,
+        "proxy.managed_by",
+        "is not set, and .* it is operator",
+    ),
     (
         "percona-standalone",
         "proxysql.enabled",
         True,
-        "proxy.mode",
-        "is standalone, and .* operator",
+        "proxy.managed_by",
+        "is mysql-ha, and .* operator",
     ),
     # Its accounts are of a kind that the operator's ProxySQL cannot use (build/pxc-entrypoint.sh).
-    ("percona", "proxysql.enabled", False, "proxy.mode", "servers refuse to start"),
-    ("percona", "proxysql", None, "proxy.mode", "servers refuse to start"),
+    ("percona", "proxysql.enabled", False, "proxy.managed_by", "servers refuse to start"),
+    ("percona", "proxysql", None, "proxy.managed_by", "servers refuse to start"),
 ]
 
 

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import apps, mariadb, percona, stack
-from components.fields import DATABASE_PRIVILEGES
-from components.schema import App, StackConfig
+from components import apps, outputs
+from components.config.apps import App, owned, privileges
+from components.config.stack import StackConfig
+from components.config.types import DATABASE_PRIVILEGES
+from components.engines import mariadb, mariadb_accounts, percona
 from components.topology import Endpoint
-from tests.unit.models import cnf, config, proxied_configs
+from tests.unit.models import config, parsed_cnf, proxied_configs
 
 WELL_KNOWN = {"type", "provider", "host", "port", "uri", "username", "password", "database"}
 """servicebinding.io/spec/core/1.1.0, "Well-known Secret Entries", but for certificates and keys;
@@ -28,17 +30,17 @@ def app(**fields: Any) -> App:
 
 def endpoint(config: StackConfig) -> Endpoint:
     engine = percona if config.engine == "percona" else mariadb
-    return stack.endpoint(config, engine.topology(config))
+    return outputs.endpoint(config, engine.topology(config))
 
 
 # --- privileges ---
 
 
 def test_roles() -> None:
-    assert apps.privileges("readonly") == ["SELECT", "SHOW VIEW"]
-    assert apps.privileges("owner") == ["ALL PRIVILEGES"]
-    assert set(apps.privileges("readonly")) < set(apps.privileges("readwrite"))
-    assert {"INSERT", "UPDATE", "DELETE"} < set(apps.privileges("readwrite"))
+    assert privileges("readonly") == ["SELECT", "SHOW VIEW"]
+    assert privileges("owner") == ["ALL PRIVILEGES"]
+    assert set(privileges("readonly")) < set(privileges("readwrite"))
+    assert {"INSERT", "UPDATE", "DELETE"} < set(privileges("readwrite"))
 
 
 def test_only_an_owner_changes_the_schema() -> None:
@@ -46,14 +48,14 @@ def test_only_an_owner_changes_the_schema() -> None:
     shapes |= {"INDEX", "REFERENCES", "TRIGGER"}
     assert shapes < DATABASE_PRIVILEGES
     for role in ("readonly", "readwrite"):
-        granted = set(apps.privileges(role))
+        granted = set(privileges(role))
         assert granted <= DATABASE_PRIVILEGES - shapes
 
 
 @given(st.lists(st.sampled_from(sorted(DATABASE_PRIVILEGES)), min_size=1))
 def test_listed_privileges_are_granted_as_they_are(listed: list[str]) -> None:
     (granted,) = app(databases={"shop": listed}).databases.values()
-    assert apps.privileges(granted) == list(dict.fromkeys(listed)), "each once"
+    assert privileges(granted) == list(dict.fromkeys(listed)), "each once"
 
 
 # --- logins that take turns ---
@@ -99,7 +101,7 @@ def test_a_given_password_has_one_account(source: dict[str, Any]) -> None:
 def test_the_proxies_take_both_logins_with_the_apps_settings() -> None:
     settings = {"max_connections": 7, "require_tls": True, "active": False, "routing": "reader"}
     chosen = config(apps=[shop(rotation=1, **settings)])
-    rows = cnf(chosen)["mysql_users"]
+    rows = parsed_cnf(chosen)["mysql_users"]
     assert [row["username"] for row in rows] == ["shop_b", "shop"]
     for row in rows:
         assert row["default_hostgroup"] == chosen.proxy.hostgroups.reader
@@ -242,8 +244,8 @@ def test_an_account_may_hold_what_the_proxies_may_open(config: StackConfig) -> N
     """Those of a Pod that stops are still open when its successor opens its own."""
     limit = config.backend_max_connections
     for one in config.apps:
-        per_proxy = min(one.max_connections, limit) * config.rows_in_use
-        found = apps.max_user_connections(config, one)
+        per_proxy = min(one.max_connections, limit) * config.hostgroups_per_server
+        found = mariadb_accounts.max_user_connections(config, one)
         assert found >= per_proxy * (config.proxy.replicas + 1)
         # Nor more than the share of all proxies that there may be, and that of one more.
         shares = config.proxy_shares
@@ -270,12 +272,12 @@ def test_the_connections_of_an_account(
     fields: dict[str, Any], proxy: dict[str, Any], expected: int
 ) -> None:
     chosen = config(proxy=proxy, apps=[shop(**fields)])
-    assert apps.max_user_connections(chosen, chosen.apps[0]) == expected
+    assert mariadb_accounts.max_user_connections(chosen, chosen.apps[0]) == expected
 
 
 @given(proxied_configs())
 def test_every_name_of_an_app_is_owned(config: StackConfig) -> None:
     """Otherwise a second database could take it."""
-    owned = apps.owned(config)
+    found = owned(config.name, config.apps)
     for one in config.apps:
-        assert {f"{config.name}-app-{one.name}", f"{config.name}-account-{one.name}"} <= owned
+        assert {f"{config.name}-app-{one.name}", f"{config.name}-account-{one.name}"} <= found

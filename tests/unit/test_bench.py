@@ -11,7 +11,7 @@ import pytest
 from bench import cluster, failover, figures, picture
 from bench.figures import HEADER, Line, Run, choose, panels, parsed, plain, row, tables
 from bench.picture import Panel
-from components.proxysql_watch import Watch, script
+from components.proxysql.watcher import Watch, script
 from tests.dataplane.load import Event, Journal
 from tests.dataplane.release import program
 from tests.dataplane.watchers import STEPS

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from components.cluster import METADATA, Cluster, Unanswered
+from components.guards.api import METADATA, Cluster, Unanswered
 
 TOKEN = "CANARYtoken"
 PATH = "/api/v1/namespaces/shop/persistentvolumeclaims"

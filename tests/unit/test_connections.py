@@ -6,10 +6,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from components.config import merge, resolve
-from components.errors import ConfigError
-from components.schema import StackConfig, monitor_connections
-from tests.unit.models import cnf, config
+from components.config.errors import ConfigError
+from components.config.load import merge, resolve
+from components.config.stack import StackConfig, monitor_connections
+from tests.unit.models import config, parsed_cnf
 
 RESERVE = 10
 """Connections for root, the operator and the replicas."""
@@ -57,11 +57,11 @@ def shares(tree: dict[str, Any]) -> int:
 def worst(tree: dict[str, Any]) -> int:
     """Connections that the proxies may hold to one server, by the rendered file."""
     config = resolve(tree)
-    rows = cnf(config)["mysql_servers"]
+    rows = parsed_cnf(config)["mysql_servers"]
     (limit,) = {row["max_connections"] for row in rows}
     assert limit >= 1
     mixed = "backend_max_connections" in tree["proxy"]
-    return limit * config.rows_in_use * (config.proxy.replicas if mixed else shares(tree))
+    return limit * config.hostgroups_per_server * (config.proxy.replicas if mixed else shares(tree))
 
 
 @given(trees())
@@ -153,19 +153,21 @@ RULE: dict[str, Any] = {"query_rules": [{"rule_id": 1, "destination_hostgroup": 
 def test_a_writer_that_reads_too_counts_twice(proxy: dict[str, Any], expected: int) -> None:
     """ProxySQL limits connections per hostgroup and server (lib/MySQL_HostGroups_Manager.cpp)."""
     for topology in ("replication", "galera"):
-        assert config(database={"topology": topology}, proxy=proxy).rows_in_use == expected
+        assert (
+            config(database={"topology": topology}, proxy=proxy).hostgroups_per_server == expected
+        )
 
 
 @pytest.mark.parametrize("routing", ["writer", "reader"])
 def test_apps_may_use_every_hostgroup(routing: str) -> None:
     """The share of a connection is in the file that rolls the proxies: no app edits it."""
     app = {"name": "shop", "databases": {"shop": "owner"}, "routing": routing}
-    assert config(apps=[app]).rows_in_use == 2
+    assert config(apps=[app]).hostgroups_per_server == 2
     assert config(apps=[app]).backend_max_connections == 40
 
 
 def test_a_single_server_has_one_row() -> None:
-    assert config("dev", proxy={"enabled": True}).rows_in_use == 1
+    assert config("dev", proxy={"enabled": True}).hostgroups_per_server == 1
 
 
 @pytest.mark.parametrize(

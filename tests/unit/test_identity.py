@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 
-from components import identity
-from components.config import Loaded, Stack, merge, resolve
-from components.errors import ConfigError
-from components.schema import StackConfig
+from components.config.errors import ConfigError
+from components.config.load import Loaded, Stack, merge, resolve
+from components.config.stack import StackConfig
+from components.guards import immutable
 from tests.unit.models import proxied_configs
 
 BASE: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
@@ -19,7 +19,7 @@ REF = {"existing_secret": {"name": "s", "key": "k"}}
 def facts(*configs: StackConfig) -> dict[str, Any]:
     """The identity that a stack of these databases exports."""
     loaded = tuple(Loaded(config=config, passwords={}) for config in configs)
-    return identity.of(Stack(databases=loaded, several=len(loaded) > 1, retire=()))
+    return immutable.of(Stack(databases=loaded, several=len(loaded) > 1, retire=()))
 
 
 def edited(edit: dict[str, Any], base: dict[str, Any] = BASE) -> dict[str, Any]:
@@ -28,11 +28,11 @@ def edited(edit: dict[str, Any], base: dict[str, Any] = BASE) -> dict[str, Any]:
 
 @given(proxied_configs())
 def test_no_edit_is_no_fault(config: StackConfig) -> None:
-    identity.check(facts(config), facts(config))
+    immutable.check(facts(config), facts(config))
 
 
 def test_a_new_stack_knows_nothing() -> None:
-    identity.check({}, edited({}))
+    immutable.check({}, edited({}))
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_a_new_stack_knows_nothing() -> None:
 )
 def test_refused(edit: dict[str, Any], path: str) -> None:
     with pytest.raises(ConfigError, match=rf"^mysql-ha:{path}: .*Fix: "):
-        identity.check(edited({}), edited(edit))
+        immutable.check(edited({}), edited(edit))
 
 
 def test_going_from_standalone_to_replication_names_the_migration() -> None:
     dev = {"size": "dev", "name": "orders"}
     with pytest.raises(ConfigError, match=r"database.topology: .*docs/migration.md"):
-        identity.check(edited({}, dev), edited({"size": "small"}, dev))
+        immutable.check(edited({}, dev), edited({"size": "small"}, dev))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_going_from_standalone_to_replication_names_the_migration() -> None:
     ids=str,
 )
 def test_allowed(edit: dict[str, Any]) -> None:
-    identity.check(edited({}), edited(edit))
+    immutable.check(edited({}), edited(edit))
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,12 @@ def test_proxies_that_scale_and_share_out_anew_at_once(
     one, other = ({"replicas": 3, **proxy} for proxy in (before, after))
     steps = [edited({"proxy": proxy}) for proxy in (one, other)]
     with pytest.raises(ConfigError, match=r"^mysql-ha:proxy.replicas: .*Fix: "):
-        identity.check(*steps)
+        immutable.check(*steps)
     fewer, more = sorted(proxy["replicas"] for proxy in (one, other))
     between = edited({"proxy": {"replicas": fewer, "max_replicas": more}})
-    identity.check(steps[0], between)
-    identity.check(between, edited({"proxy": {"replicas": more, "max_replicas": more}}))
-    identity.check(between, steps[1])
+    immutable.check(steps[0], between)
+    immutable.check(between, edited({"proxy": {"replicas": more, "max_replicas": more}}))
+    immutable.check(between, steps[1])
 
 
 @pytest.mark.parametrize(
@@ -127,24 +127,24 @@ def test_proxies_that_scale_and_share_out_anew_at_once(
 def test_proxies_may_scale_within_their_shares(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    identity.check(edited({"proxy": before}), edited({"proxy": after}))
+    immutable.check(edited({"proxy": before}), edited({"proxy": after}))
 
 
 def test_a_second_database_may_come() -> None:
     one, two = resolve(BASE), resolve({**BASE, "name": "stock"})
-    identity.check(facts(one), facts(one, two))
+    immutable.check(facts(one), facts(one, two))
 
 
 def test_a_database_leaves_only_when_it_is_retired() -> None:
     one, two = resolve(BASE), resolve({**BASE, "name": "stock"})
     with pytest.raises(ConfigError, match="'stock'.*delete.*add 'stock' to retire"):
-        identity.check(facts(one, two), facts(one))
-    identity.check(facts(one, two), facts(one), retire=["stock"])
+        immutable.check(facts(one, two), facts(one))
+    immutable.check(facts(one, two), facts(one), retire=["stock"])
 
 
 def test_to_retire_a_database_does_not_excuse_another() -> None:
     with pytest.raises(ConfigError, match="'orders'"):
-        identity.check(edited({}), edited({"name": "stock"}), retire=["stock"])
+        immutable.check(edited({}), edited({"name": "stock"}), retire=["stock"])
 
 
 # --- the proxies' volumes: claims of a StatefulSet cannot change ---
@@ -163,21 +163,21 @@ PERSISTENT = {"proxy": {"storage": {"persistent": True, "size": "2Gi"}}}
 )
 def test_proxy_volumes_cannot_change(edit: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="proxy.storage"):
-        identity.check(edited(PERSISTENT), edited(merge(PERSISTENT, edit)))
+        immutable.check(edited(PERSISTENT), edited(merge(PERSISTENT, edit)))
 
 
 def test_proxies_may_go_with_their_volumes() -> None:
     """The fix that the refusal itself names."""
-    identity.check(edited(PERSISTENT), edited(merge(PERSISTENT, {"proxy": {"enabled": False}})))
+    immutable.check(edited(PERSISTENT), edited(merge(PERSISTENT, {"proxy": {"enabled": False}})))
 
 
 def test_running_proxies_cannot_gain_volumes() -> None:
     with pytest.raises(ConfigError, match="proxy.storage"):
-        identity.check(edited({}), edited(PERSISTENT))
+        immutable.check(edited({}), edited(PERSISTENT))
 
 
 def test_the_size_limit_of_an_empty_dir_may_change() -> None:
-    identity.check(edited({}), edited({"proxy": {"storage": {"size": "3Gi"}}}))
+    immutable.check(edited({}), edited({"proxy": {"storage": {"size": "3Gi"}}}))
 
 
 def test_the_servers_authority_stays() -> None:
@@ -185,8 +185,8 @@ def test_the_servers_authority_stays() -> None:
     secret = {"security": {"tls": {"secret": "own"}}}
     for before, after in (({}, issuer), (issuer, secret), (secret, {})):
         with pytest.raises(ConfigError, match=r"mysql-ha:security\.tls: "):
-            identity.check(edited(before), edited(after))
-    identity.check(edited({"security": {"tls": {"enabled": False}}}), edited(OPTIONAL))
+            immutable.check(edited(before), edited(after))
+    immutable.check(edited({"security": {"tls": {"enabled": False}}}), edited(OPTIONAL))
 
 
 OPTIONAL = {"security": {"tls": {"required": False}}}
@@ -197,25 +197,25 @@ WITHOUT_PROXIES = {"engine": "percona", "proxy": {"enabled": False}}
 def test_a_cluster_does_not_shrink_to_one_node() -> None:
     one = edited({**PERCONA, "database": {"replicas": 1}})
     with pytest.raises(ConfigError, match=r"mysql-ha:database\.replicas: "):
-        identity.check(edited(PERCONA), one)
-    identity.check(edited({**PERCONA, "database": {"replicas": 5}}), edited(PERCONA))
+        immutable.check(edited(PERCONA), one)
+    immutable.check(edited({**PERCONA, "database": {"replicas": 5}}), edited(PERCONA))
 
 
 def test_to_give_up_the_operators_proxies_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", said.append)
-    identity.check(edited(PERCONA), edited(WITHOUT_PROXIES))
+    immutable.check(edited(PERCONA), edited(WITHOUT_PROXIES))
     assert len(said) == 1
     assert "cannot get it again" in said[0]
-    with pytest.raises(ConfigError, match=r"mysql-ha:proxy\.mode: "):
-        identity.check(edited(WITHOUT_PROXIES), edited(PERCONA))
+    with pytest.raises(ConfigError, match=r"mysql-ha:proxy\.managed_by: "):
+        immutable.check(edited(WITHOUT_PROXIES), edited(PERCONA))
 
 
 def test_the_operators_proxies_keep_their_volumes() -> None:
     """Without the advice to remove them, which would be final."""
     larger = edited({**PERCONA, "proxy": {"storage": {"size": "9Gi"}}})
     with pytest.raises(ConfigError, match=r"proxy\.storage: .* Fix: undo the edit\.$"):
-        identity.check(edited(PERCONA), larger)
+        immutable.check(edited(PERCONA), larger)
 
 
 # --- what an identity is ---
@@ -241,12 +241,12 @@ def test_a_field_that_an_older_program_did_not_export_is_not_compared(
 ) -> None:
     known = edited(edit)
     del known["orders"][field]
-    identity.check(known, edited(edit))
+    immutable.check(known, edited(edit))
 
 
 @given(proxied_configs())
 def test_an_identity_without_fields_agrees_with_every_config(config: StackConfig) -> None:
-    identity.check({config.name: {}}, facts(config))
+    immutable.check({config.name: {}}, facts(config))
 
 
 def test_it_is_plain_and_without_secrets() -> None:
@@ -262,7 +262,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "replicas": 3,
             "tls": "required",
             "tls_source": "the operator",
-            "proxy_mode": "standalone",
+            "proxy_managed_by": "mysql-ha",
             "monitor": "proxysql_monitor",
             "monitor_rotation": 0,
             "proxies": {"replicas": 3, "connections": 80, "budget": 400},
@@ -292,14 +292,14 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_apps_that_come_or_stay_are_nothing_to_warn_of(said: list[str]) -> None:
-    identity.check(edited({}), with_apps(SHOP))
-    identity.check(with_apps(SHOP), with_apps(SHOP, BILLING))
-    identity.check(with_apps(SHOP, BILLING), with_apps(BILLING, SHOP))
+    immutable.check(edited({}), with_apps(SHOP))
+    immutable.check(with_apps(SHOP), with_apps(SHOP, BILLING))
+    immutable.check(with_apps(SHOP, BILLING), with_apps(BILLING, SHOP))
     assert said == []
 
 
 def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
-    identity.check(with_apps(SHOP, BILLING), with_apps(BILLING))
+    immutable.check(with_apps(SHOP, BILLING), with_apps(BILLING))
     assert said == [
         "app 'shop' leaves database 'orders': with this update its Secret goes, and the proxies of "
         "this program refuse its login",
@@ -312,25 +312,25 @@ def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
 
 def test_the_last_app_may_leave(said: list[str]) -> None:
     """The identity then has no apps at all."""
-    identity.check(with_apps(SHOP), edited({}))
+    immutable.check(with_apps(SHOP), edited({}))
     assert len(said) == 3
 
 
 def test_both_accounts_of_a_rotated_app_leave(said: list[str]) -> None:
-    identity.check(with_apps({**SHOP, "rotation": 2}, BILLING), with_apps(BILLING))
+    immutable.check(with_apps({**SHOP, "rotation": 2}, BILLING), with_apps(BILLING))
     assert said[1].endswith("(cleanup: keep): 'shop', 'shop_b'")
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_a_rotation_leaves_nothing_behind(said: list[str], n: int) -> None:
-    identity.check(
+    immutable.check(
         with_apps({**SHOP, "rotation": n}), with_apps({**SHOP, "rotation": n + 1}, BILLING)
     )
     assert said == []
 
 
 def test_a_rotation_by_two_is_warned_of(said: list[str]) -> None:
-    identity.check(with_apps(SHOP, BILLING), with_apps({**SHOP, "rotation": 2}, BILLING))
+    immutable.check(with_apps(SHOP, BILLING), with_apps({**SHOP, "rotation": 2}, BILLING))
     (text,) = said
     assert (
         "app 'shop' of database 'orders': both logins change, as the rotation goes up by 2" in text
@@ -338,13 +338,13 @@ def test_a_rotation_by_two_is_warned_of(said: list[str]) -> None:
 
 
 def test_a_new_app_may_start_with_any_rotation(said: list[str]) -> None:
-    identity.check(with_apps(BILLING), with_apps(BILLING, {**SHOP, "rotation": 7}))
+    immutable.check(with_apps(BILLING), with_apps(BILLING, {**SHOP, "rotation": 7}))
     assert said == []
 
 
 def test_what_is_deleted_is_said_in_capitals(said: list[str]) -> None:
     """The edit may have been of `cleanup` too: what counts is what the objects have now."""
-    identity.check(with_apps({**SHOP, "cleanup": "delete"}, BILLING), with_apps(BILLING))
+    immutable.check(with_apps({**SHOP, "cleanup": "delete"}, BILLING), with_apps(BILLING))
     assert said[0].startswith("app 'shop' leaves database 'orders': ")
     assert len(said) == 3
     assert all("are DELETED (cleanup: delete): 'shop'" in text for text in said[1:])
@@ -352,7 +352,7 @@ def test_what_is_deleted_is_said_in_capitals(said: list[str]) -> None:
 
 def test_a_database_that_another_app_has_stays(said: list[str]) -> None:
     other = {**BILLING, "databases": {"shop": "readonly"}}
-    identity.check(with_apps({**SHOP, "cleanup": "delete"}, other), with_apps(other))
+    immutable.check(with_apps({**SHOP, "cleanup": "delete"}, other), with_apps(other))
     _, text = said
     assert "these accounts leave the config and are DELETED" in text
 
@@ -361,16 +361,16 @@ def test_a_shared_database_goes_only_when_all_say_so(said: list[str]) -> None:
     """As its object's policy does (components/apps.py)."""
     leaving = {**SHOP, "cleanup": "delete"}
     keeping = {**BILLING, "databases": {"shop": "readonly"}}
-    identity.check(with_apps(leaving, keeping), edited({}))
+    immutable.check(with_apps(leaving, keeping), edited({}))
     (databases,) = [text for text in said if "databases leave" in text]
     assert "stay in the servers (cleanup: keep): 'shop'" in databases
     said.clear()
-    identity.check(with_apps(leaving, {**keeping, "cleanup": "delete"}), edited({}))
+    immutable.check(with_apps(leaving, {**keeping, "cleanup": "delete"}), edited({}))
     assert ["are DELETED" in text for text in said] == [False, False, True, True]
 
 
 def test_accounts_of_both_kinds_are_told_apart(said: list[str]) -> None:
-    identity.check(with_apps(SHOP, {**BILLING, "cleanup": "delete"}), edited({}))
+    immutable.check(with_apps(SHOP, {**BILLING, "cleanup": "delete"}), edited({}))
     assert len(said) == 6
     assert [("DELETED" in text, text.rpartition(": ")[2]) for text in said[2:]] == [
         (False, "'shop'"),
@@ -381,7 +381,7 @@ def test_accounts_of_both_kinds_are_told_apart(said: list[str]) -> None:
 def test_a_database_may_leave_alone(said: list[str]) -> None:
     both = {"databases": {"shop": "owner", "stock": "owner"}, "default_database": "shop"}
     before = {**SHOP, **both}
-    identity.check(with_apps(before), with_apps(SHOP))
+    immutable.check(with_apps(before), with_apps(SHOP))
     (text,) = said
     assert "these databases leave the config and stay in the servers" in text
     assert text.endswith(": 'stock'")
@@ -390,7 +390,7 @@ def test_a_database_may_leave_alone(said: list[str]) -> None:
 def test_perconas_operator_revokes_nothing(said: list[str]) -> None:
     before = {**SHOP, "databases": {"shop": ["SELECT", "INSERT", "DROP"]}}
     after = {**SHOP, "databases": {"shop": ["SELECT", "UPDATE"]}}
-    identity.check(with_apps(before, engine="percona"), with_apps(after, engine="percona"))
+    immutable.check(with_apps(before, engine="percona"), with_apps(after, engine="percona"))
     (text,) = said
     assert text.startswith("database 'orders': app 'shop' keeps INSERT, DROP until you revoke")
 
@@ -398,13 +398,13 @@ def test_perconas_operator_revokes_nothing(said: list[str]) -> None:
 def test_more_privileges_are_nothing_to_warn_of(said: list[str]) -> None:
     before = {**SHOP, "databases": {"shop": "readonly"}}
     after = {**SHOP, "databases": {"shop": "readwrite"}}
-    identity.check(with_apps(before, engine="percona"), with_apps(after, engine="percona"))
+    immutable.check(with_apps(before, engine="percona"), with_apps(after, engine="percona"))
     assert said == []
 
 
 def test_grants_of_the_other_engine_go_with_their_objects(said: list[str]) -> None:
     after = {**SHOP, "databases": {"shop": "readonly"}}
-    identity.check(with_apps(SHOP), with_apps(after))
+    immutable.check(with_apps(SHOP), with_apps(after))
     assert said == []
 
 
@@ -477,7 +477,7 @@ def test_a_login_that_an_app_holds_is_never_taken_away(
 ) -> None:
     """Whoever reads the text knows which app of which database it is about, and what to do."""
     with pytest.raises(ConfigError) as error:
-        identity.check(with_apps(*before), with_apps(*after))
+        immutable.check(with_apps(*before), with_apps(*after))
     (line,) = str(error.value).splitlines()
     assert line.startswith("mysql-ha:apps: app '"), line
     assert rule in line
@@ -516,22 +516,24 @@ def test_an_edit_of_an_app_that_takes_no_login_away(
     engine: str, before: dict[str, Any], edit: dict[str, Any]
 ) -> None:
     one, other = (
-        facts(resolve({**BASE, "engine": engine, "apps": [app], "proxy": {"mode": "standalone"}}))
+        facts(
+            resolve({**BASE, "engine": engine, "apps": [app], "proxy": {"managed_by": "mysql-ha"}})
+        )
         for app in (before, {**before, **edit})
     )
-    identity.check(without_nulls(json.loads(json.dumps(one))), other)
+    immutable.check(without_nulls(json.loads(json.dumps(one))), other)
 
 
 @pytest.mark.parametrize(("first", "second"), [("keep", "delete"), ("delete", "keep")])
 def test_what_becomes_of_an_app_may_change(said: list[str], first: str, second: str) -> None:
-    identity.check(with_apps({**SHOP, "cleanup": first}), with_apps({**SHOP, "cleanup": second}))
+    immutable.check(with_apps({**SHOP, "cleanup": first}), with_apps({**SHOP, "cleanup": second}))
     assert said == []
 
 
 def test_an_account_that_was_kept_may_have_another_app(said: list[str]) -> None:
     """It left with an earlier update, and no Secret holds its password any more."""
     again = {**SHOP, "name": "store", "username": "shop"}
-    identity.check(with_apps(BILLING), with_apps(BILLING, again))
+    immutable.check(with_apps(BILLING), with_apps(BILLING, again))
     assert said == []
 
 
@@ -539,10 +541,10 @@ def test_apps_of_several_databases_are_apart() -> None:
     """The same account in another database is another account."""
     one = resolve({**BASE, "apps": [SHOP]})
     two = resolve({**BASE, "name": "stock", "apps": [{**SHOP, "name": "b", "username": "shop"}]})
-    identity.check(facts(one, two), facts(one, two))
+    immutable.check(facts(one, two), facts(one, two))
     moved = resolve({**BASE, "name": "stock", "apps": [SHOP]})
     with pytest.raises(ConfigError, match="app 'shop' of database 'stock' has the account of"):
-        identity.check(facts(one, two), facts(one, moved))
+        immutable.check(facts(one, two), facts(one, moved))
 
 
 # --- apps of a database that is given up ---
@@ -556,15 +558,15 @@ def test_data_of_a_retired_database_is_not_dropped_on_the_way() -> None:
         match=r"^mysql-ha:retire: app 'shop' of database 'orders' has cleanup: delete, .* Fix: set "
         r"cleanup to keep and run `pulumi up` before; or, to drop them, remove the app first\.$",
     ):
-        identity.check(leaving, {}, retire=["orders"])
+        immutable.check(leaving, {}, retire=["orders"])
 
 
 def test_a_database_is_retired_once_its_data_is_kept(said: list[str]) -> None:
-    identity.check(with_apps(SHOP, BILLING), {}, retire=["orders"])
-    identity.check(edited({}), {}, retire=["orders"])
+    immutable.check(with_apps(SHOP, BILLING), {}, retire=["orders"])
+    immutable.check(edited({}), {}, retire=["orders"])
     # To retire one that stays says nothing about its apps.
     stays = with_apps({**SHOP, "cleanup": "delete"})
-    identity.check(stays, stays, retire=["orders"])
+    immutable.check(stays, stays, retire=["orders"])
     assert said == []
 
 
@@ -585,14 +587,14 @@ def test_what_an_account_of_percona_keeps(
     said: list[str], before: dict[str, Any], after: dict[str, Any], kept: str
 ) -> None:
     one, other = ({**SHOP, "databases": d, "default_database": "shop"} for d in (before, after))
-    identity.check(with_apps(one, engine="percona"), with_apps(other, engine="percona"))
+    immutable.check(with_apps(one, engine="percona"), with_apps(other, engine="percona"))
     (text,) = [text for text in said if "until you revoke it by hand" in text]
     assert text.startswith(f"database 'orders': app 'shop' keeps {kept}")
 
 
 def test_who_may_do_everything_has_lost_nothing(said: list[str]) -> None:
     before = {**SHOP, "databases": {"shop": ["SELECT", "DROP"]}}
-    identity.check(with_apps(before, engine="percona"), with_apps(SHOP, engine="percona"))
+    immutable.check(with_apps(before, engine="percona"), with_apps(SHOP, engine="percona"))
     assert said == []
 
 
@@ -603,7 +605,7 @@ def monitored(rotation: int) -> dict[str, Any]:
 @pytest.mark.parametrize(("high", "low"), [(1, 0), (2, 1), (5, 2)])
 def test_the_account_that_proxies_check_servers_with_is_not_taken_away(high: int, low: int) -> None:
     with pytest.raises(ConfigError) as caught:
-        identity.check(edited(monitored(high)), edited(monitored(low)))
+        immutable.check(edited(monitored(high)), edited(monitored(low)))
     text = str(caught.value)
     assert text.startswith(
         "mysql-ha:credentials.monitor.rotation: the monitor of database 'orders'"
@@ -617,7 +619,7 @@ def test_the_account_that_proxies_check_servers_with_is_not_taken_away(high: int
 def test_a_jump_of_the_monitors_rotation_warns(
     last: int, rotation: int, warned: int, said: list[str]
 ) -> None:
-    identity.check(edited(monitored(last)), edited(monitored(rotation)))
+    immutable.check(edited(monitored(last)), edited(monitored(rotation)))
     assert len(said) == warned
     assert all("the monitor of database 'orders': both logins change" in text for text in said)
 
@@ -625,4 +627,4 @@ def test_a_jump_of_the_monitors_rotation_warns(
 def test_a_given_password_of_the_monitor_may_have_any_rotation() -> None:
     given = {"credentials": {"monitor": {**REF, "rotation": 3}}}
     for before, after in ((given, monitored(0)), (monitored(3), given), (given, {**given})):
-        identity.check(edited(before), edited(after))
+        immutable.check(edited(before), edited(after))

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.config import merge
+from components.config.load import merge
 
 leaves = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers())
 keys = st.sampled_from("abc")

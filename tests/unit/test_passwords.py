@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from components import passwords
-from components.config import resolve
-from components.errors import ConfigError
-from components.schema import PROXY_ROLES, StackConfig
+from components.config import password_sources
+from components.config.credentials import PROXY_ROLES
+from components.config.errors import ConfigError
+from components.config.load import resolve
+from components.config.stack import StackConfig
+from components.guards import passwords
 from tests.unit.models import config, proxied_configs
 
 REF = {"existing_secret": {"name": "given", "key": "pw"}}
-USER = {"username": "app", "password_secret": {"name": "app", "key": "pw"}}
+USER = {"username": "app", "existing_secret": {"name": "app", "key": "pw"}}
 
 
 @pytest.mark.parametrize(
@@ -27,17 +29,17 @@ USER = {"username": "app", "password_secret": {"name": "app", "key": "pw"}}
     ids=str,
 )
 def test_roles(tree: dict[str, Any], roles: list[str]) -> None:
-    assert list(passwords.roles(resolve(tree))) == roles
+    assert list(password_sources.roles(resolve(tree))) == roles
 
 
 @given(proxied_configs())
 def test_every_password_of_the_file_has_a_source(config: StackConfig) -> None:
     """Of `proxysql.cnf`; what the proxies know of nobody else rolls them."""
-    assert passwords.described(config).keys() == set(PROXY_ROLES)
+    assert password_sources.password_sources(config).keys() == set(PROXY_ROLES)
 
 
 def test_sources_in_words() -> None:
-    found = passwords.described(
+    found = password_sources.password_sources(
         config(
             credentials={
                 "root": {"password": "(secret)"},
@@ -64,11 +66,11 @@ def test_a_secret_of_a_role_that_is_not_needed_is_not_read() -> None:
         for role in ("root", "replication", "monitor")
     }
     tree = {"size": "dev", "proxy": {"users": [USER]}, "credentials": credentials}
-    assert passwords.stored(resolve(tree)).keys() == {"credentials.root"}
+    assert password_sources.stored(resolve(tree)).keys() == {"credentials.root"}
 
 
 def test_existing_secrets_by_path() -> None:
-    found = passwords.stored(config(credentials={"monitor": REF}, proxy={"users": [USER]}))
+    found = password_sources.stored(config(credentials={"monitor": REF}, proxy={"users": [USER]}))
     assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
         "credentials.monitor": ("given", "pw"),
         "proxy.users[0]": ("app", "pw"),
@@ -110,7 +112,7 @@ def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
     """Its hash is all that MariaDB's proxies get."""
     users = {"users": [{"username": "app", "password": "(secret)"}]}
     assert takes("proxy.users[0]", "it's \\ *", proxy=users)
-    standalone = {"engine": "percona", "proxy": {"mode": "standalone", **users}}
+    standalone = {"engine": "percona", "proxy": {"managed_by": "mysql-ha", **users}}
     assert not takes("proxy.users[0]", "it's", **standalone)
     assert takes("proxy.users[0]", "\\", **standalone)
 
@@ -118,7 +120,7 @@ def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
 def test_sources_of_apps() -> None:
     reference = {"existing_secret": {"name": "legacy", "key": "pw"}}
     apps = [*APPS, {"name": "legacy", "databases": {"erp": "owner"}, **reference}]
-    found = passwords.stored(config(apps=apps))
+    found = password_sources.stored(config(apps=apps))
     assert {path: (ref.name, ref.key) for path, ref in found.items()} == {
         "apps[1]": ("legacy", "pw")
     }
@@ -141,12 +143,12 @@ def test_sources_of_apps() -> None:
 def test_what_cannot_be_made_anew_is_protected(
     tree: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    assert passwords.protected(resolve(tree)) == set(expected)
+    assert password_sources.protected(resolve(tree)) == set(expected)
 
 
 def test_what_rotates_is_not_protected() -> None:
     """Pulumi would refuse to replace it."""
     rotated = config(engine="percona", credentials={"root": {"rotation": 1}})
-    assert "root" not in passwords.protected(rotated)
+    assert "root" not in password_sources.protected(rotated)
     with pytest.raises(ConfigError, match=r"mysql-ha:credentials\.root\.rotation: "):
         config(credentials={"root": {"rotation": 1}})

@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import names, percona, proxysql_cnf, quantity
-from components.config import resolve
+from components import names
+from components.config import quantity
+from components.config.apps import App
+from components.config.errors import ConfigError
+from components.config.load import resolve
+from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
-from components.errors import ConfigError
-from components.schema import App, StackConfig
+from components.engines import percona
+from components.proxysql import cnf
 from tests.unit import libconfig
 from tests.unit.models import SECRETS
 
@@ -26,8 +30,8 @@ CREDENTIALS = cast(
         for role in ("root", "monitor")
     },
 )
-STANDALONE = {"proxy": {"enabled": True, "mode": "standalone"}}
-OPERATOR = {"proxy": {"enabled": True, "mode": "operator"}}
+STANDALONE = {"proxy": {"enabled": True, "managed_by": "mysql-ha"}}
+OPERATOR = {"proxy": {"enabled": True, "managed_by": "operator"}}
 
 
 def config(size: str = "small", **overrides: Any) -> StackConfig:
@@ -142,7 +146,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         },
         "proxy": {
             "enabled": draw(st.booleans()),
-            "mode": draw(st.sampled_from(["operator", "standalone"])),
+            "managed_by": draw(st.sampled_from(["operator", "mysql-ha"])),
             "replicas": draw(st.integers(1, 5)),
         },
         "security": {"tls": tls},
@@ -196,7 +200,7 @@ def test_a_template_that_the_operator_refuses_is_refused_here() -> None:
 def test_smart_update_only_where_the_operator_knows_the_writer(config: StackConfig) -> None:
     """Our own proxies prefer the lowest ordinal, which RollingUpdate restarts last."""
     found = spec(config)
-    operator = config.proxy.enabled and config.proxy.mode == "operator"
+    operator = config.proxy.enabled and config.proxy.managed_by == "operator"
     assert found["updateStrategy"] == ("SmartUpdate" if operator else "RollingUpdate")
     assert found["proxysql"]["enabled"] is operator
     assert found["haproxy"] == {"enabled": False}
@@ -693,19 +697,19 @@ def test_an_app_is_all_that_changes() -> None:
 def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
     chosen = config(database={"replicas": replicas}, proxy=STANDALONE["proxy"])
     topology = percona.topology(chosen)
-    model = proxysql_cnf.CnfModel(
+    model = cnf.CnfModel(
         proxy=chosen.proxy,
         monitor_username=chosen.monitor_logins[0].username,
         topology=topology,
         backend_max_connections=chosen.backend_max_connections,
     )
-    text = proxysql_cnf.render(model, SECRETS)
-    cnf = libconfig.parse(libconfig.whole(text, dict.fromkeys(libconfig.INCLUDED, "")))
-    (galera,) = cnf["mysql_galera_hostgroups"]
+    text = cnf.render(model, SECRETS)
+    parsed = libconfig.parse(libconfig.whole(text, dict.fromkeys(libconfig.INCLUDED, "")))
+    (galera,) = parsed["mysql_galera_hostgroups"]
     assert galera["max_writers"] == 1
     assert galera["writer_is_also_reader"] == (2 if replicas > 2 else 1)
-    assert "mysql_replication_hostgroups" not in cnf
-    servers = cnf["mysql_servers"]
+    assert "mysql_replication_hostgroups" not in parsed
+    servers = parsed["mysql_servers"]
     assert [server["address"] for server in servers] == [
         f"mysql-pxc-{ordinal}.mysql-pxc.default.svc.cluster.local" for ordinal in range(replicas)
     ]
@@ -714,7 +718,7 @@ def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
         (server["weight"] for server in servers), reverse=True
     )
     assert len({server["weight"] for server in servers}) == replicas
-    variables = cnf["mysql_variables"]
+    variables = parsed["mysql_variables"]
     # It decides where the state of a node is read: performance_schema, for version 8.
     assert variables["server_version"] == "8.0.42"
     assert variables["default_authentication_plugin"] == "caching_sha2_password"
@@ -758,7 +762,7 @@ def test_a_tag_without_a_version_needs_one() -> None:
         ({"proxy": {"threads": 2}}, "proxy.threads"),
         ({"proxy": {"service": {"port": 3306}}}, "proxy.service.port"),
         ({"proxy": {"storage": {"persistent": True}}}, "proxy.storage.persistent"),
-        ({"proxy": {"routing": "primary_service", "mode": "standalone"}}, "proxy.routing"),
+        ({"proxy": {"routing": "primary_service", "managed_by": "mysql-ha"}}, "proxy.routing"),
         ({"images": {"database": {"tag": "5.7.44"}}}, "images.database.tag"),
         (
             {**STANDALONE, "images": {"proxy": {"tag": "2.7.3"}}},
@@ -777,7 +781,7 @@ def test_refused(overrides: dict[str, Any], path: str) -> None:
     [
         {"percona": {"log_collector": True}},
         {"images": {"log_collector": {"tag": "1"}}},
-        {"proxy": {"mode": "operator"}},
+        {"proxy": {"managed_by": "operator"}},
     ],
     ids=str,
 )

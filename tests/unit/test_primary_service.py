@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.config import merge, resolve
-from components.errors import ConfigError
-from components.proxysql_cnf import digest, render
-from components.schema import StackConfig
-from tests.unit.models import SECRETS, cnf, cnf_model, config, proxied_trees
+from components.config.errors import ConfigError
+from components.config.load import merge, resolve
+from components.config.stack import StackConfig
+from components.proxysql.cnf import digest, render
+from tests.unit.models import SECRETS, cnf_model, config, parsed_cnf, proxied_trees
 
 TOPOLOGY_TABLES = {
     "mysql_replication_hostgroups",
@@ -37,7 +37,7 @@ def routed() -> st.SearchStrategy[StackConfig]:
 def test_the_two_services_are_the_backends(config: StackConfig) -> None:
     home = f"{config.namespace}.svc.cluster.local"
     groups = config.proxy.hostgroups
-    servers = cnf(config)["mysql_servers"]
+    servers = parsed_cnf(config)["mysql_servers"]
     assert [(s["address"], s["hostgroup"]) for s in servers] == [
         (f"{config.name}-primary.{home}", groups.writer),
         (f"{config.name}-secondary.{home}", groups.reader),
@@ -54,12 +54,12 @@ def test_the_two_services_are_the_backends(config: StackConfig) -> None:
 @given(routed())
 def test_nothing_else_moves_a_server(config: StackConfig) -> None:
     """A Service behind a read_only check would be a writer and a reader by turns; nor a fence."""
-    assert not cnf(config).keys() & TOPOLOGY_TABLES
+    assert not parsed_cnf(config).keys() & TOPOLOGY_TABLES
 
 
 def test_a_connection_does_not_outlive_a_switchover_by_much() -> None:
     """An open one still leads to the old primary."""
-    variables = cnf(through_service())["mysql_variables"]
+    variables = parsed_cnf(through_service())["mysql_variables"]
     assert variables["connection_max_age_ms"] == 5_000
     # Otherwise a connection is reset when it is returned, which makes it young again.
     assert variables["reset_connection_algorithm"] == 1
@@ -68,24 +68,24 @@ def test_a_connection_does_not_outlive_a_switchover_by_much() -> None:
 
 def test_the_only_writer_is_not_shunned() -> None:
     """Who waits for it would wait longer than the operator needs."""
-    variables = cnf(through_service())["mysql_variables"]
+    variables = parsed_cnf(through_service())["mysql_variables"]
     # lib/MySQL_Thread.cpp: the upper limit of each.
     assert variables["shun_on_failures"] == 10_000_000
     assert variables["connect_retries_on_failure"] == 1_000
     assert variables["shun_recovery_time_sec"] == 1
     pings = variables["monitor_ping_max_failures"] * variables["monitor_ping_interval"]
     assert pings >= variables["connect_timeout_server_max"]
-    own = cnf(through_service(monitor={"ping_max_failures": 3}))["mysql_variables"]
+    own = parsed_cnf(through_service(monitor={"ping_max_failures": 3}))["mysql_variables"]
     assert own["monitor_ping_max_failures"] == 3
 
 
 def test_idle_connections_are_looked_at_every_second() -> None:
     """The least that ProxySQL takes; by default an age of 5 s means up to 15."""
-    assert cnf(through_service())["mysql_variables"]["ping_interval_server_msec"] == 1_000
+    assert parsed_cnf(through_service())["mysql_variables"]["ping_interval_server_msec"] == 1_000
 
 
 def test_a_server_among_others_is_shunned() -> None:
-    variables = cnf(through_service(routing="monitor"))["mysql_variables"]
+    variables = parsed_cnf(through_service(routing="monitor"))["mysql_variables"]
     assert variables["shun_on_failures"] == 5
     assert variables["connect_retries_on_failure"] == 200
     assert variables["monitor_ping_max_failures"] == 3
@@ -126,7 +126,7 @@ def test_the_watcher_is_part_of_the_digest() -> None:
 
 def test_the_age_of_connections_can_be_tuned() -> None:
     own = through_service(mysql_variables={"connection_max_age_ms": 1_000})
-    assert cnf(own)["mysql_variables"]["connection_max_age_ms"] == 1_000
+    assert parsed_cnf(own)["mysql_variables"]["connection_max_age_ms"] == 1_000
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_connections_stay_where_the_proxies_follow_the_writer(topology: str) -> 
     routing = {"routing": "monitor"} if topology == "replication" else {}
     monitored = config(database={"topology": topology, "replicas": replicas}, proxy=routing)
     aging = {"connection_max_age_ms", "reset_connection_algorithm", "connpoll_reset_queue_length"}
-    assert not aging & cnf(monitored)["mysql_variables"].keys()
+    assert not aging & parsed_cnf(monitored)["mysql_variables"].keys()
 
 
 def test_it_is_the_default_of_replication() -> None:
@@ -161,7 +161,7 @@ def test_it_is_the_default_of_replication() -> None:
 
 def test_galera_has_no_such_default() -> None:
     """Its proxies choose the writer."""
-    galera = cnf(config(database={"topology": "galera"}))
+    galera = parsed_cnf(config(database={"topology": "galera"}))
     assert "mysql_galera_hostgroups" in galera
     assert len(galera["mysql_servers"]) == 3
 

@@ -1,12 +1,13 @@
-"""What stands beside the program: `Pulumi.yaml` and the requirements of the example's consumer."""
+"""What stands beside the program: `Pulumi.yaml`, requirements, the Python that is asked for."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
 
-from components.config import KEYS
-from components.errors import PROJECT
+from components.config.errors import PROJECT
+from components.config.load import KEYS
 from tests.program.recorder import ROOT
 
 
@@ -29,3 +30,11 @@ def test_the_consumers_packages_are_the_programs() -> None:
     consumer = pins(ROOT / "examples" / "consumer" / "requirements.txt")
     assert consumer
     assert consumer.items() <= pins(ROOT / "requirements.txt").items()
+
+
+def test_one_oldest_python() -> None:
+    """pyproject.toml decides; what cannot read it there says the same."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    oldest = pyproject["project"]["requires-python"].removeprefix(">=")
+    assert pyproject["tool"]["pyright"]["pythonVersion"] == oldest
+    assert f"sys.version_info < ({oldest.replace('.', ', ')})" in (ROOT / "Makefile").read_text()

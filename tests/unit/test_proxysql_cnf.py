@@ -11,27 +11,28 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from components import proxysql_cnf
-from components.config import merge, resolve
-from components.proxysql_cnf import (
+from components.config import credentials
+from components.config.checks.rules import RESERVED_VARIABLES
+from components.config.load import merge, resolve
+from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.config.stack import StackConfig
+from components.proxysql import cnf
+from components.proxysql.cnf import (
     SYNCED_MODULES,
     digest,
-    live_check,
     native_password_hash,
     render,
     render_users,
-    self_check,
 )
-from components.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
-from components.rules import RESERVED_VARIABLES
-from components.schema import StackConfig
+from components.proxysql.libconfig import quote, render_document
+from components.proxysql.self_check import live_check, self_check
 from tests.unit import libconfig
 from tests.unit.models import (
     SECRETS,
-    cnf,
     cnf_model,
     config,
     live_model,
+    parsed_cnf,
     passwords,
     proxied_configs,
     proxied_trees,
@@ -72,14 +73,14 @@ TOPOLOGY_TABLES = {
 @settings(max_examples=300)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_any_text_survives(text: str) -> None:
-    rendered = proxysql_cnf.render_document({"key": text, "after": 1})
+    rendered = render_document({"key": text, "after": 1})
     assert libconfig.parse(rendered) == {"key": text, "after": 1}
     assert len(rendered.split("\n")) == 3, "a string never spans lines"
 
 
 def test_nul_is_refused() -> None:
     with pytest.raises(ValueError, match="NUL"):
-        proxysql_cnf.quote("a\0b")
+        quote("a\0b")
 
 
 scalars = st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.booleans()
@@ -92,7 +93,7 @@ groups = st.dictionaries(
 
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), groups | st.lists(groups)))
 def test_any_document_survives(document: dict[str, Any]) -> None:
-    parsed = libconfig.parse(proxysql_cnf.render_document(document))
+    parsed = libconfig.parse(render_document(document))
     assert parsed == document
     assert repr(parsed) == repr(document), "1 stays an integer and true a boolean"
 
@@ -100,7 +101,7 @@ def test_any_document_survives(document: dict[str, Any]) -> None:
 @pytest.mark.parametrize("number", [2**31, -(2**31), 10**12])
 def test_an_integer_that_libconfig_cannot_hold_is_refused(number: int) -> None:
     with pytest.raises(ValueError, match="beyond"):
-        proxysql_cnf.render_document({"key": number})
+        render_document({"key": number})
 
 
 # --- the whole file: laws over many configs (R 7, 9, 10) ---
@@ -108,7 +109,7 @@ def test_an_integer_that_libconfig_cannot_hold_is_refused(number: int) -> None:
 
 @given(proxied_configs())
 def test_the_file_parses_and_every_key_is_one_that_proxysql_reads(config: StackConfig) -> None:
-    parsed = cnf(config)
+    parsed = parsed_cnf(config)
     tables = {"datadir", "admin_variables", "mysql_variables", "pgsql_variables", *ROW_KEYS}
     assert parsed.keys() <= tables
     assert parsed["admin_variables"].keys() <= ADMIN_VARIABLES
@@ -122,7 +123,7 @@ def test_the_file_parses_and_every_key_is_one_that_proxysql_reads(config: StackC
 @given(proxied_configs())
 def test_one_topology_table(config: StackConfig) -> None:
     """R 18, 20; none where the operator's Service leads to the primary."""
-    parsed = cnf(config)
+    parsed = parsed_cnf(config)
     every = set[str]().union(*TOPOLOGY_TABLES.values())
     topology = config.database.topology
     through_service = topology == "replication" and config.proxy.routing == "primary_service"
@@ -151,7 +152,7 @@ def test_servers(config: StackConfig) -> None:
     """R 19, 22, 23, 31, 32."""
     topology = config.database.topology
     assume(topology != "replication" or config.proxy.routing == "monitor")
-    servers = cnf(config)["mysql_servers"]
+    servers = parsed_cnf(config)["mysql_servers"]
     home = f".{config.name}-internal.{config.namespace}.svc.cluster.local"
     assert [s["address"] for s in servers] == [
         f"{config.name}-{ordinal}{home}" for ordinal in range(config.database.replicas)
@@ -171,7 +172,7 @@ def test_servers(config: StackConfig) -> None:
 @given(proxied_configs())
 def test_users(config: StackConfig) -> None:
     """R 29: everything goes to the writer, but for apps that only read; no row but the stack's."""
-    rows = cnf(config).get("mysql_users", [])
+    rows = parsed_cnf(config).get("mysql_users", [])
     apps = [(login.username, app) for app in config.apps for login in app.logins]
     users = [user.username for user in config.proxy.users]
     assert [row["username"] for row in rows] == [*users, *(name for name, _ in apps)]
@@ -192,7 +193,7 @@ def test_users(config: StackConfig) -> None:
 @given(proxied_configs())
 def test_admin_accounts(config: StackConfig) -> None:
     """R 5, 16, 17."""
-    variables = cnf(config)["admin_variables"]
+    variables = parsed_cnf(config)["admin_variables"]
     clustering = config.proxy.clustering
     accounts = dict(pair.split(":") for pair in variables["admin_credentials"].split(";"))
     assert accounts.pop("admin") == SECRETS.admin
@@ -220,7 +221,7 @@ def test_admin_accounts(config: StackConfig) -> None:
 @given(proxied_configs())
 def test_peers_are_the_replicas(config: StackConfig) -> None:
     """R 39."""
-    peers = cnf(config).get("proxysql_servers", [])
+    peers = parsed_cnf(config).get("proxysql_servers", [])
     expected = config.proxy.replicas if config.proxy.clustering != "off" else 0
     home = f".{config.name}-proxysql-cluster.{config.namespace}.svc.cluster.local"
     assert [(peer["hostname"], peer["port"]) for peer in peers] == [
@@ -231,7 +232,7 @@ def test_peers_are_the_replicas(config: StackConfig) -> None:
 @given(proxied_configs())
 def test_mysql_variables(config: StackConfig) -> None:
     """R 24, 27, 28, 33, and that the stack's own variables arrive."""
-    variables = cnf(config)["mysql_variables"]
+    variables = parsed_cnf(config)["mysql_variables"]
     assert variables["server_version"] == "11.8.5-MariaDB"
     assert variables["default_authentication_plugin"] == "mysql_native_password"
     assert variables["query_retries_on_failure"] == 0
@@ -267,7 +268,7 @@ def test_a_variable_that_the_program_decides_cannot_be_overridden(
         r"monitor_(?!username|password)|connect_|connection_max_age|shun_|free_|tcp_|use_tcp"
         "|set_query|ping_interval_server"
     )
-    rendered = cnf(config("small", proxy=proxy))[kind]
+    rendered = parsed_cnf(config("small", proxy=proxy))[kind]
     decided = {key for key in rendered if not tunable.match(key)}
     assert decided <= RESERVED_VARIABLES[kind]
 
@@ -279,7 +280,7 @@ def test_a_users_own_hostgroup_and_schema() -> None:
         "default_hostgroup": 20,
         "default_schema": "shop",
     }
-    (row,) = cnf(config(proxy={"users": [user]}))["mysql_users"]
+    (row,) = parsed_cnf(config(proxy={"users": [user]}))["mysql_users"]
     assert (row["default_hostgroup"], row["default_schema"]) == (20, "shop")
 
 
@@ -294,7 +295,7 @@ def test_every_interval_of_the_monitor_arrives() -> None:
         "read_only_timeout": 801,
         "read_only_max_timeout_count": 5,
     }
-    variables = cnf(config(proxy={"monitor": {**fields, "galera_interval": 1_004}}))
+    variables = parsed_cnf(config(proxy={"monitor": {**fields, "galera_interval": 1_004}}))
     for key, value in fields.items():
         assert variables["mysql_variables"][f"monitor_{key}"] == value
     assert variables["mysql_variables"]["monitor_galera_healthcheck_interval"] == 1_004
@@ -335,7 +336,7 @@ def test_it_is_the_reference_file_but_for_listed_differences(file: str, topology
     import libconf  # pyright: ignore
 
     reference: Any = libconf.loads((REFERENCE / f"{file}.cnf").read_text())  # pyright: ignore
-    ours = cnf(
+    ours = parsed_cnf(
         config(
             name="mariadb",
             namespace="db",
@@ -438,7 +439,7 @@ def checked(db: sqlite3.Connection, config: StackConfig) -> int:
 
 @given(proxied_configs())
 def test_the_self_check_accepts_a_complete_load(config: StackConfig) -> None:
-    assert checked(runtime_tables(cnf(config)), config) == 1
+    assert checked(runtime_tables(parsed_cnf(config)), config) == 1
 
 
 def checked_config(topology: str) -> StackConfig:
@@ -520,7 +521,7 @@ LOSSES = {
 )
 def test_the_self_check_notices_a_loss(topology: str, loss: str) -> None:
     config = checked_config(topology)
-    db = runtime_tables(cnf(config))
+    db = runtime_tables(parsed_cnf(config))
     assert checked(db, config) == 1
     assert db.execute(loss).rowcount > 0
     assert checked(db, config) == 0
@@ -563,7 +564,7 @@ def read_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
 @given(proxied_configs())
 def test_a_complete_reading_is_put_to_use(config: StackConfig) -> None:
     """With users that are inactive, with apps, and without peers."""
-    db = read_tables(cnf(config))
+    db = read_tables(parsed_cnf(config))
     assert db.execute(live_check(live_model(config), running=False)).fetchone() == (1,)
 
 
@@ -581,7 +582,7 @@ def test_a_complete_reading_is_put_to_use(config: StackConfig) -> None:
     ],
 )
 def test_an_incomplete_reading_is_not(loss: str) -> None:
-    db = read_tables(cnf(CHECKED))
+    db = read_tables(parsed_cnf(CHECKED))
     assert db.execute(loss).rowcount > 0
     assert db.execute(live_check(live_model(CHECKED), running=False)).fetchone() == (0,)
 
@@ -589,14 +590,14 @@ def test_an_incomplete_reading_is_not(loss: str) -> None:
 def test_without_logins_the_file_is_empty() -> None:
     """An empty list would be one user without a name."""
     assert render_users(live_model(config()), {}) == ""
-    db = read_tables(cnf(config()))
+    db = read_tables(parsed_cnf(config()))
     assert db.execute(live_check(live_model(config()), running=False)).fetchone() == (1,)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_a_server_of_another_kind_is_told_the_password_itself(password: str) -> None:
     """caching_sha2_password: ProxySQL has no hash that it could give to a server."""
-    model = proxysql_cnf.Live(
+    model = cnf.Live(
         peers=(),
         users=CHECKED.logins[:1],
         auth_plugin="caching_sha2_password",
@@ -616,7 +617,7 @@ def test_users_and_peers_are_files_of_their_own(tree: dict[str, Any]) -> None:
     everyone = resolve(tree)
     nobody = resolve(merge(tree, {"apps": [], "proxy": {"users": [], "replicas": 4}}))
     assert not nobody.logins
-    assume(nobody.rows_in_use == everyone.rows_in_use)
+    assume(nobody.hostgroups_per_server == everyone.hostgroups_per_server)
     text = render(cnf_model(everyone), SECRETS)
     assert text == render(cnf_model(nobody), SECRETS)
     assert "mysql_users =" not in text
@@ -738,7 +739,7 @@ def test_a_password_is_never_in_the_file_in_clear_where_a_hash_does() -> None:
 
 @pytest.mark.parametrize("password", ["x" * 24, "A-_9" * 6, "0123456789abcdefghijklmnop"])
 def test_safe_passwords(password: str) -> None:
-    assert proxysql_cnf.PASSWORD_RULE.fullmatch(password)
+    assert credentials.PASSWORD_RULE.fullmatch(password)
 
 
 def unsafe() -> Iterator[str]:
@@ -751,4 +752,4 @@ def unsafe() -> Iterator[str]:
 
 @pytest.mark.parametrize("password", list(unsafe()))
 def test_unsafe_passwords(password: str) -> None:
-    assert not proxysql_cnf.PASSWORD_RULE.fullmatch(password)
+    assert not credentials.PASSWORD_RULE.fullmatch(password)

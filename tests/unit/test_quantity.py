@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import quantity
+from components.config import quantity
 
 
 @pytest.mark.parametrize(

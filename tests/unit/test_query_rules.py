@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from components.config import resolve
-from components.errors import ConfigError
-from components.proxysql_cnf import self_check
-from components.schema import QueryRule, StackConfig
-from tests.unit.models import cnf, cnf_model, config, proxied_configs
+from components.config.errors import ConfigError
+from components.config.load import resolve
+from components.config.proxy import QueryRule
+from components.config.stack import StackConfig
+from components.proxysql.self_check import self_check
+from tests.unit.models import cnf_model, config, parsed_cnf, proxied_configs
 
 SPELLED = {"flag_in": "flagIN", "flag_out": "flagOUT"}
 """Fields whose ProxySQL key is another; all others have its name."""
@@ -51,7 +52,7 @@ def rules(*entries: dict[str, Any]) -> StackConfig:
 
 
 def rendered(config: StackConfig) -> list[dict[str, Any]]:
-    return cnf(config).get("mysql_query_rules", [])
+    return parsed_cnf(config).get("mysql_query_rules", [])
 
 
 def test_every_field_is_tested() -> None:
@@ -119,7 +120,7 @@ def test_the_self_check_counts_active_rules(config: StackConfig) -> None:
 
 
 def test_without_rules_there_is_no_table() -> None:
-    assert "mysql_query_rules" not in cnf(config())
+    assert "mysql_query_rules" not in parsed_cnf(config())
 
 
 # --- texts that would break ProxySQL's SQL ---

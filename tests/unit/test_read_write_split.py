@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import digests
-from tests.unit.models import cnf, config
+from tests.unit.models import config, parsed_cnf
 
 SPLIT = config(proxy={"read_write_split": True})
 WRITER, READER = SPLIT.proxy.hostgroups.writer, SPLIT.proxy.hostgroups.reader
-RULES: list[dict[str, Any]] = cnf(SPLIT)["mysql_query_rules"]
+RULES: list[dict[str, Any]] = parsed_cnf(SPLIT)["mysql_query_rules"]
 
 
 def destination(statement: str) -> int:
@@ -202,7 +202,7 @@ LITERALS = [
     "SELECT 'go into'",
     "SELECT 1 /* no for update here */",
     "SELECT '; ' /* not the end */",
-    # The server runs what stands in such a comment.
+    # The server runs what is in such a comment.
     "SELECT /*!40001 SQL_NO_CACHE */ a FROM t",
 ]
 
@@ -219,7 +219,7 @@ def test_everything_else_stays_with_the_writer(statement: str) -> None:
 
 DISGUISED = [
     # The digest ends before the clause (`query_digests_max_query_length`), or at what ProxySQL
-    # takes for a comment or a literal, and a comment stands in the clause.
+    # takes for a comment or a literal, and a comment is in the clause.
     f"SELECT '{'x' * 70_000}' FROM t FOR/**/UPDATE",
     f"SELECT '{'x' * 70_000}' FROM t LOCK/**/IN/**/SHARE/**/MODE",
     "SELECT * FROM `t#1` FOR/**/UPDATE",
@@ -327,7 +327,7 @@ def test_the_hostgroups_are_the_stacks(topology: str) -> None:
     own = config(
         database={"topology": topology}, proxy={"read_write_split": True, "hostgroups": groups}
     )
-    rules = cnf(own)["mysql_query_rules"]
+    rules = parsed_cnf(own)["mysql_query_rules"]
     assert [rule["destination_hostgroup"] for rule in rules] == [1, 1, 1, 2]
 
 
@@ -335,7 +335,7 @@ def test_a_read_with_autocommit_off_opens_a_transaction() -> None:
     """Whose later statements belong to the same server."""
     for split in (True, False):
         own = config(proxy={"read_write_split": split})
-        variables = cnf(own)["mysql_variables"]
+        variables = parsed_cnf(own)["mysql_variables"]
         assert variables.get("autocommit_false_is_transaction", False) is split
 
 

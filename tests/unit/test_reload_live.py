@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components import proxysql
-from components.proxysql_cnf import DATA_DIR, LIVE_DIR, reload_live
+from components.proxysql import tier
+from components.proxysql.cnf import DATA_DIR, LIVE_DIR, reload_live
 
-CLIENT = proxysql._CLIENT  # pyright: ignore[reportPrivateUsage]
+CLIENT = tier._CLIENT  # pyright: ignore[reportPrivateUsage]
 READ = (
     "DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG; "
     "DELETE FROM proxysql_servers; LOAD PROXYSQL SERVERS FROM CONFIG"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import scheduling
-from components.config import resolve
-from components.schema import Placement
+from components.config.load import resolve
+from components.config.scheduling import Placement
+from components.pods import scheduling
 
 NOT_READY, UNREACHABLE = "node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"
 LOST = (NOT_READY, UNREACHABLE)
@@ -112,6 +112,6 @@ def test_proxies_leave_soon_and_servers_when_the_cluster_says_so(size: str) -> N
     placed = resolve({"size": size, "engine": "percona"}).scheduling
     assert (placed.database.node_loss_seconds, placed.proxy.node_loss_seconds) == (None, None)
     placed = resolve(
-        {"size": size, "engine": "percona", "proxy": {"mode": "standalone"}}
+        {"size": size, "engine": "percona", "proxy": {"managed_by": "mysql-ha"}}
     ).scheduling
     assert (placed.database.node_loss_seconds, placed.proxy.node_loss_seconds) == (None, 30)

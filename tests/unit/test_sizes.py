@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from components.config import merge, resolve
-from components.sizes import SIZES
+from components.config.load import merge, resolve
+from components.config.presets import SIZES
 
 TABLE: dict[str, tuple[Any, Any, Any]] = {
     # path: dev, small, large
@@ -17,7 +17,7 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "database.resources.limits.cpu": (None, "1", "4"),
     "database.resources.limits.memory": (None, "2Gi", "8Gi"),
     "proxy.enabled": (False, True, True),
-    "proxy.mode": ("standalone", "standalone", "standalone"),
+    "proxy.managed_by": ("mysql-ha", "mysql-ha", "mysql-ha"),
     "proxy.replicas": (1, 3, 3),
     "proxy.resources.requests.cpu": (None, "100m", "500m"),
     "proxy.resources.requests.memory": (None, "128Mi", "512Mi"),

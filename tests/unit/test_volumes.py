@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from components import names, volumes
-from components.config import resolve
-from components.schema import StackConfig
+from components import names
+from components.config.load import resolve
+from components.config.stack import StackConfig
+from components.guards import volumes
 
 THEIRS: dict[str, Any] = {"metadata": {"name": "orders"}}
 

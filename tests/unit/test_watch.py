@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.proxysql_watch import Watch, login, script, statement
+from components.proxysql.watcher import Watch, login, script, statement
 from tests.database.servers import eventually
 
 WATCH = Watch(host="primary.test", port=3306, hostgroup=10, wait=2)

@@ -1,0 +1,120 @@
+"""`apps`: applications with their databases and accounts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from components import names
+from components.config.credentials import Login, alternating_logins
+from components.config.errors import field_error
+from components.config.model import Model, SecretRef
+from components.config.types import Bool, Count, Granted, Label, Natural, SchemaName, UserName
+
+
+class App(Model):
+    """An application: its databases, its account and how it reaches them.
+
+    The password is generated unless `existing_secret` or `password` is set.
+    """
+
+    name: Label
+    username: UserName | None = None
+    """The account. None: the app's name. A second one, with `_b` at its end, takes turns with it
+    when the password is rotated."""
+    databases: dict[SchemaName, Granted]
+    """What it may do, by database: a role or a list of privileges."""
+    default_database: SchemaName | None = None
+    """Which of them it is connected to unless it names another. None: its only one."""
+    routing: Literal["writer", "reader"] = "writer"
+    """`reader`: all its statements go to replicas, which lag behind."""
+    max_connections: Count = 200
+    """Its connections to each proxy; without proxies, to each server."""
+    require_tls: Bool | None = None
+    """Whether its logins must use TLS. None: `proxy.tls.required`."""
+    existing_secret: SecretRef | None = None
+    password: Literal["(secret)"] | None = None
+    rotation: Natural = 0
+    """Bump it for a new login with a generated password. The last one works until the next bump."""
+    active: Bool = True
+    """False: the proxies refuse its logins; nothing else changes."""
+    cleanup: Literal["keep", "delete"] = "keep"
+    """What becomes of its accounts and its databases when they leave the config."""
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The user names that it ever logs in with."""
+        name = self.username or self.name
+        return (name, f"{name}_b") if self.generated else (name,)
+
+    @property
+    def logins(self) -> tuple[Login, ...]:
+        """Who may log in, the one that its Secret names first.
+
+        A password that is given has no past that this program knows, hence one account.
+        """
+        account = self.accounts[0]
+        return (
+            alternating_logins(account, self.rotation)
+            if self.generated
+            else (Login(account, 0, "password"),)
+        )
+
+    @property
+    def generated(self) -> bool:
+        """Whether its passwords are made here."""
+        return not (self.existing_secret or self.password)
+
+    @property
+    def database(self) -> str:
+        """The database that it is connected to unless it names another."""
+        return self.default_database or next(iter(self.databases))
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if not self.databases:
+            raise field_error("has no database", "name one in databases")
+        if self.default_database is None and len(self.databases) > 1:
+            # A mapping has no order: Pulumi sorts the keys of a structured config value.
+            raise field_error("has several databases", "name one of them in default_database")
+        if self.default_database not in (None, *self.databases):
+            raise field_error(
+                "has a default_database that it may not use", "name one of its databases"
+            )
+        if self.existing_secret and self.password:
+            raise field_error("has two password sources", "keep either existing_secret or password")
+        if self.rotation and not self.generated:
+            raise field_error(
+                "has a rotation, which is for generated passwords",
+                "remove it: a given password changes at its source, and the next `pulumi up` "
+                "takes it up",
+            )
+        return self
+
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "readonly": ("SELECT", "SHOW VIEW"),
+    "readwrite": (
+        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE TEMPORARY TABLES", "EXECUTE",
+        "LOCK TABLES", "SHOW VIEW",
+    ),
+    "owner": ("ALL PRIVILEGES",),
+}  # fmt: skip
+"""The privileges of a role, on one database; none holds beyond it."""
+
+
+def privileges(granted: str | Sequence[str]) -> list[str]:
+    """The privileges of a role, or the listed ones."""
+    return list(ROLES[granted] if isinstance(granted, str) else granted)
+
+
+def owned(name: str, apps: Sequence[App]) -> frozenset[str]:
+    """Every name that the apps of a database `name` may give to an object."""
+    found: set[str] = set()
+    for app in apps:
+        found |= {names.app_secret(name, app.name), names.account_secret(name, app.name)}
+        for schema in app.databases:
+            found.add(names.schema(name, schema))
+            found |= {names.grant(name, login.username, schema) for login in app.logins}
+        found |= {names.account(name, login.username) for login in app.logins}
+    return frozenset(found)

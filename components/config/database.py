@@ -1,0 +1,71 @@
+"""`database`: the servers."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import Field, Strict, model_validator
+
+from components.config.errors import field_error
+from components.config.model import Model, Resources, Storage
+from components.config.types import Annotations, Bool, Duration, PodLabels, TopologyKind
+
+OWN_OPTIONS = {
+    "max_connections": "database.max_connections",
+    "port": "the program",
+    "bind_address": "the program",
+    "require_secure_transport": "security.tls",
+    "read_only": "the operator",
+    "rpl_semi_sync_master_enabled": "database.semi_sync",
+    "rpl_semi_sync_master_timeout": "database.semi_sync_timeout",
+    "rpl_semi_sync_master_wait_point": "the program",
+    "rpl_semi_sync_master_wait_no_slave": "proxy.min_semi_sync_replicas",
+    "init_slave": "proxy.min_semi_sync_replicas",
+}
+"""Server options that another config key decides, or that the proxies rely on."""
+
+
+class Database(Model):
+    """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
+
+    topology: TopologyKind
+    replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
+    """Server version; needed only when the image tag does not start with it."""
+    storage: Storage
+    resources: Resources = Resources()
+    max_connections: Annotated[int, Strict(), Field(ge=20, le=100_000)]
+    """The server's `max_connections`, shared by all proxies and the operator."""
+    my_cnf: str = ""
+    """Text appended to the generated my.cnf."""
+    semi_sync: Bool = True
+    """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
+    semi_sync_timeout: Duration | None = None
+    """How long it waits before it goes on without. None: 10 s where the proxies stop writes before
+    (`StackConfig.fence`), otherwise 2 s, as a promotion takes as long (docs/failover.md)."""
+    failover_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=600)] = 2
+    """Replication only: seconds from a primary that is not ready to the promotion of another. A Pod
+    that is deleted by force is gone for Kubernetes while its server still runs: what that
+    acknowledges by one replica, after the other was promoted, would be lost (ADR 17)."""
+    ready_timeout: Duration = "20m"
+    """How long `pulumi up` waits for the operator to report Ready."""
+    pod_annotations: Annotations = {}
+    pod_labels: PodLabels = {}
+
+    @model_validator(mode="after")
+    def _replicas_fit(self) -> Self:
+        if self.topology == "standalone" and self.replicas != 1:
+            raise field_error(
+                "a standalone database has exactly 1 replica",
+                "set replicas to 1, or topology to replication or galera",
+            )
+        if self.topology == "replication" and self.replicas < 2:
+            raise field_error("replication needs at least 2 replicas", "set replicas to 3")
+        for line in self.my_cnf.splitlines():
+            words = re.split(r"[\s=]+", line.strip())
+            option = words[0].lower().replace("-", "_").removeprefix("loose_")
+            if option in OWN_OPTIONS:
+                raise field_error(
+                    f"my_cnf must not set {option}: {OWN_OPTIONS[option]} decides it",
+                    "remove the line",
+                )
+        return self

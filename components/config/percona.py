@@ -1,0 +1,17 @@
+"""`percona`: what only a Percona XtraDB Cluster has."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from components.config.model import Model
+from components.config.types import Bool
+
+
+class Percona(Model):
+    """What only a Percona XtraDB Cluster has."""
+
+    cr_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = "1.18.0"
+    """Version of the operator whose behaviour is wanted; the installed one must not be older."""
+    log_collector: Bool = False
+    """A container beside each server that sends its log to standard output."""

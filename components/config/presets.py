@@ -1,0 +1,120 @@
+"""The presets `dev`, `small` and `large`: complete plain data, in the shape of the stack config.
+
+They live in Python because a stack value in `Pulumi.<stack>.yaml` replaces a project value whole;
+`config.merge` lets a stack override single fields instead. The figures are those of the README's
+size table. A stack's own values win over these field by field.
+
+What differs by engine is in ENGINES and, by who runs the proxies, in PROXY_MANAGERS: each is
+laid over the size.
+"""
+
+from typing import Any
+
+from components.config.images import MARIADB_IMAGE, PROXYSQL_IMAGE, PXC_IMAGE, PXC_PROXYSQL_IMAGE
+
+_HA: dict[str, Any] = {
+    "database": {"topology": "replication", "replicas": 3},
+    "proxy": {"enabled": True, "replicas": 3},
+    "scheduling": {
+        "database": {"disruption_budget": True, "spread": "preferred"},
+        "proxy": {"disruption_budget": True, "spread": "preferred"},
+    },
+    "security": {
+        "protect": True,
+        "tls": {"enabled": True},
+        "network_policy": {"enabled": True},
+    },
+}
+
+SIZES: dict[str, dict[str, Any]] = {
+    "dev": {
+        "database": {
+            "topology": "standalone",
+            "replicas": 1,
+            "max_connections": 151,
+            "storage": {"size": "1Gi"},
+        },
+        "proxy": {"enabled": False, "replicas": 1, "threads": 2},
+        "scheduling": {
+            "database": {"disruption_budget": False, "spread": "none"},
+            "proxy": {"disruption_budget": False, "spread": "none"},
+        },
+        "security": {
+            "protect": False,
+            "tls": {"enabled": False},
+            "network_policy": {"enabled": False},
+        },
+    },
+    "small": {
+        **_HA,
+        "database": {
+            **_HA["database"],
+            "max_connections": 500,
+            "storage": {"size": "10Gi"},
+            "resources": {
+                "requests": {"cpu": "500m", "memory": "1Gi"},
+                "limits": {"cpu": "1", "memory": "2Gi"},
+            },
+        },
+        "proxy": {
+            **_HA["proxy"],
+            "threads": 1,
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "128Mi"},
+                "limits": {"cpu": "1", "memory": "512Mi"},
+            },
+        },
+    },
+    "large": {
+        **_HA,
+        "database": {
+            **_HA["database"],
+            "max_connections": 1000,
+            "storage": {"size": "100Gi"},
+            "resources": {
+                "requests": {"cpu": "2", "memory": "8Gi"},
+                "limits": {"cpu": "4", "memory": "8Gi"},
+            },
+        },
+        "proxy": {
+            **_HA["proxy"],
+            "threads": 2,
+            "resources": {
+                "requests": {"cpu": "500m", "memory": "512Mi"},
+                "limits": {"cpu": "2", "memory": "1Gi"},
+            },
+        },
+    },
+}
+
+_PERCONA: dict[str, Any] = {
+    # One node or several, it is the same kind of cluster, and may grow from one to three.
+    "database": {"topology": "galera"},
+    "proxy": {"managed_by": "operator"},
+    "percona": {"log_collector": False},
+    # The user of Percona's images (build/pxc-entrypoint.sh runs as mysql, 1001).
+    "security": {"database": {"run_as_user": 1001, "run_as_group": 1001, "fs_group": 1001}},
+    "images": {"database": PXC_IMAGE},
+}
+
+ENGINES: dict[str, dict[str, dict[str, Any]]] = {
+    "mariadb": dict.fromkeys(
+        SIZES, {"proxy": {"managed_by": "mysql-ha"}, "images": {"database": MARIADB_IMAGE}}
+    ),
+    "percona": {
+        "dev": {**_PERCONA, "percona": {"log_collector": True}},
+        "small": _PERCONA,
+        "large": _PERCONA,
+    },
+}
+
+PROXY_MANAGERS: dict[str, dict[str, Any]] = {
+    "mysql-ha": {
+        "images": {"proxy": PROXYSQL_IMAGE},
+        # They hold nothing. Pods with volumes of their own, the servers and the operator's proxies,
+        # follow the cluster's default: a volume may not follow them, and what was evicted
+        # restarts even if its node comes back.
+        "scheduling": {"proxy": {"node_loss_seconds": 30}},
+    },
+    "operator": {"images": {"proxy": PXC_PROXYSQL_IMAGE}},
+}

@@ -1,0 +1,226 @@
+"""One database's config as a whole, and what follows from several keys together."""
+
+import re
+from functools import cached_property
+from typing import Literal
+
+from components.config.apps import App
+from components.config.credentials import Credentials, Login, alternating_logins
+from components.config.database import Database
+from components.config.images import Images
+from components.config.model import Model
+from components.config.percona import Percona
+from components.config.proxy import Proxy, ProxyUser
+from components.config.scheduling import Scheduling
+from components.config.security import Security
+from components.config.types import Bool, Label, Namespace
+
+
+class StackConfig(Model):
+    """One database, complete: a size with the stack's overrides."""
+
+    size: Literal["dev", "small", "large"]
+    engine: Literal["mariadb", "percona"]
+    name: Label
+    namespace: Namespace
+    create_namespace: Bool = False
+    await_sql: Bool = True
+    adopt: Literal["none", "import", "take_over"] = "none"
+    """The operator's object is there already. `import`: put it into the state and change nothing of
+    it; `take_over`: apply this config to it, whoever wrote its fields before."""
+    database: Database
+    proxy: Proxy
+    credentials: Credentials = Credentials()
+    apps: tuple[App, ...] = ()
+    scheduling: Scheduling
+    security: Security
+    images: Images
+    percona: Percona | None = None
+
+    @property
+    def server_version(self) -> tuple[int, ...]:
+        """The server's version as numbers, e.g. (11, 8, 5)."""
+        text = self.database.version or version_in(self.images.database.tag)
+        return tuple(int(part) for part in text.split("."))
+
+    @property
+    def full_version(self) -> str:
+        """The server's version in three parts, as drivers expect it."""
+        return ".".join(map(str, (*self.server_version, 0, 0)[:3]))
+
+    @property
+    def operator_proxies(self) -> bool:
+        """Whether Percona's operator runs the proxies."""
+        return self.proxy.enabled and self.proxy.managed_by == "operator"
+
+    @property
+    def monitor_logins(self) -> tuple[Login, ...]:
+        """The accounts by which the proxies check the servers, the one in their file first.
+
+        A proxy that waits for its roll goes on with the last one. With one account its monitor
+        could not log in meanwhile, and it would take every server for a reader, or for gone.
+        """
+        account, source = self.proxy.monitor.username, self.credentials.monitor
+        if source.existing_secret:
+            return (Login(account, 0, source.existing_secret.key),)
+        return (
+            (Login(account, 0, "password"),)
+            if source.password
+            else alternating_logins(account, source.rotation)
+        )
+
+    @property
+    def monitor_accounts(self) -> frozenset[str]:
+        """The user names that the monitor ever has."""
+        return frozenset({self.proxy.monitor.username, f"{self.proxy.monitor.username}_b"})
+
+    @property
+    def adopting(self) -> bool:
+        """Whether the operator's object was there before this program."""
+        return self.adopt != "none"
+
+    @cached_property
+    def logins(self) -> tuple[ProxyUser, ...]:
+        """Everyone who logs in through the proxies: `proxy.users`, then the apps."""
+        return (
+            *self.proxy.users,
+            *(self._login(app, login) for app in self.apps for login in app.logins),
+        )
+
+    def _login(self, app: App, login: Login) -> ProxyUser:
+        reads = app.routing == "reader" and self.has_readers
+        return ProxyUser(
+            username=login.username,
+            default_hostgroup=self.proxy.hostgroups.reader if reads else None,
+            max_connections=app.max_connections,
+            active=app.active,
+            default_schema=app.database,
+            require_tls=app.require_tls,
+        )
+
+    @property
+    def own_proxies(self) -> bool:
+        """Whether this program runs the proxies."""
+        return self.proxy.enabled and self.proxy.managed_by == "mysql-ha"
+
+    @property
+    def follows_service(self) -> bool:
+        """Whether a watcher beside each proxy may look at the server behind the primary's Service.
+
+        Not where peers copy what runs: a hold of one proxy would be everybody's.
+        """
+        return (
+            self.own_proxies
+            and self.database.topology == "replication"
+            and self.proxy.routing == "primary_service"
+            and self.proxy.clustering != "runtime"
+        )
+
+    @property
+    def fence(self) -> int:
+        """How many semi-sync replicas must follow the primary, or the proxies let no write through.
+
+        0: they do not look. It needs semi-sync: other replicas acknowledge nothing.
+        """
+        if not self.follows_service or not self.database.semi_sync:
+            return 0
+        chosen = self.proxy.min_semi_sync_replicas
+        return 1 if chosen is None else chosen
+
+    @property
+    def semi_sync_timeout(self) -> str:
+        """The Duration that a commit waits for a replica before it goes on without."""
+        return self.database.semi_sync_timeout or ("10s" if self.fence else "2s")
+
+    @property
+    def watches_primary(self) -> bool:
+        """Whether there is something for a watcher to do."""
+        return self.follows_service and (self.proxy.switchover_wait > 0 or self.fence > 0)
+
+    @property
+    def proxy_shares(self) -> int:
+        """How many proxies the connections of a server are shared out among.
+
+        Not `replicas`: what follows from it is in the Pods and in the servers' accounts, and both
+        must be right for all proxies while their number changes.
+        """
+        proxy = self.proxy
+        if proxy.max_replicas is not None:
+            return proxy.max_replicas
+        return 1 if proxy.replicas == 1 else -(-proxy.replicas // 5) * 5
+
+    @property
+    def monitor_connections(self) -> int:
+        """Connections that the proxies' monitor account may hold to one server."""
+        return monitor_connections(self.proxy_shares, watched=self.watches_primary)
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether the proxies keep a hostgroup of readers."""
+        return self.database.topology != "standalone" and self.database.replicas > 1
+
+    @property
+    def hostgroups_in_use(self) -> frozenset[int]:
+        """The hostgroups that may be the destination of statements."""
+        groups = self.proxy.hostgroups
+        return frozenset({groups.writer, groups.reader} if self.has_readers else {groups.writer})
+
+    @cached_property
+    def hostgroups_per_server(self) -> int:
+        """In how many hostgroups the writer's server may hold connections of clients.
+
+        ProxySQL counts connections per hostgroup, and the writer is a reader as well when no
+        backup writers are (lib/MySQL_HostGroups_Manager.cpp).
+        """
+        writer = self.proxy.hostgroups.writer
+        # Any app may read elsewhere one day, and an edit of apps must not roll the proxies.
+        elsewhere = (
+            self.proxy.read_write_split
+            or bool(self.apps)
+            or any(
+                group not in (None, writer)
+                for group in (
+                    *(user.default_hostgroup for user in self.proxy.users),
+                    *(rule.destination_hostgroup for rule in self.proxy.query_rules),
+                )
+            )
+        )
+        return 2 if elsewhere and self.has_readers else 1
+
+    @property
+    def connection_budget(self) -> int:
+        """Connections of one server that the proxies may use for clients: at most 80 %.
+
+        The rest is for the operator, the replicas, root and the proxies' monitors.
+        """
+        database = self.database.max_connections
+        return min(database * 8 // 10, database - 10 - self.monitor_connections)
+
+    @property
+    def backend_max_connections(self) -> int:
+        """Connections that one proxy may hold to one server, per hostgroup."""
+        if self.proxy.backend_max_connections is not None:
+            return self.proxy.backend_max_connections
+        return self.connection_budget // (self.proxy_shares * self.hostgroups_per_server)
+
+    @property
+    def connections_per_proxy(self) -> int:
+        """Connections that one proxy may hold to one server."""
+        return self.backend_max_connections * self.hostgroups_per_server
+
+
+def monitor_connections(proxies: int, *, watched: bool = False) -> int:
+    """Connections that so many proxies' monitor account may hold to one server.
+
+    Each proxy keeps up to 5: connect, ping, read_only or galera, and the lag check once per
+    hostgroup that the server is in (lib/MySQL_Monitor.cpp); its watcher up to 2. One proxy more is
+    allowed for, as a Pod that stops still holds its own. mariadb-operator's default of 10 starves
+    3 proxies.
+    """
+    return (7 if watched else 5) * (proxies + 1)
+
+
+def version_in(tag: str) -> str:
+    """The version at the start of an image tag, or the empty string."""
+    match = re.match(r"\d+\.\d+(\.\d+)?", tag)
+    return match[0] if match else ""

@@ -1,0 +1,280 @@
+"""The types of config values: what a name, a quantity, a port or a tag may be."""
+
+import ipaddress
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Annotated, Literal, cast, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
+
+from components import names
+from components.config import quantity
+from components.config.errors import field_error
+
+MAX_INT = 2**31 - 1
+"""Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
+
+
+def _matching(pattern: str, value: str, rule: str, fix: str) -> str:
+    """`value`, if the whole of it matches; else the rule and the fix as a validation error."""
+    if re.fullmatch(pattern, value) is None:
+        raise field_error(rule, fix)
+    return value
+
+
+def _dns_label(value: str) -> str:
+    if not names.is_dns_label(value):
+        raise field_error(
+            "must be a DNS label (lower-case letters, digits and '-', starting with a letter)",
+            "use a name such as 'orders-db'",
+        )
+    return value
+
+
+def _namespace(value: str) -> str:
+    return _matching(
+        r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        value,
+        "must be a namespace name (lower-case letters, digits and '-', at most 63)",
+        "use a name such as 'orders'",
+    )
+
+
+def _object_name(value: str) -> str:
+    return _matching(
+        r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?",
+        value,
+        "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
+        "use the name that `kubectl get` prints",
+    )
+
+
+def _secret_key(value: str) -> str:
+    return _matching(
+        r"[-._a-zA-Z0-9]{1,253}",
+        value,
+        "must be a key of a Secret (letters, digits, '-', '_' and '.')",
+        "use a key that `kubectl describe secret` lists",
+    )
+
+
+def _quantity(value: str) -> str:
+    try:
+        parsed = quantity.parse(value)
+    except ValueError:
+        raise field_error(
+            "must be a Kubernetes quantity", "use a value such as 500m, 2 or 10Gi"
+        ) from None
+    if parsed <= 0:
+        raise field_error("must be greater than zero", "use a value such as 500m, 2 or 10Gi")
+    return value
+
+
+def _duration(value: str) -> str:
+    if re.fullmatch(r"([1-9][0-9]*h)?([1-9][0-9]*m)?([1-9][0-9]*s)?", value) is None or not value:
+        raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
+    return value
+
+
+def _user_name(value: str) -> str:
+    return _matching(
+        r"[A-Za-z0-9_.-]{1,80}",
+        value,
+        "must be 1 to 80 letters, digits, '_', '.' or '-'",
+        "choose a user name of these characters",
+    )
+
+
+def _label_map(value: dict[str, str]) -> dict[str, str]:
+    for key in value:
+        prefix, _, short = key.rpartition("/")
+        if re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", short) is None or (
+            prefix and re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", prefix) is None
+        ):
+            raise field_error(
+                "has a key that Kubernetes does not accept", "use keys such as 'example.com/team'"
+            )
+    return value
+
+
+def _label_values(value: dict[str, str]) -> dict[str, str]:
+    for text in value.values():
+        if re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", text) is None:
+            raise field_error(
+                "has a value that is no label value",
+                "use at most 63 letters, digits, '-', '_' and '.'",
+            )
+    return _label_map(value)
+
+
+def _interfaces(value: str) -> str:
+    ports: list[int] = []
+    for part in value.split(";"):
+        address, _, port = part.rpartition(":")
+        try:
+            ipaddress.IPv4Address(address)
+            ports.append(int(port) if port.isascii() and port.isdigit() else 0)
+        except ValueError:
+            ports.append(0)
+    if not all(0 < port < 65536 for port in ports):
+        raise field_error(
+            "must be a list 'address:port;…' of listening IPv4 addresses",
+            "use a value such as '0.0.0.0:6033'",
+        )
+    if len(set(ports)) < len(ports) or {6032, 6070, 6132, 6133} & set(ports):
+        raise field_error(
+            "has a port twice, or one of ProxySQL's own (6032 admin, 6070 metrics, 6132 and 6133 "
+            "PostgreSQL)",
+            "use other ports",
+        )
+    return value
+
+
+def _regex(value: str) -> str:
+    """ProxySQL compiles it with PCRE (or RE2): what Python reads alike is taken."""
+    _sql_text(value)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of POSIX classes, which PCRE has
+            re.compile(value)
+    except re.error:
+        value = ""
+    if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
+        raise field_error(
+            "is no regular expression in the syntax that PCRE and Python share",
+            "correct it; write it without what only one of them knows",
+        )
+    return value
+
+
+def seconds(duration: str) -> int:
+    """The seconds of a Duration such as `90s` or `1h30m`."""
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
+
+
+def _sql_text(value: str) -> str:
+    return _matching(
+        r"[^\"\x00-\x1f]{1,2000}",
+        value,
+        "must be 1 to 2000 characters without a double quote or a control character, which "
+        "ProxySQL puts into SQL unescaped",
+        "leave them out; `.` matches a double quote",
+    )
+
+
+def _replacement(value: str) -> str:
+    return value if value == "" else _sql_text(value)
+
+
+DATABASE_PRIVILEGES = frozenset(
+    {"ALTER", "ALTER ROUTINE", "CREATE", "CREATE ROUTINE", "CREATE TEMPORARY TABLES"}
+    | {"CREATE VIEW", "DELETE", "DROP", "EVENT", "EXECUTE", "INDEX", "INSERT", "LOCK TABLES"}
+    | {"REFERENCES", "SELECT", "SHOW VIEW", "TRIGGER", "UPDATE"}
+)
+"""What both engines grant on a database (mariadb.com/docs, GRANT; dev.mysql.com, "Privileges")."""
+
+
+Role = Literal["readonly", "readwrite", "owner"]
+"""Of an app in a database: reads; reads and writes rows; does everything to its objects."""
+
+
+def _granted(value: object) -> object:
+    """A role or a list of privileges, with one error whichever was meant."""
+    if isinstance(value, str):
+        if value not in get_args(Role):
+            raise field_error(
+                f"must be a role ({', '.join(get_args(Role))}) or a list of privileges",
+                "choose a role, or write the privileges as a YAML list",
+            )
+        return value
+    if not isinstance(value, list | tuple) or not value:
+        raise field_error(
+            "must be a role or a list of privileges",
+            "choose a role, or name one privilege or more",
+        )
+    for number, privilege in enumerate(cast(Sequence[object], value), 1):
+        if not isinstance(privilege, str) or privilege not in DATABASE_PRIVILEGES:
+            raise field_error(
+                f"has entry {number}, which is no privilege on a database",
+                f"use, in capitals, {', '.join(sorted(DATABASE_PRIVILEGES))}, or a role",
+            )
+    return tuple(dict.fromkeys(cast(Sequence[object], value)))
+
+
+def _schema_name(value: str) -> str:
+    return _matching(
+        r"[A-Za-z0-9_$-]{1,64}",
+        value,
+        "must be 1 to 64 letters, digits, '_', '$' or '-'",
+        "choose a name of these characters",
+    )
+
+
+def _client_address(value: str) -> str:
+    return _matching(
+        r"[0-9a-fA-F.:]{1,45}%?|%",
+        value,
+        "must be an address, or the start of one and '%'",
+        "use a value such as 10.0.0.7 or 10.0.%",
+    )
+
+
+def _variable(value: object) -> object:
+    if not isinstance(value, int | str):
+        raise field_error("must be a whole number, true, false or text", "give one of these")
+    return value
+
+
+def _pod_labels(value: dict[str, str]) -> dict[str, str]:
+    for key in value:
+        if key.startswith(("app.kubernetes.io/", "statefulset.kubernetes.io/", "k8s.mariadb.com/")):
+            raise field_error(
+                "has a key by which Services and controllers select the Pods",
+                "use keys of your own",
+            )
+    return _label_values(value)
+
+
+def _tag(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", value) is None:
+        raise field_error("must be an image tag", "use a tag such as '11.8.5'")
+    if value in ("latest", "main", "master"):
+        raise field_error(
+            "is a floating tag", "pin a version, or set a digest beside a version tag"
+        )
+    return value
+
+
+Bool = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(ge=1, le=MAX_INT)]
+Natural = Annotated[int, Strict(), Field(ge=0, le=MAX_INT)]
+Milliseconds = Annotated[int, Strict(), Field(ge=100, le=604_800_000)]
+Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
+NodePort = Annotated[int, Strict(), Field(ge=30000, le=32767)]
+Hostgroup = Annotated[int, Strict(), Field(ge=0, le=MAX_INT)]
+Uid = Annotated[int, Strict(), Field(ge=1, le=MAX_INT)]
+Label = Annotated[str, AfterValidator(_dns_label)]
+Namespace = Annotated[str, AfterValidator(_namespace)]
+ObjectName = Annotated[str, AfterValidator(_object_name)]
+SecretKey = Annotated[str, AfterValidator(_secret_key)]
+Quantity = Annotated[str, AfterValidator(_quantity)]
+Duration = Annotated[str, AfterValidator(_duration)]
+UserName = Annotated[str, AfterValidator(_user_name)]
+Annotations = Annotated[dict[str, str], AfterValidator(_label_map)]
+Labels = Annotated[dict[str, str], AfterValidator(_label_values)]
+PodLabels = Annotated[dict[str, str], AfterValidator(_pod_labels)]
+Regex = Annotated[str, AfterValidator(_regex)]
+Replacement = Annotated[str, AfterValidator(_replacement)]
+Message = Annotated[str, AfterValidator(_sql_text)]
+ClientAddress = Annotated[str, AfterValidator(_client_address)]
+Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
+SchemaName = Annotated[str, AfterValidator(_schema_name)]
+Comment = Annotated[str, Field(pattern=r"^[^'\"\\\x00-\x1f]{0,200}$")]
+"""ProxySQL puts it into SQL unescaped, hence no quotes."""
+Granted = Annotated[Role | tuple[str, ...], BeforeValidator(_granted)]
+Interfaces = Annotated[str, AfterValidator(_interfaces)]
+Tag = Annotated[str, AfterValidator(_tag)]
+Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
+TopologyKind = Literal["standalone", "replication", "galera"]

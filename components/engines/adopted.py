@@ -1,0 +1,32 @@
+"""What is special about an operator's object that was there before this program."""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.config.stack import StackConfig
+
+
+def options(
+    config: StackConfig,
+    parent: pulumi.Resource,
+    *,
+    after: Sequence[pulumi.Resource],
+    left_alone: Sequence[str],
+) -> pulumi.ResourceOptions:
+    """Of the operator's object. `left_alone`: fields that keep the value that they have there."""
+    timeout = config.database.ready_timeout
+    return pulumi.ResourceOptions(
+        parent=parent,
+        protect=config.security.protect,
+        depends_on=list(after),
+        custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
+        import_=f"{config.namespace}/{config.name}" if config.adopting else None,
+        ignore_changes=["metadata", "spec"] if config.adopt == "import" else list(left_alone),
+    )
+
+
+def annotations(config: StackConfig) -> dict[str, str]:
+    """Of the operator's object: take fields over from who wrote them (pulumi-kubernetes,
+    `provider/pkg/await/await.go`, patchForce)."""
+    return {"pulumi.com/patchForce": "true"} if config.adopt == "take_over" else {}

@@ -1,0 +1,373 @@
+"""A MariaDB cluster run by mariadb-operator: the MariaDB object and ProxySQL's monitor account.
+
+Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import names
+from components.config.credentials import Login
+from components.config.stack import StackConfig
+from components.config.types import TopologyKind
+from components.credentials import Credentials
+from components.engines import adopted
+from components.engines.sql_objects import sql_object
+from components.pods import scheduling, security
+from components.topology import Topology
+
+PORT = 3306
+
+
+@dataclass(frozen=True, kw_only=True)
+class MariaDbArgs:
+    """`credentials`: root, and replication where the topology needs it.
+
+    `after`: what every object waits for.
+    """
+
+    config: StackConfig
+    credentials: Credentials
+    after: Sequence[pulumi.Resource]
+
+
+class MariaDb(pulumi.ComponentResource):
+    """A MariaDB object `<name>`; with a proxy also the monitor's User and Grant.
+
+    Waits until the operator reports Ready, at most `database.ready_timeout`.
+    """
+
+    topology: Topology
+    """What the proxy tier needs to know of the servers."""
+    ready: Sequence[pulumi.Resource]
+    """What must exist before the first proxy."""
+
+    def __init__(
+        self, name: str, args: MariaDbArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mysql-ha:index:MariaDb", name, None, opts)
+        config = args.config
+        self.topology = topology(config)
+        made = [c.resource for c in args.credentials.resolved.values() if c.resource]
+        mariadb = k8s.apiextensions.CustomResource(
+            f"{name}-mariadb",
+            api_version=names.MARIADB_API,
+            kind="MariaDB",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=config.name,
+                namespace=config.namespace,
+                labels=names.labels(config.name, "mariadb"),
+                annotations={
+                    "pulumi.com/waitFor": "condition=Ready",
+                    **adopted.annotations(config),
+                },
+            ),
+            spec=spec(config, args.credentials),
+            opts=adopted.options(
+                config,
+                self,
+                after=[*args.after, *made],
+                left_alone=_left_alone(config),
+            ),
+        )
+        monitors = [
+            made
+            for login in (config.monitor_logins if config.own_proxies else ())
+            for made in self._monitor(name, args, mariadb, login)
+        ]
+        self.ready = (mariadb, *monitors)
+        self.register_outputs({})
+
+    def _monitor(
+        self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource, login: Login
+    ) -> tuple[pulumi.Resource, ...]:
+        """An account by which ProxySQL checks the servers."""
+        config, object_name = args.config, names.proxysql_monitor(args.config.name, login.suffix)
+        common = {"host": "%", "cleanupPolicy": "Delete"}
+        user = sql_object(
+            f"{name}-monitor-user{login.suffix}",
+            "User",
+            object_name,
+            {
+                **common,
+                "name": login.username,
+                "passwordSecretKeyRef": {
+                    "name": args.credentials["monitor"].secret,
+                    "key": login.key,
+                },
+                "maxUserConnections": config.monitor_connections,
+            },
+            config=config,
+            component="proxysql-monitor",
+            parent=self,
+            after=[mariadb],
+        )
+        privileges = monitor_privileges(
+            config.database.topology,
+            version=config.server_version,
+            replication_lag=config.proxy.max_replication_lag > 0,
+            fence=config.fence > 0,
+        )
+        grant = sql_object(
+            f"{name}-monitor-grant{login.suffix}",
+            "Grant",
+            object_name,
+            {
+                **common,
+                "username": login.username,
+                "privileges": list(privileges),
+                "database": "*",
+                "table": "*",
+            },
+            config=config,
+            component="proxysql-monitor",
+            parent=self,
+            after=[user],
+        )
+        return user, grant
+
+
+FIXED = (
+    "rootPasswordSecretKeyRef",
+    "rootEmptyPassword",
+    "database",
+    "username",
+    "passwordSecretKeyRef",
+    "passwordHashSecretKeyRef",
+    "passwordPlugin",
+    "timeZone",
+    "connection",
+    "primaryConnection",
+    "secondaryConnection",
+    "serviceAccountName",
+    "volumes",
+    "volumeMounts",
+    "affinity.antiAffinityEnabled",
+)
+"""Fields below `spec` that the operator's webhook fixes (`inmutable`, `inmutableinit` in
+api/v1alpha1), and the password of the initial user that is one of them. An adopted object keeps
+what it has of them; this program's own has none but the first, whose `generate` the operator may
+have set, and which is owned as a whole."""
+
+
+KEPT = (
+    *("args", "bootstrapFrom", "cleanupPolicy", "command", "env", "envFrom", "inheritMetadata"),
+    *("initContainers", "livenessProbe", "maxScaleRef", "metrics", "primaryService"),
+    *("readinessProbe", "replicasAllowEvenNumber", "secondaryService", "service", "servicePorts"),
+    *("sidecarContainers", "startupProbe", "suspend"),
+)
+"""Fields below `spec` that this program never sets and people may, of the operator's features and
+for its procedures. Left alone by name: otherwise an update would take them over from kubectl, and
+drop them (pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to
+whatever a manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
+KEPT_OF = {
+    "replication": (
+        *("gtidStrictMode", "primary.autoFailover", "primary.podIndex", "standaloneProbes"),
+        *("syncBinlog", "replica.bootstrapFrom", "replica.gtid", "replica.maxLagSeconds"),
+        *("replica.recovery", "replica.syncTimeout"),
+    ),
+    "galera": (
+        *("availableWhenDonor", "config", "galeraLibPath", "initJob", "primary"),
+        *("providerOptions", "recovery", "replicaThreads", "sst"),
+    ),
+}
+"""The same below `spec.replication` and `spec.galera`. `primary.podIndex` is how people ask for a
+switchover, and where the operator writes its failovers: an update that dropped it would switch
+back to the first server, and roll it at that moment."""
+
+
+def _left_alone(config: StackConfig) -> list[str]:
+    """Fields that an update never touches."""
+    topology = config.database.topology
+    fields = [f"spec.{field}" for field in (*FIXED, *KEPT)]
+    fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
+    if topology == "replication":
+        fields.append("spec.replication.replica.replPasswordSecretKeyRef")
+    return fields
+
+
+def monitor_privileges(
+    topology: TopologyKind,
+    *,
+    version: tuple[int, ...] = (11, 8),
+    replication_lag: bool = False,
+    fence: bool = False,
+) -> tuple[str, ...]:
+    """The privileges that ProxySQL's monitor needs; never SUPER.
+
+    Reading `@@global.read_only` and the wsrep status needs none (USAGE). Only the lag check of a
+    replication topology (`proxy.max_replication_lag`) runs SHOW SLAVE STATUS, which MariaDB 10.5
+    and later allow by SLAVE MONITOR (mariadb.com/docs, REPLICA MONITOR), earlier by REPLICATION
+    CLIENT. The fence sets one variable of semi-sync on the primary, by REPLICATION MASTER ADMIN.
+    """
+    if fence:
+        return ("REPLICATION MASTER ADMIN",)
+    if topology == "replication" and replication_lag:
+        return ("SLAVE MONITOR",) if version >= (10, 5) else ("REPLICATION CLIENT",)
+    return ("USAGE",)
+
+
+def topology(config: StackConfig) -> Topology:
+    """The servers of `config` as the proxy tier sees them."""
+    database = config.database
+    high_availability = database.topology != "standalone"
+    name, namespace = config.name, config.namespace
+    primary = names.mariadb_primary(name) if high_availability else name
+    secondary = names.mariadb_secondary(name) if high_availability else name
+    return Topology(
+        kind=database.topology,
+        hosts=names.mariadb_pod_hosts(name, namespace, database.replicas),
+        port=PORT,
+        service=names.service_host(primary, namespace),
+        reader_service=names.service_host(secondary, namespace),
+        server_version=f"{config.full_version}-MariaDB",
+        auth_plugin="mysql_native_password",
+        ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,
+    )
+
+
+READ_ONLY = "read_only = 1"
+"""Of servers that replicate: who restarts is read-only until the operator says otherwise. It does
+where it should, and a server that was the primary until now would go on acknowledging writes that
+nobody else gets: while servers are rolled the Service leads there for up to half a minute."""
+FENCE_OPTIONS = (
+    "rpl_semi_sync_master_wait_no_slave = OFF",
+    'init_slave = "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"',
+)
+"""What the servers do for the fence (ADR 17).
+
+Who restarts or follows another does not wait for replicas that it does not have: otherwise the
+operator's first statement on a new primary would wait for the whole time-out. The watchers let a
+primary wait when replicas follow."""
+
+
+def my_cnf(config: StackConfig) -> str:
+    """The server's my.cnf: what the design needs, then the stack's own text."""
+    lines = [
+        "[mariadb]",
+        "bind-address = *",
+        "default_storage_engine = InnoDB",
+        "character_set_server = utf8mb4",
+        f"max_connections = {config.database.max_connections}",
+    ]
+    if config.database.topology == "galera":
+        # Galera certifies rows and needs interleaved auto-increment locks (galera docs).
+        lines += ["binlog_format = row", "innodb_autoinc_lock_mode = 2"]
+    if config.database.topology == "replication":
+        lines.append(READ_ONLY)
+    if config.fence:
+        lines += FENCE_OPTIONS
+    own = config.database.my_cnf.strip()
+    return "\n".join(lines + ([own] if own else [])) + "\n"
+
+
+def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
+    """The `spec` of the MariaDB object. Holds only fields that the operator never writes.
+
+    In particular not `replication.primary.podIndex` (KEPT_OF): the operator moves it at a failover,
+    and applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
+    """
+    database, image = config.database, config.images.database
+    placement = config.scheduling.database
+    root = credentials["root"]
+    result: dict[str, Any] = {
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "rootPasswordSecretKeyRef": {"name": root.secret, "key": root.key, "generate": False},
+        "port": PORT,
+        "replicas": database.replicas,
+        "myCnf": my_cnf(config),
+        "storage": {
+            "size": database.storage.size,
+            # The operator retains the claims when the object goes; they are never deleted here.
+            "resizeInUseVolumes": True,
+            "waitForVolumeResize": True,
+        },
+        "tls": _tls(config),
+        "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
+        "podSecurityContext": security.of_pod(config.security.database),
+        "securityContext": security.CONTAINER,
+        "podMetadata": {
+            "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
+            # Not an empty mapping: it would be null, and refused, once the last annotation that
+            # somebody else gave has been removed from it.
+            **({"annotations": dict(database.pod_annotations)} if database.pod_annotations else {}),
+        },
+        **scheduling.pod_spec(placement, names.mariadb_selector(config.name)),
+    }
+    # A field below it is fixed (FIXED), which an absent parent would not keep.
+    result.setdefault("affinity", {})
+    if database.storage.storage_class:
+        result["storage"]["storageClassName"] = database.storage.storage_class
+    if resources := scheduling.resources(database.resources):
+        result["resources"] = resources
+    if config.images.pull_secrets:
+        result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
+    if placement.disruption_budget:
+        result["podDisruptionBudget"] = {"maxUnavailable": 1}
+    if database.topology == "replication":
+        replication = credentials["replication"]
+        result["replication"] = {
+            "enabled": True,
+            **_data_plane(config),
+            "primary": {"autoFailoverDelay": f"{database.failover_delay_seconds}s"},
+            "semiSyncEnabled": database.semi_sync,
+            **(
+                {
+                    "semiSyncAckTimeout": config.semi_sync_timeout,
+                    # Nobody reads what no replica has yet, and what a crash could take back.
+                    "semiSyncWaitPoint": "AfterSync",
+                }
+                if database.semi_sync
+                else {}
+            ),
+            "replica": {
+                "replPasswordSecretKeyRef": {
+                    "name": replication.secret,
+                    "key": replication.key,
+                    "generate": False,
+                },
+                # The server's default is 60 s: for so long nobody followed a primary whose
+                # container was restarted.
+                "connectionRetrySeconds": 1,
+            },
+        }
+    if database.topology == "galera":
+        result["galera"] = {"enabled": True, **_data_plane(config)}
+    return result
+
+
+def _tls(config: StackConfig) -> dict[str, Any]:
+    """The operator's `spec.tls` (docs/tls.md); its default is on."""
+    tls = config.security.tls
+    if not tls.enabled:
+        return {"enabled": False}
+    # ProxySQL's use_ssl alone would fall back to plain connections silently: the server refuses.
+    result: dict[str, Any] = {"enabled": True, "required": tls.required}
+    if tls.issuer:
+        result["serverCertIssuerRef"] = result["clientCertIssuerRef"] = tls.issuer.model_dump()
+    if tls.secret:
+        result["serverCertSecretRef"] = result["serverCASecretRef"] = {"name": tls.secret}
+    return result
+
+
+def _data_plane(config: StackConfig) -> dict[str, Any]:
+    """The operator's init and agent containers, which do not inherit the servers' context.
+
+    The image is named because the operator only fills in a container that is not set at all.
+    """
+    container = {
+        "image": config.images.data_plane.reference,
+        "imagePullPolicy": config.images.data_plane.pull_policy,
+        "securityContext": security.CONTAINER,
+    }
+    # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
+    # in a namespace, which the garbage collector refuses, so that the object could not be deleted
+    # in the foreground, as Pulumi does (kubernetes.io/docs, "Garbage Collection"). Off explicitly,
+    # as an adopted object has it on, and the operator takes only one of them.
+    agent = {**container, "basicAuth": {"enabled": True}, "kubernetesAuth": {"enabled": False}}
+    return {"initContainer": container, "agent": agent}

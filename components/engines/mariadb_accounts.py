@@ -1,0 +1,148 @@
+"""Accounts and databases of apps in a MariaDB: User, Grant and Database objects of the operator."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components import names
+from components.config.apps import App, privileges
+from components.config.credentials import Login
+from components.config.stack import StackConfig
+from components.engines.sql_objects import Kind, sql_object
+
+
+@dataclass(frozen=True, kw_only=True)
+class MariaDbAccountsArgs:
+    """`servers`: what must be there first. `secrets`: those of the accounts, by app."""
+
+    config: StackConfig
+    servers: Sequence[pulumi.Resource]
+    secrets: Mapping[str, pulumi.Resource]
+
+
+LOGICAL: Mapping[Kind, str] = {"Database": "db", "User": "user", "Grant": "user"}
+
+
+class MariaDbAccounts(pulumi.ComponentResource):
+    """The Database, User and Grant objects of the apps.
+
+    With `cleanup: keep`, the operator leaves the database and the account in the servers when their
+    objects go (mariadb-operator docs/sql_resources.md, `cleanupPolicy`). Privileges always go with
+    their Grant: an app that loses a database in the config shall lose it.
+    """
+
+    by_app: Mapping[str, Sequence[pulumi.Resource]]
+
+    def __init__(
+        self, name: str, args: MariaDbAccountsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mysql-ha:index:MariaDbAccounts", name, None, opts)
+        self._name, self._args, config = name, args, args.config
+        owners: dict[str, list[App]] = {}
+        for app in config.apps:
+            for schema in app.databases:
+                owners.setdefault(schema, []).append(app)
+        schemas = {
+            schema: self._object(
+                "Database",
+                schema,
+                names.schema(config.name, schema),
+                {
+                    "name": schema,
+                    # The operator's default is utf8, for good: the object cannot change.
+                    "characterSet": "utf8mb4",
+                    "collate": "utf8mb4_unicode_ci",
+                    "cleanupPolicy": _policy(apps),
+                },
+                args.servers,
+            )
+            for schema, apps in owners.items()
+        }
+        self.by_app = {app.name: self._accounts(app, schemas) for app in config.apps}
+        self.register_outputs({})
+
+    def _accounts(
+        self, app: App, schemas: Mapping[str, pulumi.Resource]
+    ) -> Sequence[pulumi.Resource]:
+        made: list[pulumi.Resource] = []
+        for login in app.logins:
+            user = self._user(app, login)
+            made.append(user)
+            for schema, granted in app.databases.items():
+                after = [user, schemas[schema]]
+                made.append(self._grant(login.username, schema, privileges(granted), after))
+        return made
+
+    def _user(self, app: App, login: Login) -> pulumi.Resource:
+        config = self._args.config
+        spec: dict[str, Any] = {
+            "name": login.username,
+            "host": "%",
+            "passwordSecretKeyRef": {
+                "name": names.account_secret(config.name, app.name),
+                "key": login.key,
+            },
+            "maxUserConnections": max_user_connections(config, app),
+            "cleanupPolicy": _policy([app]),
+        }
+        return self._object(
+            "User",
+            login.username,
+            names.account(config.name, login.username),
+            spec,
+            [*self._args.servers, self._args.secrets[app.name]],
+        )
+
+    def _grant(
+        self, username: str, schema: str, granted: list[str], after: Sequence[pulumi.Resource]
+    ) -> pulumi.Resource:
+        spec: dict[str, Any] = {
+            "username": username,
+            "host": "%",
+            # In GRANT, `_` stands for any character (mariadb.com/docs, GRANT).
+            "database": schema.replace("_", "\\_"),
+            "table": "*",
+            "privileges": granted,
+            "cleanupPolicy": "Delete",
+        }
+        name = names.grant(self._args.config.name, username, schema)
+        return self._object("Grant", f"{username}.{schema}", name, spec, after)
+
+    def _object(
+        self,
+        kind: Kind,
+        what: str,
+        object_name: str,
+        spec: Mapping[str, Any],
+        after: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        return sql_object(
+            # As the object's: what cannot clash there cannot clash here.
+            f"{self._name}-{LOGICAL[kind]}-{what}",
+            kind,
+            object_name,
+            spec,
+            config=self._args.config,
+            component="account",
+            parent=self,
+            after=after,
+        )
+
+
+def _policy(apps: Sequence[App]) -> str:
+    """What goes with its object: a thing that several share only when all of them say so."""
+    return "Delete" if all(app.cleanup == "delete" for app in apps) else "Skip"
+
+
+def max_user_connections(config: StackConfig, app: App) -> int:
+    """Connections that an app's account may hold to one server, from all proxies together.
+
+    The operator's default of 10 starves a pool. A Pod that is replaced still holds its own. For as
+    many proxies as there may be: a new one must not wait for the operator.
+    """
+    if not config.own_proxies:
+        return app.max_connections
+    each = min(app.max_connections, config.backend_max_connections) * config.hostgroups_per_server
+    return each * (config.proxy_shares + 1)

@@ -1,0 +1,344 @@
+"""A Percona XtraDB Cluster run by Percona's operator: its object and the Secret of its accounts.
+
+Field reference: percona-xtradb-cluster-operator v1.18.0, `pkg/apis/pxc/v1/pxc_types.go` and
+`deploy/cr.yaml`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import names
+from components.config.apps import privileges
+from components.config.checks import rules
+from components.config.security import PodUser
+from components.config.stack import StackConfig
+from components.credentials import Credentials
+from components.engines import adopted
+from components.pods import scheduling, security
+from components.topology import Topology
+
+PORT = 3306
+
+RESTRICTED = {**security.CONTAINER, "seccompProfile": security.SECCOMP}
+"""Of every container, as the operator may give its Pods others."""
+
+KEPT = (
+    *("allowUnsafeConfigurations", "backup", "enableCRValidationWebhook", "ignoreAnnotations"),
+    *("ignoreLabels", "initImage", "logCollectorSecretName", "pause", "platform", "pmm"),
+    # An adopted cluster with an encrypted disk keeps its keys where they are.
+    "vaultSecretName",
+    "unsafeFlags.backupIfUnhealthy",
+    *("pxc.envVarsSecret", "pxc.expose", "pxc.gracePeriod", "pxc.lifecycle"),
+    *("pxc.livenessDelaySec", "pxc.livenessProbes", "pxc.readinessDelaySec", "pxc.readinessProbes"),
+    *("pxc.replicationChannels", "pxc.runtimeClassName", "pxc.schedulerName"),
+    *("pxc.serviceAccountName", "pxc.sidecarPVCs", "pxc.sidecarResources", "pxc.sidecarVolumes"),
+    "pxc.sidecars",
+)
+"""Fields below `spec` that this program never sets and people may; see `mariadb.KEPT`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerconaArgs:
+    """`credentials`: root, and the monitor where this program's own proxies check the servers.
+
+    `after`: what every object waits for.
+    """
+
+    config: StackConfig
+    credentials: Credentials
+    after: Sequence[pulumi.Resource]
+
+
+class Percona(pulumi.ComponentResource):
+    """A PerconaXtraDBCluster `<name>` and the Secret `<name>-secrets` of the operator's accounts.
+
+    The operator adds the passwords of its other accounts to that Secret. Waits until every server
+    and proxy of the cluster is ready, at most `database.ready_timeout`.
+    """
+
+    topology: Topology
+    """What the proxy tier needs to know of the servers."""
+    ready: Sequence[pulumi.Resource]
+    """What must exist before the first proxy."""
+    status: pulumi.Output[dict[str, Any]]
+    """`state`, `ready`, `size` and `details` (a list of texts), as the operator last told them."""
+
+    def __init__(
+        self, name: str, args: PerconaArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mysql-ha:index:Percona", name, None, opts)
+        config = args.config
+        self.topology = topology(config)
+        if config.operator_proxies and not rules.proxysql_is_patched(config.images.proxy.tag):
+            pulumi.log.warn(
+                f"mysql-ha:images.proxy.tag: {config.images.proxy.tag} is not known to have the "
+                "fix of CVE-2026-48773. Fix: set a fixed image of Percona's when there is one, or "
+                "proxy.managed_by to mysql-ha",
+                self,
+            )
+        made = [c.resource for c in args.credentials.resolved.values() if c.resource]
+        if args.credentials["root"].secret != names.pxc_secrets(config.name):
+            made.append(self._secret(name, args))
+        size = pods(config)
+        cluster = pulumi.CustomResource(
+            f"kubernetes:{names.OPERATOR_OBJECTS[config.engine]}",
+            f"{name}-pxc",
+            {
+                "apiVersion": names.PXC_API,
+                "kind": names.PXC_KIND,
+                "metadata": {
+                    "name": config.name,
+                    "namespace": config.namespace,
+                    "labels": names.labels(config.name, "percona"),
+                    "annotations": {
+                        # Constants: the expressions cannot compare two fields (ready == size).
+                        "pulumi.com/waitFor": json.dumps(
+                            [
+                                "jsonpath={.status.state}=ready",
+                                f"jsonpath={{.status.ready}}={size}",
+                                f"jsonpath={{.status.size}}={size}",
+                            ]
+                        ),
+                        **adopted.annotations(config),
+                    },
+                },
+                "spec": spec(config, args.credentials),
+                # Only an output: pulumi_kubernetes' own class for custom resources drops it.
+                "status": None,
+            },
+            opts=adopted.options(
+                config,
+                self,
+                after=[*args.after, *made],
+                left_alone=[f"spec.{field}" for field in KEPT],
+            ),
+        )
+        self.ready = (cluster,)
+        self.status = cast(pulumi.Output[Any], cluster.__dict__["status"]).apply(observed)
+        self.register_outputs({})
+
+    def _secret(self, name: str, args: PerconaArgs) -> pulumi.Resource:
+        """Made unless it is where root's password comes from: then it is there already."""
+        config = args.config
+        return k8s.core.v1.Secret(
+            f"{name}-secrets",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=names.pxc_secrets(config.name),
+                namespace=config.namespace,
+                labels=names.labels(config.name, "credentials"),
+            ),
+            type="Opaque",
+            string_data={"root": pulumi.Output.secret(args.credentials["root"].password)},
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=config.security.protect, depends_on=list(args.after)
+            ),
+        )
+
+
+def observed(status: Any) -> dict[str, Any]:
+    """The part of the object's status that the outputs show; unknown fields are left out."""
+    known = cast(dict[str, Any], status) if isinstance(status, dict) else {}
+    return {
+        "state": known.get("state", "unknown"),
+        "ready": int(known.get("ready", 0)),
+        "size": int(known.get("size", 0)),
+        "details": list(known.get("message") or []),
+    }
+
+
+def pods(config: StackConfig) -> int:
+    """How many Pods the operator counts in the cluster's `status.size`."""
+    return config.database.replicas + (config.proxy.replicas if config.operator_proxies else 0)
+
+
+def topology(config: StackConfig) -> Topology:
+    """The servers of `config` as the proxy tier sees them."""
+    name, namespace = config.name, config.namespace
+    operator = config.operator_proxies
+    service = names.service_host(
+        names.pxc_proxysql(name) if operator else names.pxc(name), namespace
+    )
+    tls = config.security.tls
+    return Topology(
+        kind="galera",
+        hosts=names.pxc_pod_hosts(name, namespace, config.database.replicas),
+        port=PORT,
+        service=service,
+        reader_service=service,
+        server_version=config.full_version,
+        auth_plugin=auth_plugin(config),
+        ca_secret=(tls.secret or names.pxc_ssl_internal(name)) if tls.enabled else None,
+    )
+
+
+def auth_plugin(config: StackConfig) -> Literal["mysql_native_password", "caching_sha2_password"]:
+    """How the operator has accounts made (pkg/pxc/app/statefulset/node.go).
+
+    A cluster can go from the first to the second, and never back (build/pxc-entrypoint.sh).
+    """
+    return "mysql_native_password" if config.operator_proxies else "caching_sha2_password"
+
+
+def my_cnf(config: StackConfig) -> str:
+    """The servers' configuration: what the design needs, then the stack's own text."""
+    lines = [
+        "[mysqld]",
+        "character_set_server = utf8mb4",
+        f"max_connections = {config.database.max_connections}",
+    ]
+    tls = config.security.tls
+    if tls.enabled and tls.required and not config.operator_proxies:
+        # ProxySQL's use_ssl alone would fall back to plain text silently. The operator's own
+        # connections use TLS where it is offered (pkg/pxc/users/users.go); what its ProxySQL does
+        # is not documented, so with that one the servers go on taking both.
+        lines.append("require_secure_transport = ON")
+    own = config.database.my_cnf.strip()
+    return "\n".join(lines + ([own] if own else [])) + "\n"
+
+
+def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
+    """The `spec` of the PerconaXtraDBCluster. Holds only fields that the operator never writes."""
+    percona, proxies = config.percona, config.operator_proxies
+    assert percona is not None  # the preset of the engine has it
+    tls, single = config.security.tls, config.database.replicas < 3
+    result: dict[str, Any] = {
+        "crVersion": percona.cr_version,
+        # Without it the operator puts a larger size back (pkg/controller/pxc/volumes.go).
+        "enableVolumeExpansion": True,
+        "secretsName": names.pxc_secrets(config.name),
+        # SmartUpdate restarts the writer last and asks the operator's proxy which one it is: it is
+        # refused without one. RollingUpdate goes from the highest ordinal down, and this
+        # program's proxies prefer the lowest as the writer.
+        "updateStrategy": "SmartUpdate" if proxies else "RollingUpdate",
+        # Versions change by an edit of the stack only.
+        "upgradeOptions": {"apply": "disabled"},
+        "tls": {"enabled": tls.enabled},
+        "unsafeFlags": {
+            "pxcSize": single,
+            "proxySize": single or (proxies and config.proxy.replicas < 2),
+            "tls": not tls.enabled,
+        },
+        "initContainer": {"containerSecurityContext": RESTRICTED},
+        "pxc": _pxc(config),
+        "haproxy": {"enabled": False},
+        "proxysql": _proxysql(config) if proxies else {"enabled": False},
+        "logcollector": _log_collector(config),
+    }
+    if tls.enabled and tls.secret:
+        result["sslSecretName"] = result["sslInternalSecretName"] = tls.secret
+    if tls.enabled and tls.issuer:
+        result["tls"]["issuerConf"] = tls.issuer.model_dump()
+    if tls.enabled and not tls.secret:
+        # The operator's own list has short names only (pkg/controller/pxc/tls.go). Those of both
+        # Services, whichever is in use: another list would be another certificate.
+        hosts = [
+            names.service_host(service, config.namespace)
+            for service in (names.pxc(config.name), names.pxc_proxysql(config.name))
+        ]
+        result["tls"]["SANs"] = [*hosts, *(f"*.{host}" for host in hosts)]
+    users: list[dict[str, Any]] = []
+    if config.own_proxies:
+        # The operator's own account `monitor` has SUPER; this one has no privilege at all, which
+        # is enough for the state of a node (performance_schema.global_status is open to all).
+        users += [
+            _account(login.username, credentials["monitor"].secret, login.key)
+            for login in sorted(config.monitor_logins)
+        ]
+    for app in config.apps:
+        granted = next(iter(app.databases.values()))
+        secret = names.account_secret(config.name, app.name)
+        users += [
+            {
+                **_account(login.username, secret, login.key),
+                "dbs": list(app.databases),
+                "grants": privileges(granted),
+            }
+            for login in sorted(app.logins)  # whichever turn it is
+        ]
+    if users:
+        result["users"] = users
+    return result
+
+
+def _account(user: str, secret: str, key: str) -> dict[str, Any]:
+    return {"name": user, "hosts": ["%"], "passwordSecretRef": {"name": secret, "key": key}}
+
+
+def _pxc(config: StackConfig) -> dict[str, Any]:
+    database, image = config.database, config.images.database
+    return {
+        "size": database.replicas,
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "autoRecovery": True,
+        "configuration": my_cnf(config),
+        "volumeSpec": _volume(database.storage.size, database.storage.storage_class),
+        **_pod(config, "database", config.security.database),
+        **_some("labels", dict(database.pod_labels)),
+        **_some("annotations", dict(database.pod_annotations)),
+        **_some("resources", scheduling.resources(database.resources)),
+    }
+
+
+def _proxysql(config: StackConfig) -> dict[str, Any]:
+    proxy, image = config.proxy, config.images.proxy
+    expose: dict[str, Any] = {"enabled": True, "type": proxy.service.type}
+    return {
+        "enabled": True,
+        "size": proxy.replicas,
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        # Its administration database is the only home of what the operator puts into it.
+        "volumeSpec": _volume(proxy.storage.size, proxy.storage.storage_class),
+        "expose": {**expose, **_some("annotations", dict(proxy.service.annotations))},
+        **_pod(config, "proxy", config.security.database),
+        **_some("labels", dict(proxy.pod_labels)),
+        **_some("annotations", dict(proxy.pod_annotations)),
+        **_some("resources", scheduling.resources(proxy.resources)),
+    }
+
+
+def _log_collector(config: StackConfig) -> dict[str, Any]:
+    if not (config.percona and config.percona.log_collector):
+        return {"enabled": False}
+    image = config.images.log_collector
+    return {
+        "enabled": True,
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "containerSecurityContext": RESTRICTED,
+    }
+
+
+def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
+    """Placement and security of one tier's Pods."""
+    placement = config.scheduling.database if tier == "database" else config.scheduling.proxy
+    component = "pxc" if tier == "database" else "proxysql"
+    result = scheduling.pod_spec(placement, names.pxc_selector(config.name, component))
+    affinity = result.pop("affinity", None)
+    # The operator's own default keeps every Pod on a node of its own, always.
+    result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
+    result["podSecurityContext"] = security.of_pod(user)
+    result["containerSecurityContext"] = RESTRICTED
+    if placement.disruption_budget:
+        result["podDisruptionBudget"] = {"maxUnavailable": 1}
+    if config.images.pull_secrets:
+        result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
+    return result
+
+
+def _volume(size: str, storage_class: str | None) -> dict[str, Any]:
+    claim: dict[str, Any] = {"resources": {"requests": {"storage": size}}}
+    if storage_class:
+        claim["storageClassName"] = storage_class
+    return {"persistentVolumeClaim": claim}
+
+
+def _some(key: str, value: dict[str, Any]) -> dict[str, Any]:
+    """`{key: value}`, or nothing where there is no value."""
+    return {key: value} if value else {}

@@ -1,0 +1,109 @@
+"""A switchover that is under way: no update begins before it has ended.
+
+The operator rolls servers before it moves the primary's Service, so an update in the middle of a
+switchover restarts the old primary while clients are still led there (docs/upstream.md).
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from components import names
+from components.config.errors import ConfigError, format_fault
+from components.config.load import Loaded, Stack
+from components.config.stack import StackConfig
+from components.guards import volumes
+from components.guards.api import Cluster, Object, Unanswered, at
+
+PATIENCE = 60.0
+"""Seconds for which an update waits: a switchover takes some, a failover's steps ten or twenty."""
+PAUSE = 1.0
+"""Seconds between two looks."""
+POD = "statefulset.kubernetes.io/pod-name"
+"""How the Service of the primary selects it (operator: pkg/builder/labels/labels.go)."""
+
+
+def over(
+    stack: Stack, known: pulumi.Output[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> pulumi.Output[None]:
+    """Waits until no operator is switching the primary of a database that exists.
+
+    Fails with a ConfigError if one still is after PATIENCE. `known`: the identities at the last
+    update; `settings`: those of the Kubernetes provider. A preview changes nothing and does not
+    look; a cluster that cannot be asked is the provider's to report.
+    """
+
+    async def wait(values: Mapping[str, Any]) -> None:
+        concerned = [
+            one
+            for one in stack.databases
+            if one.config.engine == "mariadb"
+            and one.config.database.topology == "replication"
+            and one.config.name in values["known"]
+        ]
+        if concerned and not pulumi.runtime.is_dry_run():
+            await asyncio.to_thread(_wait, concerned, values.get("kubeconfig"), values["context"])
+
+    return pulumi.Output.all(known=known, **settings).apply(wait)
+
+
+def _wait(concerned: list[Loaded], kubeconfig: str | None, context: str | None) -> None:
+    deadline = time.monotonic() + PATIENCE
+    said = False
+    try:
+        cluster = Cluster(kubeconfig, context)
+        while faults := [*_faults(concerned, cluster)]:
+            if time.monotonic() > deadline:
+                raise ConfigError("\n".join(faults))
+            if not said:
+                pulumi.log.info("a primary is being switched: the update waits until that is over")
+                said = True
+            time.sleep(PAUSE)
+    except Unanswered:
+        return
+
+
+def _faults(concerned: list[Loaded], cluster: Cluster) -> Iterator[str]:
+    for one in concerned:
+        config = one.config
+        live = cluster.get(volumes.object_path(config), whole=True)
+        service = cluster.get(_service_path(config), whole=True)
+        if line := fault_of(config, one.where, live, service):
+            yield line
+
+
+def fault_of(
+    config: StackConfig, where: str, live: Object | None, service: Object | None
+) -> str | None:
+    """The refusal of an update while the primary is being switched, None when it is not.
+
+    `where`: the database's config path (`databases.<name>.`), if it has one. `live`: the MariaDB
+    object, `service`: the Service of its primary; None where there is none.
+    """
+    status: Object = at(live, "status") or {}
+    current = status.get("currentPrimaryPodIndex")
+    wanted = at(live, "spec", "replication", "primary", "podIndex")
+    switching = any(
+        condition.get("type") == "PrimarySwitched" and condition.get("status") == "False"
+        for condition in status.get("conditions") or ()
+    )
+    leads_to = at(service, "spec", "selector", POD)
+    elsewhere = leads_to is not None and leads_to != status.get("currentPrimary")
+    if current is None or not (switching or wanted not in (None, current) or elsewhere):
+        return None
+    path = where.rstrip(".") or "name"
+    return format_fault(
+        path,
+        f"the primary of '{config.name}' is being switched from server {current}, and has been for "
+        f"{PATIENCE:g} s: an update now could restart servers in the middle of it",
+        f"wait until `kubectl -n {config.namespace} get mariadb {config.name}` says Running; if it "
+        'never does, see docs/failover.md, "A switchover that does not end"',
+    )
+
+
+def _service_path(config: StackConfig) -> str:
+    service = names.mariadb_primary(config.name)
+    return f"/api/v1/namespaces/{config.namespace}/services/{service}"

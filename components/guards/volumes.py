@@ -1,0 +1,117 @@
+"""Volumes that are there before their servers: none may start on another database's data unasked.
+
+A StatefulSet takes a claim of the right name as it finds it. After `pulumi destroy` the claims are
+still there, but root's generated password is gone, so that the servers would never get ready.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from components import names
+from components.config.errors import ConfigError, format_fault
+from components.config.load import Loaded, Stack
+from components.config.stack import StackConfig
+from components.guards.api import Cluster, Object, Unanswered
+
+
+def free(
+    stack: Stack, known: pulumi.Output[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> pulumi.Output[None]:
+    """Fails with a ConfigError if a new database would find volumes that this stack did not make.
+
+    `known`: the identities at the last update. What is in it is not new, nor is what is adopted.
+    `settings`: those of the Kubernetes provider. A cluster that cannot be asked is a warning only:
+    a preview needs none.
+    """
+
+    async def look(values: Mapping[str, Any]) -> None:
+        new = [
+            one
+            for one in stack.databases
+            if one.config.name not in values["known"] and not one.config.adopting
+        ]
+        if new:
+            await asyncio.to_thread(_look, new, values.get("kubeconfig"), values.get("context"))
+
+    return pulumi.Output.all(known=known, **settings).apply(look)
+
+
+def _look(new: list[Loaded], kubeconfig: str | None, context: str | None) -> None:
+    try:
+        cluster = Cluster(kubeconfig, context)
+        faults = [*_faults(new, cluster)]
+    except Unanswered as error:
+        which = ", ".join(f"'{one.config.name}'" for one in new)
+        pulumi.log.warn(
+            f"nobody could look for volumes that an earlier {which} left, on which the servers "
+            f"would never get ready: {error}"
+        )
+        return
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _faults(new: list[Loaded], cluster: Cluster) -> Iterator[str]:
+    for one in new:
+        claims = cluster.get(claims_path(one.config)) or {}
+        # An empty list of metadata comes as null.
+        found = [item["metadata"]["name"] for item in claims.get("items") or ()]
+        if _taken(one.config, found):
+            live = cluster.get(object_path(one.config))
+            if line := fault_of(one.config, one.where, found, live):
+                yield line
+
+
+def fault_of(
+    config: StackConfig, where: str, claims: Collection[str], live: Object | None
+) -> str | None:
+    """The refusal of a new database, if `claims` of its namespace are ones of its servers.
+
+    `where`: its config path (`databases.<name>.`), if it has one. `live`: the operator's object of
+    its name, if there is one. If this program made that, its first update has begun and not ended,
+    and the claims are its own.
+    """
+    taken, path = _taken(config, claims), where.rstrip(".") or "name"
+    if not taken:
+        return None
+    namespace = config.namespace
+    if live is None:
+        return format_fault(
+            path,
+            f"namespace '{namespace}' has the volume claims {', '.join(taken)} already, which this "
+            "stack did not make: the servers would start on their data, with its root password",
+            f"choose another name; delete them with their data (`kubectl -n {namespace} delete pvc "
+            f"{' '.join(taken)}`); or bring that database back and adopt it (docs/migration.md)",
+        )
+    labels: Mapping[str, str] = live["metadata"].get("labels") or {}
+    if labels.items() >= names.labels(config.name, config.engine).items():
+        return None
+    kind = names.OPERATOR_OBJECTS[config.engine].rpartition(":")[2]
+    return format_fault(
+        path,
+        f"namespace '{namespace}' has a {kind} '{config.name}' already, which this stack did not "
+        "make",
+        "set adopt: import (docs/migration.md), or choose another name",
+    )
+
+
+def _taken(config: StackConfig, claims: Collection[str]) -> list[str]:
+    """Those of the claims that servers of the config would take."""
+    database = config.database
+    wanted = names.server_claims(config.name, config.engine, database.topology, database.replicas)
+    return [claim for claim in wanted if claim in claims]
+
+
+def claims_path(config: StackConfig) -> str:
+    """Where the API has the claims of the database's namespace."""
+    return f"/api/v1/namespaces/{config.namespace}/persistentvolumeclaims"
+
+
+def object_path(config: StackConfig) -> str:
+    """Where the API has the operator's object of the database's name."""
+    version = names.OPERATOR_OBJECTS[config.engine].rpartition(":")[0]
+    plural = names.OPERATOR_PLURALS[config.engine]
+    return f"/apis/{version}/namespaces/{config.namespace}/{plural}/{config.name}"

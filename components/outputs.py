@@ -1,0 +1,71 @@
+"""The output contract: names and addresses, never a password."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from components import names
+from components.apps import outputs as apps_outputs
+from components.config.stack import StackConfig
+from components.credentials import ResolvedCredential
+from components.proxysql import certificate, cnf
+from components.topology import Endpoint, Topology
+
+
+def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
+    """Where clients connect."""
+    if not config.own_proxies:
+        return Endpoint(
+            host=topology.service, reader_host=topology.reader_service, port=topology.port
+        )
+    host = names.service_host(names.proxysql(config.name, config.engine), config.namespace)
+    return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
+
+
+def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
+    """The output contract, `schema_version` 1; plain values, all known at preview.
+
+    `ca_secret` is where the certificate of `host` can be verified with, and absent where it cannot
+    be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
+    """
+    namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
+    ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
+    if ca and config.operator_proxies:
+        ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
+    if config.own_proxies:
+        ca = certificate.secret_key(config)
+    contract: dict[str, Any] = {
+        "schema_version": 1,
+        "engine": config.engine,
+        "size": config.size,
+        "namespace": namespace,
+        "name": config.name,
+        "host": where.host,
+        "port": where.port,
+        "reader_host": where.reader_host,
+        "reader_port": where.port,
+        "MYSQL_HOST": where.host,
+        "MYSQL_PORT": str(where.port),
+        "admin_secret": {"name": root.secret, "key": root.key},
+        "apps": apps_outputs(config, where),
+    }
+    if ca:
+        contract["ca_secret"] = ca
+    if proxy.enabled:
+        admin, admin_port = names.proxysql_peers, cnf.ADMIN_PORT
+        if proxy.managed_by == "operator":
+            admin = names.pxc_proxysql_unready
+        elif proxy.service.expose_admin:
+            admin, admin_port = names.proxysql_admin, proxy.service.admin_port
+        contract["proxysql"] = {
+            "replicas": proxy.replicas,
+            "admin_host": names.service_host(admin(config.name), namespace),
+            "admin_port": admin_port,
+        }
+    return contract
+
+
+def exports(outputs_by_name: Mapping[str, dict[str, Any]], *, several: bool) -> dict[str, Any]:
+    """The stack's outputs: the contract itself, or `databases` by name when there are several."""
+    if several:
+        return {"schema_version": 1, "databases": dict(outputs_by_name)}
+    return next(iter(outputs_by_name.values()))

@@ -1,0 +1,1 @@
+"""What all Pods have in common."""
