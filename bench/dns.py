@@ -10,21 +10,19 @@ import argparse
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
-from components import names
 from tests.database.servers import SqlError
 from tests.dataplane.deployment import Lab
+from tests.dataplane.hosts import in_use, lead, moved, with_hosts
 from tests.dataplane.nodes import Node, Servers
 from tests.dataplane.proxies import Proxy
-from tests.dataplane.release import DATABASES, NAME, NAMESPACE, Release, program
+from tests.dataplane.release import Release, program
 from tests.dataplane.service import service
 
 PAGE = Path(__file__).parents[1] / "docs" / "proxysql.md"
-MOVED = "moved.test"
 DEAD = (2.0, 3.1, 4.2, 5.3, 6.4)
 """Seconds between the death of the address and the answer at the next, one round each: spread over
 more than the lifetime of an entry of this program's cache."""
@@ -39,31 +37,15 @@ TTL, REFRESH = "monitor_local_dns_cache_ttl", "monitor_local_dns_cache_refresh_i
 
 def releases(lab: Lab, version: str) -> tuple[Release, Release]:
     """What this program renders, and the same with the cache as ProxySQL has it."""
-    known = names.mariadb_pod_hosts(NAME, NAMESPACE, DATABASES)[-1]
-    ours = program(lab.proxysql_version, version, "galera").edited(f'"{known}"', f'"{MOVED}"')
+    ours = moved(program(lab.proxysql_version, version, "galera"))
     default = ours.edited(f"{TTL} = 5000", f"{TTL} = 300000")
     return ours, default.edited(f"{REFRESH} = 1000", f"{REFRESH} = 60000")
 
 
-def with_hosts(release: Release, hosts: Path) -> Release:
-    """A release whose proxy sees a table of hosts that nobody else does."""
-    mount = f'mount --bind {hosts} /etc/hosts && exec "$@"'
-    return replace(release, command=("unshare", "-Urm", "sh", "-c", mount, "sh", *release.command))
-
-
-def lead(hosts: Path, address: str) -> None:
-    """Write the table in place: the mount is of the file, not of its name."""
-    hosts.write_text(f"127.0.0.1 localhost\n{address} {MOVED}\n")
-
-
-def in_use(proxy: Proxy) -> bool:
-    """Whether a proxy sends reads to the server."""
-    query = (
-        "SELECT 1 FROM runtime_mysql_servers WHERE status='ONLINE' AND hostgroup_id=20 "
-        f"AND hostname='{MOVED}'"
-    )
+def found(proxy: Proxy) -> bool:
+    """Whether a proxy uses the server; not while it does not answer."""
     try:
-        return bool(proxy.admin(query).rows)
+        return in_use(proxy)
     except SqlError:
         return False
 
@@ -90,12 +72,12 @@ def rounds(proxy: Proxy, hosts: Path, node: Node, addresses: tuple[str, str]) ->
         with service(address) as pod:
             pod.lead_to(node.host)
             lead(hosts, address)
-            times.append(waited(lambda: in_use(proxy)))
+            times.append(waited(lambda: found(proxy)))
             say(f"  {proxy.host}: found at {address} after {times[-1]:.1f} s")
             if number and times[-1] > ONCE:
                 break
             time.sleep(IN_USE)
-        waited(lambda: not in_use(proxy))
+        waited(lambda: not found(proxy))
     return times[1:]
 
 

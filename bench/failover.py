@@ -90,17 +90,21 @@ PLAN = [
 ]
 
 
+VARIABLES = {
+    "monitor_ping_max_failures": (10, 3),
+    "monitor_local_dns_cache_ttl": (5_000, 30_000),
+    "ping_interval_server_msec": (1_000, 10_000),
+    "shun_on_failures": (10_000_000, 5),
+    "connect_retries_on_failure": (1_000, 200),
+    "shun_recovery_time_sec": (1, 5),
+}
+"""As they are, and as they were before the watcher (the commit that brought it has the reasons)."""
+
+
 def earlier(now: Release) -> Release:
-    """Variables as they were before the watcher (the commit that brought it has the reasons)."""
+    """A release with the variables of before the watcher."""
     check = "config/self-check.sql"
-    for name, value, then in (
-        ("monitor_ping_max_failures", 10, 3),
-        ("monitor_local_dns_cache_ttl", 5_000, 30_000),
-        ("ping_interval_server_msec", 1_000, 10_000),
-        ("shun_on_failures", 10_000_000, 5),
-        ("connect_retries_on_failure", 1_000, 200),
-        ("shun_recovery_time_sec", 1, 5),
-    ):
+    for name, (value, then) in VARIABLES.items():
         now = now.edited(f"{name} = {value}\n", f"{name} = {then}\n")
         # The startup probe compares some of them with what it was given.
         expected = rf"('mysql-{name}' AND variable_value IN \()[^)]*"

@@ -9,7 +9,7 @@ import argparse
 import time
 from pathlib import Path
 
-from bench.failover import FENCED_MS
+from bench.failover import FENCED_MS, VARIABLES
 from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
 from tests.database.servers import eventually
@@ -23,13 +23,9 @@ GAPS = (2.0, 3.1, 4.2, 5.3, 6.4)
 """Seconds for which the Service leads nowhere, one round each: spread over the time for which
 ProxySQL shuns a server."""
 EARLIER = {
-    "shun_on_failures": 5,
-    "shun_recovery_time_sec": 5,
-    "connect_retries_on_failure": 200,
-    "monitor_ping_max_failures": 3,
-    "ping_interval_server_msec": 10_000,
+    name: then for name, (_, then) in VARIABLES.items() if name != "monitor_local_dns_cache_ttl"
 }
-"""Of before the switchover became a pause; the last is ProxySQL's default."""
+"""Of before the switchover became a pause; no address changes here."""
 WARM_UP = 2.0
 POOLED = 0.5
 """Seconds of load that leave young connections in the pools."""

@@ -29,6 +29,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     """
     known = immutable.last()
     facts = immutable.guarded(stack, known)
+    compared = facts.apply(lambda _: known)
     reads = any(
         one.config.adopting or password_sources.stored(one.config) for one in stack.databases
     )
@@ -38,8 +39,8 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     adopted = [adoption.matching_live_spec(one.config, one.where, reader) for one in adopting]
     accepted = pulumi.Output.all(
         facts,
-        volumes.free(stack, facts.apply(lambda _: known), cluster),
-        switchover.over(stack, facts.apply(lambda _: known), cluster),
+        volumes.free(stack, compared, cluster),
+        switchover.over(stack, compared, cluster),
         *adopted,
         *(text for of_one in given.values() for text in of_one.values()),
     )

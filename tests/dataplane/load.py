@@ -94,14 +94,6 @@ class Journal:
                 counts[beat] += 1
         return tuple(counts)
 
-    def acknowledged_since(self, moment: float) -> int:
-        """How many writes were acknowledged that began after a moment."""
-        return sum(
-            1
-            for event in self.events
-            if event.id is not None and event.error is None and event.began >= moment
-        )
-
 
 class _Client(threading.Thread):
     def __init__(

@@ -31,8 +31,6 @@ ENDPOINT_LAG = 1.0
 """Seconds from a Pod's change until every node sends new connections accordingly (kube-proxy)."""
 DETECTION = 1.0
 """Seconds from a container's death until the kubelet reports it."""
-PROBE_PERIOD = 1.0
-"""Of the startup probe (components/proxysql.py)."""
 GRACE = 20.0
 """Seconds between SIGTERM and SIGKILL."""
 
