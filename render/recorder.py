@@ -265,12 +265,14 @@ def run(
     previous: Mapping[str, Any] | None = None,
     stack_name: str = "test",
     found: Mapping[str, Any] | Unanswered | None = None,
+    root: Path | None = None,
 ) -> Recording:
     """Run `__main__` with `config` (keys without or with a namespace, values as in YAML).
 
     `secret_keys`: config keys that the stack file keeps encrypted. `found`: what a look at the
-    cluster's API finds, by path; or why the cluster does not answer. An error of the program is
-    kept in `Recording.error`, as the engine would print it.
+    cluster's API finds, by path; or why the cluster does not answer. `root`: the project's folder,
+    where the stack's file may be. An error of the program is kept in `Recording.error`, as the
+    engine would print it.
     """
     recording = Recording()
     values = {
@@ -290,6 +292,7 @@ def run(
     )
     set_all_config(values, [_full(key) for key in secret_keys])
     runtime = cast(Any, settings.SETTINGS)
+    runtime.root_directory = None if root is None else str(root)
     runtime.rpc_manager.clear()
     runtime.outputs.clear()
     settings.set_root_resource(cast(Any, None))

@@ -18,8 +18,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from components import names
-from components.config import checks
+from components.config import checks, encrypted
 from components.config.apps import owned
+from components.config.encrypted import Place
 from components.config.errors import PROJECT, ConfigError, Fault, below, refuse, reject
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
@@ -178,9 +179,6 @@ def _fields_at(keys: Sequence[str]) -> list[str]:
 
 KEYS = tuple(StackKeys.model_fields)
 """The config keys of a stack, below the project's name."""
-_PASSWORD_PATH = re.compile(
-    r"(databases\.[^.]+\.)?(credentials\.\w+|(proxy\.users|apps)\[\d+\])\.password"
-)
 _STRUCTURED = frozenset(
     {"database", "proxy", "credentials", "scheduling", "security", "images", "percona"}
     | {"apps", "databases", "retire", "create_namespace", "await_sql"}
@@ -205,14 +203,16 @@ def load() -> Stack:
     other keys but `name` are then what they have in common. Passwords may stand at
     `credentials.<role>.password`, `proxy.users[i].password` and `apps[i].password`, if their
     config key is secret (`pulumi config set --secret --path …`): they are taken out of the tree
-    here and leave as Outputs. Raises ConfigError.
+    here and leave as Outputs. Nothing else may be encrypted, as it would be plain text from here
+    on. Raises ConfigError.
     """
     tree, unreadable = _parsed()
     faults = [*_unknown_keys()]
     if unreadable:  # of a stack with holes nothing more can be said
         raise ConfigError((*unreadable, *faults))
-    passwords = {path: text for key in tree for path, text in _take_passwords(tree[key], key)}
-    faults += _badly_given(passwords)
+    taken = {place: text for key in tree for place, text in _take_passwords(tree[key], (key,))}
+    faults += _badly_given(taken, tree)
+    passwords = {encrypted.written(place): text for place, text in taken.items()}
     retire = tree.pop("retire", [])
     faults += _no_names("retire", retire)
     databases, refused = _databases(tree)
@@ -239,7 +239,7 @@ def read(section: Mapping[str, Any]) -> tuple[StackConfig, ...]:
         if key.startswith(prefix) and key != f"{prefix}retire"
     }
     for key, value in tree.items():
-        for _ in _take_passwords(value, key):
+        for _ in _take_passwords(value, (key,)):
             pass
     databases, refused = _databases(tree)
     refuse(refused)
@@ -291,34 +291,49 @@ def _no_names(path: str, value: Any) -> Iterator[Fault]:
 # --- the passwords in them ---
 
 
-def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Replace what stands at the paths of passwords by a marker and yield (path, password)."""
-    if isinstance(value, dict):
-        mapping = cast(dict[str, Any], value)
-        for key, below in mapping.items():
-            if _PASSWORD_PATH.fullmatch(f"{path}.{key}") and below is not None:
-                mapping[key] = "(secret)"
-                yield f"{path}.{key}", below
-            else:
-                yield from _take_passwords(below, f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, below in enumerate(cast(list[Any], value)):
-            yield from _take_passwords(below, f"{path}[{index}]")
+def _take_passwords(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
+    """Replace what stands at the places of passwords by a marker and yield (place, password)."""
+    for key, item in [*encrypted.entries(value)]:
+        inner = (*place, key)
+        if encrypted.is_password(inner) and item is not None:
+            value[key] = "(secret)"
+            yield inner, item
+        else:
+            yield from _take_passwords(item, inner)
 
 
-def _badly_given(passwords: Mapping[str, Any]) -> Iterator[Fault]:
-    """Passwords, by config path, that are no text or not secret."""
-    for path, password in passwords.items():
-        key = re.split(r"[.\[]", path)[0]
-        if not isinstance(password, str):
-            yield path, "must be text", "put the password in quotes"
-        elif not pulumi.runtime.is_config_secret(f"{PROJECT}:{key}"):
+def _badly_given(passwords: Mapping[Place, Any], tree: Mapping[str, Any]) -> Iterator[Fault]:
+    """Passwords that are no text or not encrypted, and what is encrypted and no password."""
+    file = encrypted.section(pulumi.get_root_directory(), pulumi.get_stack())
+    for key, value in tree.items():
+        given = {place: text for place, text in passwords.items() if place[0] == key}
+        secret = {*given} if pulumi.runtime.is_config_secret(f"{PROJECT}:{key}") else set[Place]()
+        # Where the file does not say which value it was, a key with a password may be secret.
+        said = {*encrypted.below(file.get(f"{PROJECT}:{key}"), (key,))}
+        if said == {(key,)}:
+            said = {*encrypted.leaves(value, (key,))}
+        elif not said and pulumi.runtime.is_config_secret(f"{PROJECT}:{key}") and not given:
+            said = {(key,)}
+        if said:
+            secret &= said
+        for place in said - {*given}:
             yield (
-                path,
-                "is a password in clear text",
-                f"run `pulumi config set --secret --path {PROJECT}:{path}`, "
-                "or name an existing Secret",
+                encrypted.written(place),
+                "is encrypted, but only passwords are kept secret: this would be plain text in the "
+                "state and in the cluster",
+                "write it in clear, or remove it (docs/security.md)",
             )
+        for place, password in given.items():
+            path = encrypted.written(place)
+            if not isinstance(password, str):
+                yield path, "must be text", "put the password in quotes"
+            elif place not in secret:
+                yield (
+                    path,
+                    "is a password in clear text",
+                    f"run `pulumi config set --secret --path {PROJECT}:{path}`, "
+                    "or name an existing Secret",
+                )
 
 
 def _own(
