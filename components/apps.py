@@ -19,7 +19,7 @@ from components import names
 from components.config.apps import App
 from components.config.password_sources import AppName, Holder
 from components.config.stack import StackConfig
-from components.credentials import WATCH_LABEL, account_annotations, generated
+from components.credentials import WATCH_LABEL, account_annotations, encoded, generated
 from components.topology import Endpoint
 
 
@@ -60,7 +60,7 @@ class AppPasswords(pulumi.ComponentResource):
                         pulumi.ResourceOptions(parent=self),
                     )
                 found[login.username] = password
-                texts[login.key] = pulumi.Output.secret(password)
+                texts[login.key] = password
             secrets[app.name] = k8s.core.v1.Secret(
                 f"{name}-account-{app.name}",
                 metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -70,7 +70,7 @@ class AppPasswords(pulumi.ComponentResource):
                     annotations=account_annotations(app.name),
                 ),
                 type="Opaque",
-                string_data=texts,
+                data=encoded(texts),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
             )
         self.by_username, self.secrets = found, secrets
@@ -107,6 +107,16 @@ class Bindings(pulumi.ComponentResource):
         for app in config.apps:
             plain = binding(app, config, args.endpoint)
             password = pulumi.Output.secret(args.passwords[plain["username"]])
+            texts: dict[str, pulumi.Input[str]] = {
+                **plain,
+                "password": password,
+                "uri": password.apply(lambda text, plain=plain: uri(plain, text)),
+                "MYSQL_HOST": plain["host"],
+                "MYSQL_PORT": plain["port"],
+                "MYSQL_DATABASE": plain["database"],
+                "MYSQL_USER": plain["username"],
+                "MYSQL_PASSWORD": password,
+            }
             k8s.core.v1.Secret(
                 f"{name}-app-{app.name}",
                 metadata=k8s.meta.v1.ObjectMetaArgs(
@@ -115,16 +125,7 @@ class Bindings(pulumi.ComponentResource):
                     labels=names.labels(config.name, "app"),
                 ),
                 type="servicebinding.io/mysql",
-                string_data={
-                    **plain,
-                    "password": password,
-                    "uri": password.apply(lambda text, plain=plain: uri(plain, text)),
-                    "MYSQL_HOST": plain["host"],
-                    "MYSQL_PORT": plain["port"],
-                    "MYSQL_DATABASE": plain["database"],
-                    "MYSQL_USER": plain["username"],
-                    "MYSQL_PASSWORD": password,
-                },
+                data=encoded(texts),
                 opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after[app.name])),
             )
         self.register_outputs({})

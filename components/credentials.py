@@ -1,7 +1,9 @@
 """Where each role's password is: a Secret made for it, generated or given, or one that exists."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -62,6 +64,20 @@ def generated(name: str, rotation: int, opts: pulumi.ResourceOptions) -> pulumi.
     ).result
 
 
+def encoded(texts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> pulumi.Output[dict[str, str]]:
+    """Texts by key, as `data` of a Secret holds them.
+
+    Not `stringData`, which the provider moves into `data`: an edit would be shown as a removal of
+    the one and an addition of the other (pulumi-kubernetes, `provider/pkg/provider/util.go`,
+    normalizeSecret).
+    """
+
+    def encode(known: Mapping[str, str]) -> dict[str, str]:
+        return {key: base64.b64encode(text.encode()).decode() for key, text in known.items()}
+
+    return pulumi.Output.secret(cast(Any, texts)).apply(encode)
+
+
 def account_annotations(account: str) -> dict[str, str]:
     """The annotation of a Secret with an account's password.
 
@@ -118,7 +134,7 @@ class Credentials(pulumi.ComponentResource):
                 annotations=account_annotations(role),
             ),
             type="Opaque",
-            string_data={at: pulumi.Output.secret(text) for at, text in texts.items()},
+            data=encoded(texts),
             opts=pulumi.ResourceOptions(
                 parent=self, protect=protect, depends_on=list(self._args.after)
             ),

@@ -10,6 +10,7 @@ and `pkg/statefulset` (Pods `<name>-<ordinal>`); percona-xtradb-cluster-operator
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 MAX_NAME = {"mariadb": 40, "percona": 22}
 """Longest database name by engine, in characters. The label `controller-revision-hash` is the
@@ -291,6 +292,35 @@ def left_behind(name: str, engine: str, topology: str, replicas: int) -> list[tu
         *(("PersistentVolumeClaim", claim) for claim in claims),
         *(("Secret", secret) for secret in secrets),
     ]
+
+
+def is_secret_of(secret: str, name: str, engine: str, apps: Iterable[str]) -> bool:
+    """Whether database `name` or its operator may make a Secret of that name. `apps`: theirs."""
+    roles = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+    theirs = {
+        # pkg/builder and api/v1alpha1/mariadb_tls_types.go, of mariadb-operator
+        "mariadb": {
+            mariadb_ca_bundle(name),
+            mariadb_agent(name),
+            *(f"{name}-{kind}" for kind in ("ca", "server-ca", "client-ca")),
+            *(f"{name}-{kind}-cert" for kind in ("server", "client")),
+        },
+        "percona": {
+            pxc_secrets(name),
+            pxc_internal(name),
+            pxc_ssl(name),
+            pxc_ssl_internal(name),
+            f"{name}-ca-cert",
+            f"{name}-mysql-init",
+        },
+    }
+    return (
+        secret.startswith(proxysql_config(name, ""))
+        or secret in theirs[engine]
+        or secret in (proxysql_tls(name), proxysql_users(name))
+        or secret in (credential_secret(name, role) for role in roles)
+        or any(secret in (app_secret(name, app), account_secret(name, app)) for app in apps)
+    )
 
 
 def owned(name: str, engine: str) -> frozenset[str]:

@@ -49,6 +49,7 @@ class Resource:
     type: str
     name: str
     inputs: dict[str, Any]
+    """Of a Secret `stringData`, whichever way its texts were given: to be read."""
     protect: bool
     retain_on_delete: bool
     parent: str
@@ -107,6 +108,21 @@ def marked(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def readable(secret: dict[str, Any]) -> dict[str, Any]:
+    """The inputs of a Secret with the texts of its `data` as `stringData`."""
+    rest = {key: value for key, value in secret.items() if key != "data"}
+    return {**rest, "stringData": decoded(secret["data"])} if "data" in secret else secret
+
+
+def decoded(value: Any) -> Any:
+    """A Secret's `data` as the texts that it holds, secret where it was."""
+    if isinstance(value, Secret):
+        return Secret(decoded(value.value))
+    if isinstance(value, dict):
+        return {key: decoded(below) for key, below in cast(dict[str, Any], value).items()}
+    return base64.b64decode(value).decode() if isinstance(value, str) else value
 
 
 def plain(value: Any) -> Any:
@@ -174,13 +190,16 @@ class Recorder(mocks.MockMonitor):
     def _record(self, request: Any, properties: Any, *, read: bool) -> None:
         if request.type == "pulumi:pulumi:Stack":
             return
+        inputs = marked(json_format.MessageToDict(properties))
+        if request.type == "kubernetes:core/v1:Secret" and not read:
+            inputs = readable(inputs)
         timeouts = getattr(request, "customTimeouts", None)
         self.recording.resources.append(
             Resource(
                 urn=self.make_urn(request.parent, request.type, request.name),
                 type=request.type,
                 name=request.name,
-                inputs=marked(json_format.MessageToDict(properties)),
+                inputs=inputs,
                 protect=getattr(request, "protect", False),
                 retain_on_delete=getattr(request, "retainOnDelete", False),
                 parent=request.parent,

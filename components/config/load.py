@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pulumi
@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from components import names
 from components.config import checks, encrypted
 from components.config.apps import owned
+from components.config.checks.passwords import made_here
 from components.config.encrypted import Place
 from components.config.errors import PROJECT, ConfigError, Fault, below, refuse, reject
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
@@ -36,6 +37,20 @@ class Loaded:
     passwords: Mapping[Holder, pulumi.Output[str]]
     where: str = ""
     """What stands before its config paths: empty, or `databases.<name>.`."""
+    own: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the stack file has below `where`, and not in common."""
+
+    def path(self, path: str) -> str:
+        """A config path of this database as the stack file has it."""
+        value: Any = self.own
+        for key in re.findall(r"[^.[\]]+", path):
+            if isinstance(value, list):
+                value = dict(encrypted.entries(cast(Any, value))).get(int(key))
+            else:
+                value = cast(Mapping[str, Any], value).get(key) if value else None
+            if value is None:
+                return path
+        return f"{self.where}{path}"
 
 
 # --- merge and validation ----------------------------------------------------------------------
@@ -219,7 +234,12 @@ def load() -> Stack:
     refuse((*faults, *refused))
     return Stack(
         databases=tuple(
-            Loaded(config=config, passwords=dict(_own(passwords, config, where)), where=where)
+            Loaded(
+                config=config,
+                passwords=dict(_own(passwords, config, where)),
+                where=where,
+                own=tree.get("databases", {}).get(config.name) or {},
+            )
             for where, config in databases.items()
         ),
         several=bool(tree.get("databases")),
@@ -368,6 +388,7 @@ def _databases(tree: Mapping[str, Any]) -> tuple[dict[str, StackConfig], list[Fa
             found[where] = _database(common, where, one, own)
         except ConfigError as error:
             faults += error.faults
+    faults += made_here(found)
     return found, [*faults, *_shared_objects(found), *_shared_ports(found)]
 
 
@@ -408,13 +429,13 @@ def _shared_ports(databases: Mapping[str, StackConfig]) -> Iterator[Fault]:
     owners: dict[int, str] = {}
     for where, config in databases.items():
         service = config.proxy.service
-        for field, port in (
+        for key, port in (
             ("node_port", service.node_port),
             ("admin_node_port", service.admin_node_port),
         ):
             if config.proxy.enabled and port and owners.setdefault(port, where) != where:
                 yield (
-                    f"{where}proxy.service.{field}",
+                    f"{where}proxy.service.{key}",
                     f"is the node port of database '{databases[owners[port]].name}' too",
                     "choose another port",
                 )

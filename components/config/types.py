@@ -79,14 +79,15 @@ def _object_name(value: str) -> str:
     )
 
 
-_SECRET_KEY = r"[-._a-zA-Z0-9]{1,253}"
+_SECRET_KEY = r"(?!\.$|\.\.)[-._a-zA-Z0-9]{1,253}"
+"""No file could be called `.` or `..` (apimachinery, IsConfigMapKey)."""
 
 
 def _secret_key(value: str) -> str:
     return _matching(
         _SECRET_KEY,
         value,
-        "must be a key of a Secret (letters, digits, '-', '_' and '.')",
+        "must be a key of a Secret (letters, digits, '-', '_' and '.'; not '.', nor '..' first)",
         "use a key that `kubectl describe secret` lists",
     )
 

@@ -17,7 +17,7 @@ from components.config.apps import privileges
 from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
 from components.config.stack import StackConfig
-from components.credentials import Credentials
+from components.credentials import Credentials, encoded
 from components.engines import adopted
 from components.pods import scheduling, security
 from components.topology import Topology
@@ -133,7 +133,7 @@ class Percona(pulumi.ComponentResource):
                 labels=names.labels(config.name, "credentials"),
             ),
             type="Opaque",
-            string_data={"root": pulumi.Output.secret(args.credentials["root"].password)},
+            data=encoded({"root": args.credentials["root"].password}),
             opts=pulumi.ResourceOptions(
                 parent=self, protect=config.security.protect, depends_on=list(args.after)
             ),

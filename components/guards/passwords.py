@@ -4,20 +4,17 @@ They are read and checked before anything is made: the program's provider waits 
 """
 
 import base64
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from components.config import credentials
-from components.config.credentials import PROXY_ROLES
-from components.config.errors import reject
+from components.config.errors import refuse, reject
 from components.config.load import Loaded
 from components.config.model import SecretRef
-from components.config.password_sources import AppName, Holder, Role, User, sources
-from components.config.stack import StackConfig
+from components.config.password_sources import Holder, Source, sources
+from components.config.password_texts import Demand, demand
 
 
 def reader(cluster: Mapping[str, Any], immutable: pulumi.Output[Any]) -> pulumi.ResourceOptions:
@@ -41,16 +38,14 @@ def given(
     """
     config, found = loaded.config, dict[Holder, pulumi.Output[str]]()
     for source in sources(config):
-        at = f"{loaded.where}{source.path}"
+        at = loaded.path(_path(source))
         if ref := source.declared.existing_secret:
-            at += ".existing_secret"
             text = _read(f"{config.name}-{source.path}", config.namespace, ref, at, opts)
         elif source.declared.password:
-            at += ".password"
             text = loaded.passwords[source.holder]
         else:
             continue
-        found[source.holder] = _checked(text, at, _rule(config, source.holder))
+        found[source.holder] = _checked(text, at, demand(config, source.holder))
     return found
 
 
@@ -77,52 +72,38 @@ def _read(
     return pulumi.Output.secret(secret.data).apply(pick)
 
 
-_SAFE = (
-    credentials.PASSWORD_RULE,
-    "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's admin and "
-    "monitor settings cannot carry others",
-    "choose such a password, or remove the source to have one generated",
-)
-_ANY = (
-    re.compile(r"[^\0]+"),
-    "must not be empty nor hold a NUL character",
-    "choose another password",
-)
-_QUOTELESS = (
-    re.compile(r"[^'\\\0]+"),
-    "must not be empty nor hold a single quote, a backslash or a NUL character: mariadb-operator "
-    "puts it into SQL unescaped",
-    "choose another password",
-)
-_PLAIN = (
-    re.compile(r"(?!\*)[^'\0]+"),
-    "must not be empty, start with '*' nor hold a single quote or a NUL character: for this engine "
-    "ProxySQL holds passwords as they are, and puts them into SQL unescaped",
-    "choose another password",
-)
-"""(pattern, rule, fix) of a password, by who has to carry it."""
-
-
-def _rule(config: StackConfig, holder: Holder) -> tuple[re.Pattern[str], str, str]:
-    """What a password must be. MariaDB's users reach ProxySQL as hashes, so any text will do."""
-    match holder:
-        case Role(name):
-            return _SAFE if name in PROXY_ROLES else _ANY
-        case User():
-            return _PLAIN if config.engine == "percona" else _ANY
-        case AppName():
-            # mariadb-operator puts it into SQL as it is (pkg/sql/sql.go, CreateUser).
-            return _PLAIN if config.engine == "percona" else _QUOTELESS
-
-
-def _checked(
-    text: pulumi.Output[str], path: str, rule: tuple[re.Pattern[str], str, str]
-) -> pulumi.Output[str]:
-    pattern, demand, fix = rule
-
+def _checked(text: pulumi.Output[str], path: str, demand: Demand) -> pulumi.Output[str]:
     def check(password: str) -> str:
-        if pattern.fullmatch(password) is None:
-            reject(path, demand, fix)
+        if demand.pattern.fullmatch(password) is None:
+            reject(path, demand.rule, demand.fix)
         return password
 
     return text.apply(check)
+
+
+def _path(source: Source) -> str:
+    """The config path by which a password is given."""
+    return f"{source.path}.{'existing_secret' if source.declared.existing_secret else 'password'}"
+
+
+def apart(loaded: Loaded, found: Mapping[Holder, pulumi.Output[str]]) -> pulumi.Output[None]:
+    """Fails with a ConfigError if two passwords of a database are the same text.
+
+    `found`: those that are not generated (`given`). No generated one is ever the same.
+    """
+    declared = [source for source in sources(loaded.config) if source.holder in found]
+    paths = [loaded.path(_path(one)) for one in declared]
+
+    def compare(texts: Sequence[str]) -> None:
+        first: dict[str, str] = {}
+        refuse(
+            (
+                path,
+                f"is the same password as {first[text]}; roles, users and apps never share one",
+                "choose another password",
+            )
+            for path, text in zip(paths, texts, strict=True)
+            if first.setdefault(text, path) != path
+        )
+
+    return pulumi.Output.all(*(found[one.holder] for one in declared)).apply(compare)

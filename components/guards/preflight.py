@@ -43,6 +43,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
         switchover.over(stack, compared, cluster),
         *adopted,
         *(text for of_one in given.values() for text in of_one.values()),
+        *(passwords.apart(one, given[one.config.name]) for one in stack.databases),
     )
     return Preflight(
         immutable=pulumi.Output.unsecret(accepted.apply(lambda read: read[0])), given=given

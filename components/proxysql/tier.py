@@ -14,7 +14,7 @@ from components import names
 from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
 from components.config.stack import StackConfig
-from components.credentials import Credentials
+from components.credentials import Credentials, encoded
 from components.pods import scheduling
 from components.proxysql import certificate, cnf, network, self_check, watcher
 from components.topology import Topology
@@ -119,7 +119,7 @@ class ProxySql(pulumi.ComponentResource):
             f"{name}-proxysql-cnf",
             metadata=self._metadata(names.proxysql_config(config.name, digest)),
             type="Opaque",
-            string_data=pulumi.Output.secret(files),
+            data=encoded(files),
             opts=self._child,
         )
 
@@ -133,12 +133,14 @@ class ProxySql(pulumi.ComponentResource):
             f"{name}-proxysql-users",
             metadata=self._metadata(names.proxysql_users(self._args.config.name)),
             type="Opaque",
-            string_data={
-                "users.cnf": pulumi.Output.secret(text),
-                "peers.cnf": cnf.render_peers(model),
-                "read.sql": self_check.live_check(model, running=False),
-                "in-use.sql": self_check.live_check(model, running=True),
-            },
+            data=encoded(
+                {
+                    "users.cnf": text,
+                    "peers.cnf": cnf.render_peers(model),
+                    "read.sql": self_check.live_check(model, running=False),
+                    "in-use.sql": self_check.live_check(model, running=True),
+                }
+            ),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*self._args.after, *self._args.accounts]
             ),

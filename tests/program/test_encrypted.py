@@ -9,6 +9,7 @@ import yaml
 from render import recorder
 from render.case import PREFIX, Case, case
 from render.recorder import Recording
+from tests.program.cases import by_id
 
 SECURE = {"secure": "v1:ciphertext"}
 
@@ -136,3 +137,19 @@ def test_a_password_below_a_name_with_a_dot_is_found() -> None:
     recording = recorder.run({"databases": {"a.b": {"credentials": clear}}})
     assert "mysql-ha:databases.a.b.credentials.root.password" in paths(recording)
     assert "clear text" in str(recording.error)
+
+
+@pytest.mark.parametrize("name", ["apps", "apps-percona-standalone", "small+inline"])
+def test_texts_of_secrets_are_data(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider would move `stringData` there, and show an edit as two changes."""
+    given: list[set[str]] = []
+
+    def look(inputs: dict[str, Any]) -> dict[str, Any]:
+        given.append({*inputs} & {"data", "stringData"})
+        return inputs
+
+    monkeypatch.setattr(recorder, "readable", look)
+    recording = by_id()[name].run()
+    assert recording.error is None
+    assert given == [{"data"}] * len(given)
+    assert len(given) == len([r for r in recording.of_kind("Secret") if not r.read]) > 3

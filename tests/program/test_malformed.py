@@ -77,6 +77,16 @@ def given(name: str, key: str = "pw") -> dict[str, Any]:
     return {"existing_secret": {"name": name, "key": key}}
 
 
+MONITOR, ROOT = "credentials.monitor", "credentials.root"
+ROOT_SECRET = "credentials.root.existing_secret"
+SAME = {"password": canary("same")}
+
+
+def root(**fields: Any) -> dict[str, Any]:
+    """A stack whose root has a password of the cluster."""
+    return {"size": "small", "credentials": {"root": given("given")}, **fields}
+
+
 def identity(**facts: Any) -> dict[str, Any]:
     """The outputs of an earlier update of a small stack, with other facts."""
     known = {
@@ -1136,6 +1146,45 @@ PLAIN = [
         "same Secret key as credentials.root",
     ),
     Bad(
+        "shared-reference-of-apps",
+        apps({**SHOP, **given("given")}, {**SHOP, "name": "b", **given("given")}),
+        "apps[1].existing_secret",
+        "same Secret key as apps[0]",
+    ),
+    Bad(
+        "shared-reference-of-a-user",
+        {**users({**APP, **given("given")}), "credentials": {"monitor": given("given")}},
+        "proxy.users[0].existing_secret",
+        "same Secret key as credentials.monitor",
+    ),
+    *(
+        Bad(f"own-secret-{secret}", config, f"{path}.existing_secret.name", "makes itself")
+        for secret, config, path in (
+            ("mysql-app-shop", app(**given("mysql-app-shop")), "apps[0]"),
+            ("mysql-account-shop", app(**given("mysql-account-shop")), "apps[0]"),
+            ("mysql-root", app(**given("mysql-root")), "apps[0]"),
+            ("mysql-monitor", credential("monitor", **given("mysql-monitor")), MONITOR),
+            (
+                "mysql-proxysql-users",
+                credential("monitor", **given("mysql-proxysql-users")),
+                MONITOR,
+            ),
+            ("mysql-proxysql-cnf-x", credential("root", **given("mysql-proxysql-cnf-x")), ROOT),
+            ("mysql-secrets", on_percona({**SHOP, **given("mysql-secrets")}), "apps[0]"),
+            (
+                "of-another-database",
+                {"databases": {"a": {}, "b": credential("root", **given("a-root"))}},
+                "databases.b.credentials.root",
+            ),
+        )
+    ),
+    Bad(
+        "secret-key-dotdot",
+        credential("root", **given("given", "..")),
+        "credentials.root.existing_secret.key",
+        "key of a Secret",
+    ),
+    Bad(
         "rotation-root",
         credential("root", rotation=1),
         "credentials.root.rotation",
@@ -1890,8 +1939,8 @@ STORED_SECRETS = [
             existing={"default/app": {"password": text}, "default/given": {"pw": text}},
         )
         for name, text, says in (
-            ("empty", "", "must not be empty"),
-            ("nul", canary("nul") + "\0", "NUL character"),
+            ("empty", "", "at least 8 characters"),
+            ("nul", canary("nul") + "\0", "a control character"),
             ("binary", canary("binary") + "\udcff", "not UTF-8 text"),
         )
         for config, path in (
@@ -1920,15 +1969,93 @@ STORED_SECRETS = [
             existing={"default/given": {"pw": text}},
         )
         for engine, name, text, says in (
-            ("mariadb", "empty", "", "must not be empty"),
-            ("mariadb", "nul", canary("nul") + "\0", "NUL character"),
+            ("mariadb", "empty", "", "at least 8 characters"),
+            ("mariadb", "nul", canary("nul") + "\0", "a control character"),
             ("mariadb", "binary", canary("binary") + "\udcff", "not UTF-8 text"),
             ("mariadb", "quote", canary("quote") + "'", "a single quote"),
             ("mariadb", "backslash", canary("backslash") + "\\", "a backslash"),
-            ("percona", "empty", "", "must not be empty"),
+            ("percona", "empty", "", "at least 8 characters"),
             ("percona", "quote", canary("quote") + "'", "a single quote"),
             ("percona", "star", "*" + canary("star"), "start with '*'"),
         )
+    ),
+    *(
+        Bad(
+            f"stored-text-{name}",
+            config,
+            path,
+            says,
+            existing={"default/given": {"pw": text, "same": canary("same")}, "default/app": SAME},
+        )
+        for name, text, says, config, path in (
+            ("root-newline", canary("nl") + "\n", "line break", root(), ROOT_SECRET),
+            ("root-weak", "€", "at least 8", root(), ROOT_SECRET),
+            (
+                "galera-quote",
+                canary("galera") + '"',
+                "a double quote",
+                root(database={"topology": "galera"}),
+                ROOT_SECRET,
+            ),
+            (
+                "percona-root",
+                canary("p") + "\\",
+                "a backslash",
+                root(engine="percona"),
+                ROOT_SECRET,
+            ),
+            (
+                "replication-backslash",
+                canary("repl") + "\\",
+                "a backslash",
+                credential("replication", **given("given")),
+                "credentials.replication.existing_secret",
+            ),
+            (
+                "replication-long",
+                canary("repl").ljust(97, "x"),
+                "at most 96",
+                credential("replication", **given("given")),
+                "credentials.replication.existing_secret",
+            ),
+            ("app-weak", "€", "at least 8", app(**given("given")), "apps[0].existing_secret"),
+            (
+                "two-apps",
+                canary("x"),
+                "same password as apps[0].existing_secret",
+                apps(
+                    {**SHOP, **given("given", "same")},
+                    {"name": "b", "databases": {"b": "owner"}, **given("app", "password")},
+                ),
+                "apps[1].existing_secret",
+            ),
+            (
+                "app-and-role",
+                canary("x"),
+                "same password as credentials.monitor.existing_secret",
+                {**credential("monitor", **given("given", "same")), **users(APP)},
+                "proxy.users[0].existing_secret",
+            ),
+        )
+    ),
+    Bad(
+        "inline-shared",
+        {
+            "size": "small",
+            "credentials": {
+                role: {"password": INLINE} for role in ("proxy_admin", "proxy_cluster")
+            },
+        },
+        "credentials.proxy_cluster.password",
+        "same password as credentials.proxy_admin.password",
+        ("credentials",),
+    ),
+    Bad(
+        "inline-in-common",
+        {**credential("monitor", password="CANARYshort"), "databases": {"a": {}}},
+        "credentials.monitor.password",
+        "at least 24 characters",
+        ("credentials",),
     ),
     Bad("inline-app", app(password=canary("x") + "'"), "apps[0].password", "quote", ("apps",)),
     Bad(
@@ -1939,7 +2066,7 @@ STORED_SECRETS = [
         existing={"default/app": {"password": "*" + canary("star")}},
     ),
     *(
-        Bad(f"inline-empty-{key}", config, path, "must not be empty", (key,))
+        Bad(f"inline-empty-{key}", config, path, "at least 8 characters", (key,))
         for key, config, path in (
             ("credentials", credential("root", password=""), "credentials.root.password"),
             (

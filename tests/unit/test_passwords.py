@@ -10,8 +10,8 @@ from components.config.credentials import PROXY_ROLES
 from components.config.errors import ConfigError
 from components.config.load import resolve
 from components.config.password_sources import AppName, Holder, Role, User
+from components.config.password_texts import demand
 from components.config.stack import StackConfig
-from components.guards import passwords
 from tests.unit.models import config, proxied_configs
 
 REF = {"existing_secret": {"name": "given", "key": "pw"}}
@@ -85,21 +85,24 @@ APPS = [{"name": "shop", "databases": {"shop": "owner"}, "password": "(secret)"}
 
 def takes(holder: Holder, password: str, **tree: Any) -> bool:
     """Whether its password may be this one."""
-    pattern, _, _ = passwords._rule(config(**tree), holder)  # pyright: ignore[reportPrivateUsage]
-    return pattern.fullmatch(password) is not None
+    return demand(config(**tree), holder).pattern.fullmatch(password) is not None
 
 
 @pytest.mark.parametrize(
     ("password", "mariadb", "percona"),
     [
         ('any text of é and :;"/', True, True),
-        ("two\nlines", True, True),
+        ("eight ch", True, True),
+        ("seven c", False, False),
+        ("two\nlines of text", False, False),
+        ("one line of text\n", False, False),
         ("*" + "0" * 40, True, False),
-        ("a*", True, True),
-        ("it's", False, False),
-        ("back\\slash", False, True),
+        ("a text with a *", True, True),
+        ("it's a text", False, False),
+        ("back\\slash", False, False),
+        ("a", False, False),
         ("", False, False),
-        ("nul\0", False, False),
+        ("a text with nul\0", False, False),
     ],
 )
 def test_passwords_of_apps(password: str, mariadb: bool, percona: bool) -> None:
@@ -112,10 +115,43 @@ def test_passwords_of_apps(password: str, mariadb: bool, percona: bool) -> None:
 def test_passwords_of_users_whose_account_is_made_elsewhere() -> None:
     """Its hash is all that MariaDB's proxies get."""
     users = {"users": [{"username": "app", "password": "(secret)"}]}
-    assert takes(User("app"), "it's \\ *", proxy=users)
+    assert takes(User("app"), "it's a \\ *", proxy=users)
+    assert not takes(User("app"), "with a line break\n", proxy=users)
     standalone = {"engine": "percona", "proxy": {"managed_by": "mysql-ha", **users}}
-    assert not takes(User("app"), "it's", **standalone)
-    assert takes(User("app"), "\\", **standalone)
+    assert not takes(User("app"), "it's a text", **standalone)
+    assert takes(User("app"), "back\\slash", **standalone)
+
+
+@pytest.mark.parametrize(
+    ("tree", "role", "refused"),
+    [
+        ({"database": {"topology": "standalone", "replicas": 1}}, "root", ""),
+        ({}, "root", ""),
+        ({}, "replication", "'\\"),
+        ({"database": {"topology": "galera"}}, "root", '"\\'),
+        ({"engine": "percona"}, "root", "'\"\\"),
+    ],
+    ids=str,
+)
+def test_passwords_of_roles(tree: dict[str, Any], role: str, refused: str) -> None:
+    """What operators put into SQL or a file as it is."""
+    taken = {one for one in "'\"\\#;$`{% é" if takes(Role(role), f"1234567{one}8", **tree)}
+    assert taken == {*"'\"\\#;$`{% é"} - {*refused}
+    for control in "\n\r\t\0\x7f":
+        assert not takes(Role(role), f"a longer text{control}", **tree)
+
+
+def test_the_password_of_replicas_has_a_longest() -> None:
+    assert takes(Role("replication"), "x" * 96)
+    assert not takes(Role("replication"), "x" * 97)
+    assert takes(Role("root"), "x" * 97)
+
+
+def test_a_database_that_is_adopted_may_have_a_short_password_of_root() -> None:
+    credentials = {role: REF for role in ("root",)}
+    replication = {"replication": {"existing_secret": {"name": "given", "key": "other"}}}
+    assert takes(Role("root"), "x", adopt="import", credentials={**credentials, **replication})
+    assert not takes(Role("root"), "x")
 
 
 def test_sources_of_apps() -> None:

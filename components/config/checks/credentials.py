@@ -19,16 +19,4 @@ def what_servers_know_from_their_first_start_stays(config: StackConfig) -> Itera
             )
 
 
-def roles_share_no_password(config: StackConfig) -> Iterator[Fault]:
-    used: dict[tuple[str, str], str] = {}
-    for role, credential in config.credentials.items():
-        ref = credential.existing_secret
-        if ref and (other := used.setdefault((ref.name, ref.key), role)) != role:
-            yield (
-                f"credentials.{role}.existing_secret",
-                f"is the same Secret key as credentials.{other}; roles never share a password",
-                "use another key",
-            )
-
-
-RULES = (what_servers_know_from_their_first_start_stays, roles_share_no_password)
+RULES = (what_servers_know_from_their_first_start_stays,)
