@@ -117,6 +117,11 @@ def pxc_proxysql_unready(name: str) -> str:
     return f"{name}-proxysql-unready"
 
 
+def pxc_haproxy(name: str) -> tuple[str, ...]:
+    """Names that Percona's operator gives to its HAProxy, which this program never asks for."""
+    return f"{name}-haproxy", f"{name}-haproxy-replicas"
+
+
 def pxc_proxysql(name: str) -> str:
     """The StatefulSet and Service of Percona's own ProxySQL."""
     return f"{name}-proxysql"
@@ -348,6 +353,9 @@ def owned(name: str, engine: str) -> frozenset[str]:
             pxc_internal(name),
             pxc_proxysql(name),
             pxc_proxysql_unready(name),
+            # Its operator deletes what is called so while its HAProxy is off, whoever made it
+            # (pkg/controller/pxc/controller.go, deleteServices and deleteStatefulSet).
+            *pxc_haproxy(name),
         },
     }
     return frozenset(

@@ -231,6 +231,7 @@ def load() -> Stack:
     retire = tree.pop("retire", [])
     faults += _no_names("retire", retire)
     databases, refused = _databases(tree)
+    faults += _not_retired(retire, tree.get("databases", {}), tree.get("name", DEFAULTS["name"]))
     refuse((*faults, *refused))
     return Stack(
         databases=tuple(
@@ -306,6 +307,19 @@ def _no_names(path: str, value: Any) -> Iterator[Fault]:
     items = cast(list[Any], value) if isinstance(value, list) else [None]
     if not all(isinstance(item, str) for item in items):
         yield path, "must be a list of names", "write it as a YAML list"
+
+
+def _not_retired(retire: Any, databases: Any, name: Any) -> Iterator[Fault]:
+    """A name that is in the stack and is to be removed: one of the two is a mistake."""
+    if isinstance(retire, list) and isinstance(databases, dict):
+        there = set(cast(dict[str, Any], databases) or {name})
+        for index, item in enumerate(cast(list[Any], retire)):
+            if isinstance(item, str) and item in there:
+                yield (
+                    f"retire[{index}]",
+                    f"database '{item}' is in the stack still",
+                    "remove its entry too, or take the name out of retire",
+                )
 
 
 # --- the passwords in them ---

@@ -5,8 +5,8 @@ object, and the data with it. Each `pulumi up` exports these facts as the output
 next preview reads them back from its own stack and refuses an edit that contradicts them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import pulumi
 
@@ -16,9 +16,11 @@ from components.config.errors import Fault, refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.engines import percona
-from components.guards import edits
+from components.guards import edits, namespaces, remembered, versions
 
 OUTPUT = "immutable"
+FORMER = "identity"
+"""What the output was called before."""
 
 
 def of(stack: Stack) -> dict[str, Any]:
@@ -33,9 +35,12 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "engine": config.engine,
         "namespace": config.namespace,
         "topology": config.database.topology,
+        "version": config.full_version,
         "storage": config.database.storage.model_dump(exclude_none=True),
         "root": password_sources.password_source(config.credentials.root),
     }
+    if config.create_namespace:
+        facts["create_namespace"] = True
     if config.database.topology == "replication":
         facts["replication"] = password_sources.password_source(config.credentials.replication)
         facts["replicas"] = config.database.replicas
@@ -85,11 +90,12 @@ def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
     renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="identity")])
     reference = pulumi.StackReference(OUTPUT, stack_name=own, opts=renamed)
 
-    def read(output: Any) -> Mapping[str, Mapping[str, Any]]:
-        # An output that is not a mapping is somebody else's.
-        return cast(Mapping[str, Any], output) if isinstance(output, dict) else {}
+    def read(outputs: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        name = OUTPUT if outputs[OUTPUT] is not None else FORMER
+        return remembered.checked(name, outputs[name])
 
-    return reference.get_output(OUTPUT).apply(read)
+    names = (OUTPUT, FORMER)
+    return pulumi.Output.all(**{name: reference.get_output(name) for name in names}).apply(read)
 
 
 def guarded(
@@ -103,7 +109,8 @@ def guarded(
     current = of(stack)
 
     def compare(before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        check(before, current, retire=stack.retire)
+        paths = {one.config.name: one.path for one in stack.databases}
+        check(before, current, retire=stack.retire, paths=paths)
         return current
 
     return known.apply(compare)
@@ -114,29 +121,37 @@ def check(
     current: Mapping[str, Mapping[str, Any]],
     *,
     retire: Iterable[str] = (),
+    paths: Mapping[str, Callable[[str], str]] | None = None,
 ) -> None:
     """Refuse edits that would replace, shrink or drop a database that exists; warn of others.
 
-    `known` and `current` are identities by database name. Raises ConfigError with every fault.
+    `known` and `current` are identities by database name; `paths`, by the same, say where a config
+    path stands in the stack's file. Raises ConfigError with every fault.
     """
     retired = frozenset(retire)
-    refuse(fault for name in known for fault in _faults(name, known[name], current, retired))
+    refuse(
+        ((paths or {}).get(name, str)(path), rule, fix)
+        for name in known
+        for path, rule, fix in _faults(name, known, current, retired)
+    )
     for name in sorted(known.keys() & current.keys()):
-        for text in edits.warnings(name, known[name], current[name]):
-            pulumi.log.warn(text)
+        for warnings in (edits.warnings, versions.warnings):
+            for text in warnings(name, known[name], current[name]):
+                pulumi.log.warn(text)
 
 
 def _faults(
     name: str,
-    before: Mapping[str, Any],
+    known: Mapping[str, Mapping[str, Any]],
     current: Mapping[str, Mapping[str, Any]],
     retired: frozenset[str],
 ) -> Iterator[Fault]:
     if name in current:
-        for rule in edits.RULES:
-            yield from rule(name, before, current[name])
+        for rule in (*edits.RULES, versions.server_goes_up):
+            yield from rule(name, known[name], current[name])
+        yield from namespaces.stay_made(name, known, current)
     elif name in retired:
-        yield from edits.a_retired_one_is_not_emptied(name, before.get("apps", {}))
+        yield from edits.a_retired_one_is_not_emptied(name, known[name].get("apps", {}))
     else:
         yield from edits.nothing_is_deleted(name)
 

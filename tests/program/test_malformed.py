@@ -1178,6 +1178,28 @@ PLAIN = [
             ),
         )
     ),
+    *(
+        Bad(
+            f"create-namespace-{namespace}",
+            {"namespace": namespace, "create_namespace": True},
+            "create_namespace",
+            "which every cluster has",
+        )
+        for namespace in ("default", "kube-system", "kube-public")
+    ),
+    Bad("retired-and-there", {"retire": ["mysql"]}, "retire[0]", "is in the stack still"),
+    Bad(
+        "retired-and-there-of-several",
+        {"databases": {"a": {}, "b": {}}, "retire": ["c", "b"]},
+        "retire[1]",
+        "is in the stack still",
+    ),
+    Bad(
+        "neighbour-of-haproxy",
+        {"databases": {"a": {"engine": "percona"}, "a-haproxy": {}}},
+        "databases.a-haproxy",
+        "has an object 'a-haproxy'",
+    ),
     Bad(
         "secret-key-dotdot",
         credential("root", **given("given", "..")),
@@ -1775,6 +1797,45 @@ APPS = [
 IDENTITY = [
     # Known only once the stack's own outputs were read: the reference to them is registered.
     Bad("identity-name", stored(name="other"), "name", "would delete it", previous=identity()),
+    *(
+        Bad(
+            f"{output}-{name}",
+            stored(),
+            output,
+            "is not as this program writes it",
+            previous={output: value},
+        )
+        for output in ("immutable", "identity")
+        for name, value in (("list", [1]), ("facts", {"mysql": [1]}))
+    ),
+    Bad(
+        "identity-of-an-earlier-version",
+        stored(namespace="other"),
+        "namespace",
+        "cannot change",
+        previous={"identity": identity()["immutable"]},
+    ),
+    Bad(
+        "identity-path-of-several",
+        {"size": "small", "databases": {"orders": {"namespace": "shop"}}},
+        "databases.orders.namespace",
+        "cannot change",
+        previous={"immutable": {"orders": {"namespace": "default"}}},
+    ),
+    Bad(
+        "identity-downgrade",
+        stored(engine="mariadb"),
+        "images.database.tag",
+        "is a downgrade",
+        previous=identity(version="12.3.1"),
+    ),
+    Bad(
+        "identity-create-namespace-off",
+        stored(),
+        "create_namespace",
+        "is protected",
+        previous=identity(create_namespace=True),
+    ),
     Bad(
         "identity-namespace",
         stored(namespace="shop"),

@@ -288,6 +288,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "engine": "mariadb",
             "namespace": "shop",
             "topology": "replication",
+            "version": "11.8.5",
             "storage": {"size": "10Gi"},
             "root": "Secret s, key k",
             "replication": "config",

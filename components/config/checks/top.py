@@ -41,8 +41,20 @@ def the_operators_proxies_pass_a_new_namespace(config: StackConfig) -> Iterator[
         )
 
 
+def a_new_namespace_is_not_the_clusters(config: StackConfig) -> Iterator[Fault]:
+    """They exist, and what runs there would not start again under Pod Security `restricted`."""
+    system = config.namespace == "default" or config.namespace.startswith("kube-")
+    if config.create_namespace and system:
+        yield (
+            "create_namespace",
+            f"cannot make namespace '{config.namespace}', which every cluster has",
+            "set namespace to one of its own, or remove create_namespace",
+        )
+
+
 RULES = (
     name_is_short_enough,
+    a_new_namespace_is_not_the_clusters,
     an_imported_cluster_gets_no_accounts,
     the_operators_proxies_pass_a_new_namespace,
 )

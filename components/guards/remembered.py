@@ -1,0 +1,93 @@
+"""What an earlier update exported of a stack, as it is read back: checked before it is trusted."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from components.config import quantity
+from components.config.errors import reject
+
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+"""The engine hands whole numbers back as floats."""
+
+
+def _size(text: str) -> str:
+    quantity.parse(text)
+    return text
+
+
+class _Facts(BaseModel):
+    """What is missing an earlier version did not know; what is more, a later one did."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+
+class _Storage(_Facts):
+    size: Annotated[str, AfterValidator(_size)]
+    storage_class: str | None = None
+
+
+class _Proxies(_Facts):
+    replicas: Number
+    connections: Number
+    budget: Number
+
+
+class _App(_Facts):
+    account: str
+    accounts: list[str]
+    databases: list[str]
+    cleanup: str
+    password: str
+    rotation: Number
+    privileges: list[str] = []
+
+
+class _Database(_Facts):
+    engine: str = ""
+    namespace: str = ""
+    create_namespace: bool = False
+    topology: str = ""
+    version: Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")] = "0.0"
+    storage: _Storage | None = None
+    root: str = ""
+    replication: str = ""
+    replicas: Number = 0
+    nodes: Number = 0
+    tls: str = ""
+    tls_source: str = ""
+    pull_secrets: str = ""
+    accounts: str = ""
+    proxy_managed_by: str = ""
+    monitor: str = ""
+    monitor_rotation: Number = 0
+    proxies: _Proxies | None = None
+    proxy_volumes: str = ""
+    apps: dict[str, _App] = {}
+
+
+_DATABASES = TypeAdapter(dict[str, _Database])
+
+
+def checked(output: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
+    """The facts by database name that a stack's output holds; None is a stack without any.
+
+    Raises a ConfigError where the output is not of the shape that this program writes: what an edit
+    must not do could not be told then. Its values are not repeated.
+    """
+    if value is None:
+        return {}
+    try:
+        _DATABASES.validate_python(value)
+    except ValidationError as error:
+        places = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
+        where = ", ".join(filter(None, places)) or "the whole"
+        reject(
+            output,
+            "the stack's output of that name, which the last update left, is not as this program "
+            f"writes it ({where}): what must not change cannot be told",
+            "restore the state of the last good update (`pulumi stack export --version`, then "
+            "`pulumi stack import`)",
+        )
+    return value
