@@ -7,21 +7,18 @@ import pulumi_kubernetes as k8s
 
 from components import namespace
 from components.config.load import load
-from components.guards import immutable, preflight
+from components.guards import immutable, preflight, settings
 from components.outputs import exports
 from components.stack import DatabaseStack, DatabaseStackArgs
 
 stack = load()
-settings = pulumi.Config("kubernetes")
-cluster: dict[str, Any] = {"context": settings.get("context")}
-cluster["kubeconfig"] = settings.get_secret("kubeconfig")  # it may hold a credential
-accepted = preflight.checked(stack, cluster)
+accepted = preflight.checked(stack, settings.read())
 # Every resource waits for its provider, and so for all checks.
 provider = k8s.Provider(
     "kubernetes",
     enable_secret_mutable=accepted.immutable.apply(lambda _: True),
     enable_config_map_mutable=True,
-    **cluster,
+    **accepted.provider,
 )
 opts = pulumi.ResourceOptions(provider=provider)
 namespaces = namespace.create(stack, opts)

@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
+from components import owner
 from components.config.load import Stack
 
 
@@ -20,7 +21,9 @@ def create(stack: Stack, opts: pulumi.ResourceOptions) -> dict[str, k8s.core.v1.
         name: k8s.core.v1.Namespace(
             f"{name}-namespace",
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=name, labels={"pod-security.kubernetes.io/enforce": "restricted"}
+                name=name,
+                labels={"pod-security.kubernetes.io/enforce": "restricted"},
+                annotations=owner.annotations(),
             ),
             opts=opts,
         )

@@ -49,7 +49,9 @@ def reject(path: str, rule: str, fix: str) -> NoReturn:
 
 def format_fault(path: str, rule: str, fix: str) -> str:
     """One line of a ConfigError."""
-    return f"{PROJECT}:{path}: {rule}. Fix: {fix}{'' if fix.endswith('?') else '.'}"
+    # Keys of other namespaces, such as `kubernetes:context`, come with it.
+    full = path if ":" in re.split(r"[.[]", path)[0] else f"{PROJECT}:{path}"
+    return f"{full}: {rule}. Fix: {fix}{'' if fix.endswith('?') else '.'}"
 
 
 def field_error(rule: str, fix: str) -> PydanticCustomError:

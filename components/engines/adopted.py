@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pulumi
 
+from components import owner
 from components.config.stack import StackConfig
 
 
@@ -27,6 +28,7 @@ def options(
 
 
 def annotations(config: StackConfig) -> dict[str, str]:
-    """Of the operator's object: take fields over from who wrote them (pulumi-kubernetes,
-    `provider/pkg/await/await.go`, patchForce)."""
-    return {"pulumi.com/patchForce": "true"} if config.adopt == "take_over" else {}
+    """Of the operator's object: whose it is, and of one that is taken over also to take fields from
+    who wrote them (pulumi-kubernetes, `provider/pkg/await/await.go`, patchForce)."""
+    force = {"pulumi.com/patchForce": "true"} if config.adopt == "take_over" else {}
+    return {**owner.annotations(), **force}

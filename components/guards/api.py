@@ -32,6 +32,10 @@ class Unanswered(Exception):
     """The cluster cannot be asked. Says why, and quotes nothing of a kubeconfig."""
 
 
+class Refused(Unanswered):
+    """The cluster answers, but not this question of this user."""
+
+
 class Cluster:
     """The API server that Pulumi's provider has with the same settings."""
 
@@ -58,7 +62,7 @@ class Cluster:
     def get(self, path: str, *, whole: bool = False) -> Object | None:
         """What is at a path of the API, its metadata unless `whole`, None for nothing.
 
-        Raises Unanswered.
+        Raises Unanswered, Refused where the user lacks the right.
         """
         headers = {"Accept": "application/json" if whole else METADATA}
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
@@ -72,6 +76,8 @@ class Cluster:
             raise Unanswered(f"{self._host} does not answer ({type(error).__name__})") from None
         if status == 404:
             return None
+        if status == 403:
+            raise Refused(f"{self._host} refuses GET {path} ({status})")
         if status != 200:
             raise Unanswered(f"{self._host} refuses GET {path} ({status})")
         return cast(Object, json.loads(text))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pulumi
 
+from components import owner
 from components.config import password_sources
 from components.config.apps import App, privileges
 from components.config.errors import Fault, refuse
@@ -35,7 +36,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         "engine": config.engine,
         "namespace": config.namespace,
         "topology": config.database.topology,
-        "version": config.full_version,
+        "version": ".".join(map(str, config.server_version)),
         "storage": config.database.storage.model_dump(exclude_none=True),
         "root": password_sources.password_source(config.credentials.root),
     }
@@ -86,9 +87,8 @@ def _tls_source(config: StackConfig) -> str:
 
 def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
     """The identities that the stack's last update exported, by database name."""
-    own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="identity")])
-    reference = pulumi.StackReference(OUTPUT, stack_name=own, opts=renamed)
+    reference = pulumi.StackReference(OUTPUT, stack_name=owner.this_stack(), opts=renamed)
 
     def read(outputs: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         name = OUTPUT if outputs[OUTPUT] is not None else FORMER

@@ -17,13 +17,13 @@ from components.config.password_sources import Holder, Source, sources
 from components.config.password_texts import Demand, demand
 
 
-def reader(cluster: Mapping[str, Any], immutable: pulumi.Output[Any]) -> pulumi.ResourceOptions:
+def reader(cluster: Mapping[str, Any], seen: pulumi.Output[Any]) -> pulumi.ResourceOptions:
     """Options with a provider for reads only: `reader`, with the settings of `cluster`.
 
-    It waits for `immutable`, which is read from the stack's own state: a resource more is a write
-    to that, and a file that is being written may be read empty.
+    It waits for `seen`, the look at the cluster, and so for the stack's own state, which is read
+    before: a resource more is a write to that, and a file that is being written may be read empty.
     """
-    known = pulumi.ResourceOptions(depends_on=immutable.apply(lambda _: list[pulumi.Resource]()))
+    known = pulumi.ResourceOptions(depends_on=seen.apply(lambda _: list[pulumi.Resource]()))
     return pulumi.ResourceOptions(provider=k8s.Provider("reader", opts=known, **cluster))
 
 

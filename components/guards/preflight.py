@@ -9,7 +9,7 @@ import pulumi
 from components.config import password_sources
 from components.config.load import Stack
 from components.config.password_sources import Holder
-from components.guards import adoption, immutable, passwords, switchover, volumes
+from components.guards import adoption, immutable, passwords, switchover, target, volumes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,9 @@ class Preflight:
     """What cannot change of the stack; known once everything is accepted. Plain and not secret."""
     given: Mapping[str, Mapping[Holder, pulumi.Output[str]]]
     """Passwords that are not generated, by database name and holder."""
+    provider: Mapping[str, Any]
+    """The settings of the provider, with what tells its cluster from others: a kubeconfig may be
+    renewed and replaces nothing as long as that stays (pulumi-kubernetes, DiffConfig)."""
 
 
 def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
@@ -30,15 +33,18 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     known = immutable.last()
     facts = immutable.guarded(stack, known)
     compared = facts.apply(lambda _: known)
+    cluster_id = pulumi.Output.unsecret(target.seen(stack, compared, cluster))
+    identified = {"cluster_identifier": cluster_id, **cluster}
     reads = any(
         one.config.adopting or password_sources.stored(one.config) for one in stack.databases
     )
-    reader = passwords.reader(cluster, facts) if reads else None
+    reader = passwords.reader(identified, cluster_id) if reads else None
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]
     adopted = [adoption.matching_live_spec(one.config, one.where, reader) for one in adopting]
     accepted = pulumi.Output.all(
         facts,
+        cluster_id,
         volumes.free(stack, compared, cluster),
         switchover.over(stack, compared, cluster),
         *adopted,
@@ -46,5 +52,13 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
         *(passwords.apart(one, given[one.config.name]) for one in stack.databases),
     )
     return Preflight(
-        immutable=pulumi.Output.unsecret(accepted.apply(lambda read: read[0])), given=given
+        immutable=pulumi.Output.unsecret(accepted.apply(lambda read: _seen(*read[:2]))),
+        given=given,
+        provider=identified,
     )
+
+
+def _seen(facts: Mapping[str, Any], cluster_id: str | None) -> dict[str, Any]:
+    """The facts of each database, with the cluster that it is in."""
+    where = {"cluster": cluster_id} if cluster_id else {}
+    return {name: {**one, **where} for name, one in facts.items()}

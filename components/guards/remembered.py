@@ -48,8 +48,9 @@ class _Database(_Facts):
     engine: str = ""
     namespace: str = ""
     create_namespace: bool = False
+    cluster: str = ""
     topology: str = ""
-    version: Annotated[str, Field(pattern=r"^\d+(\.\d+)+$")] = "0.0"
+    version: Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")] = "0"
     storage: _Storage | None = None
     root: str = ""
     replication: str = ""

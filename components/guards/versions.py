@@ -18,7 +18,7 @@ def server_goes_up(name: str, before: Mapping[str, Any], now: Mapping[str, Any])
     """Files of a newer server are not for an older one."""
     if "version" not in before or "version" not in now or before.get("engine") != now["engine"]:
         return
-    had, has = _parsed(before["version"]), _parsed(now["version"])
+    had, has = _alike(before["version"], now["version"])
     if has < had and (has[:2] != had[:2] or now["engine"] == "percona"):
         yield (
             "images.database.tag",
@@ -40,10 +40,16 @@ def server_goes_up(name: str, before: Mapping[str, Any], now: Mapping[str, Any])
 
 def warnings(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """A downgrade within a series of MariaDB: its files are the same."""
-    had, has = before.get("version", now.get("version")), now.get("version")
-    if had and has and _parsed(has) < _parsed(had):
-        yield f"database '{name}' goes from {had} back to {has}: the fixes between them go"
+    if "version" in before and "version" in now:
+        had, has = _alike(before["version"], now["version"])
+        if has < had:
+            yield (
+                f"database '{name}' goes from {before['version']} back to {now['version']}: the "
+                "fixes between them go"
+            )
 
 
-def _parsed(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _alike(*versions: str) -> list[tuple[int, ...]]:
+    """Versions as numbers, as far as all of them say: a config may give `8.0` of an 8.0.42."""
+    parsed = [tuple(map(int, version.split("."))) for version in versions]
+    return [numbers[: min(map(len, parsed))] for numbers in parsed]

@@ -28,9 +28,9 @@ PERCONA: dict[str, Any] = {
 }
 KINDS = {"mariadb": "MariaDB", "percona": "PerconaXtraDBCluster"}
 EXISTING = {
-    "shop/old-root": {"pw": "text"},
-    "shop/old-replication": {"pw": "text"},
-    "shop/orders-secrets": {"root": "text"},
+    "shop/old-root": {"pw": "text of it"},
+    "shop/old-replication": {"pw": "another text"},
+    "shop/orders-secrets": {"root": "text of root"},
 }
 BOTH = pytest.mark.parametrize("config", [MARIADB, PERCONA], ids=["mariadb", "percona"])
 PREVIEW = pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from components import names
-from components.guards.api import Unanswered
 from render import recorder
 from render.recorder import Recording, plain
 from tests.program.cases import shop
@@ -55,9 +54,9 @@ def test_without_volumes_one_look_is_enough(found: Any, preview: bool) -> None:
 
 
 def test_a_database_of_the_stack_is_not_looked_for() -> None:
-    """Its volumes are its own; and a preview of what exists needs no cluster for this."""
+    """Its volumes are its own."""
     first = accepted()
-    again = accepted(Unanswered("no answer"), previous=plain(first.outputs), preview=True)
+    again = accepted(previous=plain(first.outputs), preview=True)
     assert again.asked == []
     again = accepted(previous=plain(first.outputs))
     assert CLAIMS not in again.asked
@@ -89,7 +88,7 @@ def test_an_adopted_database_has_volumes() -> None:
             for role in ("root", "replication")
         },
     }
-    existing = {"shop/old": {"root": "text", "replication": "text"}}
+    existing = {"shop/old": {"root": "text of root", "replication": "another text"}}
     spec = plain(
         accepted(None, {**config, "adopt": "none"}, existing=existing).one("MariaDB").inputs["spec"]
     )
@@ -124,20 +123,6 @@ def test_a_retired_name_comes_back() -> None:
     error = run(left, both, previous=plain(without.outputs)).error
     assert error is not None
     assert error.startswith("mysql-ha:databases.orders: ")
-
-
-@PREVIEW
-def test_a_cluster_that_does_not_answer_is_a_warning(
-    preview: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A preview needs no cluster; the provider itself says what an update lacks."""
-    said: list[str] = []
-    monkeypatch.setattr("components.guards.volumes.pulumi.log.warn", said.append)
-    recording = accepted(Unanswered("https://x does not answer"), preview=preview)
-    assert recording.one("MariaDB")
-    (line,) = said
-    assert "'orders'" in line
-    assert line.endswith("https://x does not answer")
 
 
 def test_an_edit_that_is_refused_anyway_asks_nobody() -> None:

@@ -59,6 +59,16 @@ def test_accepted(engine: str, before: str, after: str, monkeypatch: pytest.Monk
     assert said == []
 
 
+def test_a_version_may_be_said_in_fewer_words() -> None:
+    for versions in (
+        (("8.0.42-33.1", None), ("8.0.42-33.1", "8.0")),
+        (("x", "8.0"), ("x", "8.0.42")),
+    ):
+        one, other = (of("percona", tag, version) for tag, version in versions)
+        immutable.check(one, other)
+        immutable.check(other, one)
+
+
 def test_back_within_a_series_of_mariadb_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", said.append)

@@ -1,0 +1,195 @@
+"""The cluster that a stack goes to, looked at before anything is made: is it there, is it the same,
+has it what the stack names, and does nobody else have what the stack would make.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from components import names, owner
+from components.config import password_sources
+from components.config.errors import Fault, refuse, reject
+from components.config.load import Loaded, Stack
+from components.guards.api import Cluster, Object, Refused, Unanswered, at
+
+IDENTITY = "/api/v1/namespaces/kube-system"
+"""Its `uid` is what tells clusters apart: it lives as long as the cluster does."""
+DELETED_BESIDE_PERCONA = ("-haproxy", "-haproxy-replicas", "-proxysql", "-proxysql-unready")
+"""Ends of Services' names that Percona's operator deletes while it runs no such proxies."""
+
+
+def seen(
+    stack: Stack, known: pulumi.Output[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> pulumi.Output[str | None]:
+    """What tells the cluster from others (None if the user may not see it), once it was looked at.
+
+    Fails with a ConfigError if the cluster cannot be asked or is another one than before, if a
+    namespace or an existing Secret is not there, or if a new database has the name of somebody
+    else's. `known`: the identities at the last update; `settings`: those of the provider.
+    """
+
+    async def look(values: Mapping[str, Any]) -> str | None:
+        return await asyncio.to_thread(
+            _look, stack, values["known"], values.get("kubeconfig"), values.get("context")
+        )
+
+    return pulumi.Output.all(
+        known=known, context=settings.get("context"), kubeconfig=settings.get("kubeconfig")
+    ).apply(look)
+
+
+class _Seen:
+    """Metadata of what is in the cluster. What the user may not read is taken for nothing."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.hidden: list[str] = []
+
+    def get(self, path: str, otherwise: Object | None = None) -> Object | None:
+        try:
+            return self._cluster.get(path)
+        except Refused:
+            self.hidden.append(path)
+            return otherwise
+
+
+def _look(
+    stack: Stack, known: Mapping[str, Any], kubeconfig: str | None, context: str | None
+) -> str | None:
+    try:
+        cluster = _Seen(Cluster(kubeconfig, context))
+        identity = at(cluster.get(IDENTITY), "metadata", "uid")
+        faults = [*_faults(stack, known, identity, cluster)]
+    except Unanswered as error:
+        reject(
+            "kubernetes:context",
+            f"the cluster cannot be asked: {error}",
+            "name a context of the kubeconfig whose API server can be reached",
+        )
+    refuse(faults)
+    if hidden := [path for path in cluster.hidden if path != IDENTITY]:
+        pulumi.log.warn(f"not looked at, as this user may not: GET {', '.join(hidden)}")
+    return identity
+
+
+def _faults(
+    stack: Stack, known: Mapping[str, Any], identity: str | None, cluster: _Seen
+) -> Iterator[Fault]:
+    yield from another_cluster(known, identity)
+    made = {one.config.namespace for one in stack.databases if one.config.create_namespace}
+    before = {facts.get("namespace") for facts in known.values() if facts.get("create_namespace")}
+    for one in stack.databases:
+        config = one.config
+        path = f"/api/v1/namespaces/{config.namespace}"
+        live = cluster.get(path, {})
+        if live is None and config.namespace not in made:
+            yield (
+                one.path("namespace"),
+                f"namespace '{config.namespace}' is not in the cluster",
+                "create it, set create_namespace to true, or check kubernetes:context",
+            )
+        if config.create_namespace and config.namespace not in before and _is_of_others(live):
+            yield (
+                one.path("create_namespace"),
+                f"namespace '{config.namespace}' is there already, and this stack did not make it",
+                "remove create_namespace, or choose another namespace",
+            )
+        if live is not None:
+            yield from _missing_secrets(one, cluster)
+            if config.name not in known and not config.adopting:
+                yield from _owners(one, cluster)
+
+
+def another_cluster(known: Mapping[str, Any], identity: str | None) -> Iterator[Fault]:
+    """Whether the databases of the last update were in another cluster than the one seen."""
+    for name, facts in known.items():
+        if identity and facts.get("cluster", identity) != identity:
+            yield (
+                "kubernetes:context",
+                f"leads to another cluster than the one with database '{name}'",
+                "name that one; a database for another cluster is another stack",
+            )
+
+
+def _is_of_others(live: Object | None) -> bool:
+    """Whether an object is there that this stack did not make. `{}`: nobody can tell."""
+    return bool(live) and _owner(live) != owner.this_stack()
+
+
+def _owner(live: Object | None) -> str | None:
+    return at(live, "metadata", "annotations", owner.ANNOTATION)
+
+
+def _missing_secrets(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
+    for source in password_sources.sources(one.config):
+        if ref := source.declared.existing_secret:
+            path = f"/api/v1/namespaces/{one.config.namespace}/secrets/{ref.name}"
+            if cluster.get(path, {}) is None:
+                yield (
+                    one.path(f"{source.path}.existing_secret"),
+                    f"Secret '{ref.name}' is not in namespace '{one.config.namespace}'",
+                    "create it there, or name another",
+                )
+
+
+def _owners(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
+    """Whether somebody has a database of this name, or a neighbour that would be harmed."""
+    config, path = one.config, one.where.rstrip(".") or "name"
+    namespace = config.namespace
+    for engine in names.OPERATOR_OBJECTS:
+        live = cluster.get(_object_path(engine, namespace, config.name))
+        if fault := owner_fault(path, engine, config.name, namespace, live):
+            yield fault
+    if config.engine == "percona":
+        for service in names.pxc_haproxy(config.name):
+            if cluster.get(f"/api/v1/namespaces/{namespace}/services/{service}"):
+                yield (
+                    path,
+                    f"Percona's operator would delete the Service '{service}' of somebody else in "
+                    f"namespace '{namespace}'",
+                    "choose another name or namespace",
+                )
+    for end in DELETED_BESIDE_PERCONA:
+        other = config.name.removesuffix(end)
+        if other not in ("", config.name) and cluster.get(
+            _object_path("percona", namespace, other)
+        ):
+            yield (
+                path,
+                f"a PerconaXtraDBCluster '{other}' is in namespace '{namespace}': its operator "
+                f"would delete the Service '{config.name}'",
+                "choose another name or namespace",
+            )
+
+
+def owner_fault(
+    path: str, engine: str, name: str, namespace: str, live: Object | None
+) -> Fault | None:
+    """The refusal of a new database, if `live` has its name and is not of this stack.
+
+    One of this program's labels without an owner may be of a first update that did not end.
+    """
+    if live is None or (stack := _owner(live)) == owner.this_stack():
+        return None
+    kind = names.OPERATOR_OBJECTS[engine].rpartition(":")[2]
+    if stack:
+        return (
+            path,
+            f"{kind} '{name}' in namespace '{namespace}' belongs to stack '{stack}'",
+            "choose another name or namespace, or work with that stack",
+        )
+    ours: Mapping[str, str] = at(live, "metadata", "labels") or {}
+    if ours.items() >= names.labels(name, engine).items():
+        return None
+    return (
+        path,
+        f"namespace '{namespace}' has a {kind} '{name}' already, which this stack did not make",
+        "set adopt: import (docs/migration.md), or choose another name",
+    )
+
+
+def _object_path(engine: str, namespace: str, name: str) -> str:
+    version = names.OPERATOR_OBJECTS[engine].rpartition(":")[0]
+    return f"/apis/{version}/namespaces/{namespace}/{names.OPERATOR_PLURALS[engine]}/{name}"

@@ -1,0 +1,216 @@
+"""The cluster that a stack goes to, in the whole program: looked at before anything is made."""
+
+from typing import Any
+
+import pytest
+
+from components import names, owner
+from components.guards.api import Refused, Unanswered
+from render import recorder
+from render.recorder import Recording, Secret, plain
+
+ORDERS: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
+NAMESPACE = "/api/v1/namespaces/shop"
+CLUSTER = "/api/v1/namespaces/kube-system"
+MARIADB = "/apis/k8s.mariadb.com/v1alpha1/namespaces/shop/mariadbs"
+PERCONA = "/apis/pxc.percona.com/v1/namespaces/shop/perconaxtradbclusters"
+PREVIEW = pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
+OWN = "organization/mysql-ha/test"
+
+
+def error(found: Any = None, config: dict[str, Any] = ORDERS, **more: Any) -> str:
+    """The refusal of a run, of one line, before anything was made."""
+    recording = recorder.run(config, found=found, **more)
+    assert recording.error is not None, "it was accepted"
+    assert "\n" not in recording.error
+    assert {r.kind for r in recording.resources} <= {"StackReference"}
+    assert "immutable" not in recording.outputs
+    return recording.error
+
+
+def accepted(found: Any = None, config: dict[str, Any] = ORDERS, **more: Any) -> Recording:
+    recording = recorder.run(config, found=found, **more)
+    assert recording.error is None, recording.error
+    return recording
+
+
+def live(stack: str | None, **labels: str) -> dict[str, Any]:
+    """The metadata of an object that a stack has made."""
+    annotations = {owner.ANNOTATION: stack} if stack else {}
+    return {"metadata": {"uid": "u", "labels": labels, "annotations": annotations}}
+
+
+# --- it is there ---
+
+
+@PREVIEW
+def test_a_cluster_that_does_not_answer(preview: bool) -> None:
+    text = error(Unanswered("https://x does not answer"), preview=preview)
+    assert text.startswith("kubernetes:context: the cluster cannot be asked: https://x does not")
+
+
+@PREVIEW
+def test_a_namespace_that_is_not_there(preview: bool) -> None:
+    text = error({NAMESPACE: None}, preview=preview)
+    assert text.startswith("mysql-ha:namespace: namespace 'shop' is not in the cluster. Fix: ")
+    several = {"databases": {"a": {}, "b": {"namespace": "shop"}}}
+    assert error({NAMESPACE: None}, several).startswith("mysql-ha:databases.b.namespace: ")
+
+
+@PREVIEW
+def test_a_secret_that_is_not_there_is_named_by_its_key(preview: bool) -> None:
+    given = {"existing_secret": {"name": "given", "key": "pw"}}
+    config = {**ORDERS, "credentials": {"root": given}}
+    text = error(None, config, preview=preview)
+    assert text == (
+        "mysql-ha:credentials.root.existing_secret: Secret 'given' is not in namespace 'shop'. "
+        "Fix: create it there, or name another."
+    )
+
+
+def test_what_a_user_may_not_read_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hidden(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key in (NAMESPACE, CLUSTER):
+                raise Refused(f"refuses GET {key} (403)")
+            return super().get(key, default)
+
+    said: list[str] = []
+    monkeypatch.setattr("components.guards.target.pulumi.log.warn", said.append)
+    recording = accepted(Hidden({NAMESPACE: {}, CLUSTER: {}}))
+    assert said == [f"not looked at, as this user may not: GET {NAMESPACE}"]
+    assert "clusterIdentifier" not in provider(recording).inputs
+    assert "cluster" not in plain(recording.outputs)["immutable"]["orders"]
+
+
+# --- it is the same ---
+
+
+def provider(recording: Recording, name: str = "kubernetes") -> recorder.Resource:
+    (found,) = [r for r in recording.resources if r.name == name and "providers" in r.type]
+    return found
+
+
+@PREVIEW
+def test_a_renewed_kubeconfig_replaces_nothing(preview: bool) -> None:
+    """What the provider compares is the cluster, not its address, certificate or token."""
+    reads = {"proxy": {"users": [{"username": "a", "existing_secret": {"name": "s", "key": "k"}}]}}
+    for kubeconfig in ("one", "another"):
+        config = {**ORDERS, **reads, "kubernetes:kubeconfig": kubeconfig}
+        existing = {"shop/s": {"k": "text of a user"}}
+        recording = accepted(None, config, preview=preview, existing=existing)
+        for name in ("kubernetes", "reader"):
+            inputs = provider(recording, name).inputs
+            assert inputs["clusterIdentifier"] == "uid-of-kube-system"
+            assert inputs["kubeconfig"] == Secret(kubeconfig)
+
+
+@PREVIEW
+def test_another_cluster_is_another_stack(preview: bool) -> None:
+    first = plain(accepted().outputs)
+    assert first["immutable"]["orders"]["cluster"] == "uid-of-kube-system"
+    text = error({CLUSTER: {"metadata": {"uid": "other"}}}, previous=first, preview=preview)
+    assert text.startswith("kubernetes:context: leads to another cluster than the one with databa")
+
+
+def test_every_setting_reaches_every_provider() -> None:
+    reads = {"proxy": {"users": [{"username": "a", "existing_secret": {"name": "s", "key": "k"}}]}}
+    settings = {
+        "kubernetes:context": "prod",
+        "kubernetes:clusterIdentifier": "mine",
+        "kubernetes:suppressDeprecationWarnings": True,
+        "kubernetes:kubeClientSettings": {"qps": 5},
+    }
+    existing = {"shop/s": {"k": "text of a user"}}
+    recording = accepted(None, {**ORDERS, **reads, **settings}, existing=existing)
+    for name in ("kubernetes", "reader"):
+        inputs = provider(recording, name).inputs
+        assert inputs["context"] == "prod"
+        assert inputs["clusterIdentifier"] == "mine"
+        assert str(inputs["suppressDeprecationWarnings"]).lower() == "true"
+        assert "qps" in str(inputs["kubeClientSettings"])
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("kubernetes:contxt", "did you mean 'kubernetes:context'?"),
+        ("kubernetes:renderYamlToDirectory", "every password in clear"),
+        ("mysqlha:size", "did you mean 'mysql-ha:size'?"),
+        ("kubernets:context", "did you mean 'kubernetes:context'?"),
+    ],
+)
+def test_a_key_that_nothing_reads(key: str, says: str) -> None:
+    text = error(None, {**ORDERS, key: "x"})
+    assert text.startswith(f"{key}: ")
+    assert says in text
+
+
+def test_keys_of_other_packages_are_their_own() -> None:
+    accepted(None, {**ORDERS, "aws:region": "x", "pulumi:tags": {"a": "b"}})
+
+
+# --- nobody else has what it would make ---
+
+
+@PREVIEW
+@pytest.mark.parametrize("path", [f"{MARIADB}/orders", f"{PERCONA}/orders"])
+def test_a_second_stack_of_the_same_name(path: str, preview: bool) -> None:
+    found = {path: live("organization/mysql-ha/other", **names.labels("orders", "mariadb"))}
+    text = error(found, preview=preview)
+    assert text.startswith("mysql-ha:name: ")
+    assert "belongs to stack 'organization/mysql-ha/other'" in text
+
+
+def test_an_update_that_did_not_end_goes_on() -> None:
+    accepted({f"{MARIADB}/orders": live(OWN)})
+    accepted({f"{MARIADB}/orders": live(None, **names.labels("orders", "mariadb"))})
+
+
+def test_an_object_of_somebody_else_is_adopted_or_left_alone() -> None:
+    assert "set adopt: import" in error({f"{MARIADB}/orders": live(None)})
+
+
+def test_a_database_of_the_stack_is_its_own() -> None:
+    first = plain(accepted().outputs)
+    accepted({f"{MARIADB}/orders": live("organization/mysql-ha/renamed")}, previous=first)
+
+
+@pytest.mark.parametrize("config", [ORDERS, {**ORDERS, "engine": "percona"}], ids=str)
+def test_whose_an_object_is_stands_in_it(config: dict[str, Any]) -> None:
+    kind = "PerconaXtraDBCluster" if "engine" in config else "MariaDB"
+    annotations = accepted(None, config).one(kind).inputs["metadata"]["annotations"]
+    assert annotations[owner.ANNOTATION] == OWN
+
+
+@pytest.mark.parametrize("end", ["-haproxy", "-haproxy-replicas", "-proxysql"])
+def test_a_neighbour_whose_operator_deletes_services(end: str) -> None:
+    found = {f"{PERCONA}/cards": {"metadata": {}}}
+    text = error(found, {**ORDERS, "name": f"cards{end}"})
+    assert f"its operator would delete the Service 'cards{end}'" in text
+    accepted(found, {**ORDERS, "name": "cards-db"})
+
+
+def test_a_percona_cluster_beside_such_a_neighbour() -> None:
+    found = {f"{NAMESPACE}/services/orders-haproxy": {"metadata": {}}}
+    assert "'orders-haproxy'" in error(found, {**ORDERS, "engine": "percona"})
+    accepted(found)
+
+
+# --- the namespace that it makes ---
+
+MAKES = {**ORDERS, "create_namespace": True}
+
+
+@PREVIEW
+def test_a_namespace_that_is_there_is_not_made(preview: bool) -> None:
+    text = error({NAMESPACE: live(None)}, MAKES, preview=preview)
+    assert text.startswith("mysql-ha:create_namespace: namespace 'shop' is there already")
+
+
+def test_its_own_namespace_is_made_again() -> None:
+    accepted({NAMESPACE: live(OWN)}, MAKES)
+    first = plain(accepted(None, MAKES).outputs)
+    accepted({NAMESPACE: live(None)}, MAKES, previous=first)
+    text = error({NAMESPACE: live(OWN)}, ORDERS, previous=first)
+    assert text.startswith("mysql-ha:create_namespace: ")
