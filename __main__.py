@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 
 from components import namespace
 from components.config.load import load
-from components.guards import immutable, preflight, settings
+from components.guards import fingerprints, immutable, preflight, settings
 from components.outputs import exports
 from components.stack import DatabaseStack, DatabaseStackArgs
 
@@ -31,3 +31,5 @@ for key, value in exports(outputs, several=stack.several).items():
     pulumi.export(key, value)
 # After a refused edit the old facts stay.
 pulumi.export(immutable.OUTPUT, accepted.immutable)
+if accepted.fingerprints:
+    pulumi.export(fingerprints.OUTPUT, accepted.fingerprints)

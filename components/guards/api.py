@@ -15,10 +15,15 @@ Object: TypeAlias = dict[str, Any]
 TIMEOUT = (3, 10)
 """Seconds to connect and to wait for an answer: a preview must not hang."""
 
-METADATA = ", ".join(
-    f"application/json;as=PartialObjectMetadata{kind};g=meta.k8s.io;v=v1" for kind in ("List", "")
-)
+METADATA = "application/json;as=PartialObjectMetadata{list};g=meta.k8s.io;v=v1"
 """Names and labels are enough (kubernetes.io/docs, "Kubernetes API Concepts", metadata-only)."""
+
+
+def metadata_of(path: str) -> str:
+    """What to accept of a path: of one object a list of metadata is not acceptable (406)."""
+    group = 2 if path.startswith("/api/") else 3
+    steps = path.strip("/").split("/")[group:]
+    return METADATA.format(list="List" if len(steps) % 2 else "")
 
 
 def at(value: Any, *path: str) -> Any:
@@ -64,7 +69,7 @@ class Cluster:
 
         Raises Unanswered, Refused where the user lacks the right.
         """
-        headers = {"Accept": "application/json" if whole else METADATA}
+        headers = {"Accept": "application/json" if whole else metadata_of(path)}
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, "GET", None)
         try:
             response = self._api.call_api(

@@ -85,17 +85,21 @@ def _tls_source(config: StackConfig) -> str:
     return f"{tls.issuer.kind} {tls.issuer.name}" if tls.issuer else "the operator"
 
 
-def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
-    """The identities that the stack's last update exported, by database name."""
+def reference() -> pulumi.StackReference:
+    """The stack itself, as its last update left it."""
     renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="identity")])
-    reference = pulumi.StackReference(OUTPUT, stack_name=owner.this_stack(), opts=renamed)
+    return pulumi.StackReference(OUTPUT, stack_name=owner.this_stack(), opts=renamed)
+
+
+def last(before: pulumi.StackReference) -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
+    """The identities that the stack's last update exported, by database name."""
 
     def read(outputs: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         name = OUTPUT if outputs[OUTPUT] is not None else FORMER
         return remembered.checked(name, outputs[name])
 
     names = (OUTPUT, FORMER)
-    return pulumi.Output.all(**{name: reference.get_output(name) for name in names}).apply(read)
+    return pulumi.Output.all(**{name: before.get_output(name) for name in names}).apply(read)
 
 
 def guarded(

@@ -9,7 +9,16 @@ import pulumi
 from components.config import password_sources
 from components.config.load import Stack
 from components.config.password_sources import Holder
-from components.guards import adoption, immutable, passwords, switchover, target, volumes
+from components.guards import (
+    adoption,
+    fingerprints,
+    immutable,
+    passwords,
+    remembered,
+    switchover,
+    target,
+    volumes,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +29,8 @@ class Preflight:
     """What cannot change of the stack; known once everything is accepted. Plain and not secret."""
     given: Mapping[str, Mapping[Holder, pulumi.Output[str]]]
     """Passwords that are not generated, by database name and holder."""
+    fingerprints: pulumi.Output[dict[str, Any]] | None
+    """What given passwords are that must not change, hashed; secret. None without any."""
     provider: Mapping[str, Any]
     """The settings of the provider, with what tells its cluster from others: a kubeconfig may be
     renewed and replaces nothing as long as that stays (pulumi-kubernetes, DiffConfig)."""
@@ -30,7 +41,8 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
 
     `cluster`: the settings of the Kubernetes provider. That must wait for `immutable`.
     """
-    known = immutable.last()
+    before = immutable.reference()
+    known = immutable.last(before)
     facts = immutable.guarded(stack, known)
     compared = facts.apply(lambda _: known)
     cluster_id = pulumi.Output.unsecret(target.seen(stack, compared, cluster))
@@ -42,11 +54,16 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]
     adopted = [adoption.matching_live_spec(one.config, one.where, reader) for one in adopting]
+    texts = before.get_output(fingerprints.OUTPUT).apply(
+        lambda output: remembered.checked(fingerprints.OUTPUT, output, remembered.FINGERPRINTS)
+    )
+    prints = fingerprints.unchanged(stack, texts, given)
     accepted = pulumi.Output.all(
         facts,
         cluster_id,
         volumes.free(stack, compared, cluster),
         switchover.over(stack, compared, cluster),
+        prints,
         *adopted,
         *(text for of_one in given.values() for text in of_one.values()),
         *(passwords.apart(one, given[one.config.name]) for one in stack.databases),
@@ -55,6 +72,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
         immutable=pulumi.Output.unsecret(accepted.apply(lambda read: _seen(*read[:2]))),
         given=given,
         provider=identified,
+        fingerprints=prints and accepted.apply(lambda _: prints),
     )
 
 

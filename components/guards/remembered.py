@@ -68,11 +68,19 @@ class _Database(_Facts):
     apps: dict[str, _App] = {}
 
 
-_DATABASES = TypeAdapter(dict[str, _Database])
+class _Fingerprint(_Facts):
+    scrypt: str
+    rotation: Number
 
 
-def checked(output: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
-    """The facts by database name that a stack's output holds; None is a stack without any.
+DATABASES = TypeAdapter(dict[str, _Database])
+FINGERPRINTS = TypeAdapter(dict[str, dict[str, _Fingerprint]])
+
+
+def checked(
+    output: str, value: Any, shape: TypeAdapter[Any] = DATABASES
+) -> Mapping[str, Mapping[str, Any]]:
+    """What a stack's output holds by database name; None is a stack without any.
 
     Raises a ConfigError where the output is not of the shape that this program writes: what an edit
     must not do could not be told then. Its values are not repeated.
@@ -80,7 +88,7 @@ def checked(output: str, value: Any) -> Mapping[str, Mapping[str, Any]]:
     if value is None:
         return {}
     try:
-        _DATABASES.validate_python(value)
+        shape.validate_python(value)
     except ValidationError as error:
         places = sorted({".".join(map(str, detail["loc"])) for detail in error.errors()})
         where = ", ".join(filter(None, places)) or "the whole"

@@ -185,14 +185,14 @@ def test_whose_an_object_is_stands_in_it(config: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("end", ["-haproxy", "-haproxy-replicas", "-proxysql"])
 def test_a_neighbour_whose_operator_deletes_services(end: str) -> None:
-    found = {f"{PERCONA}/cards": {"metadata": {}}}
+    found: dict[str, Any] = {f"{PERCONA}/cards": {"metadata": {}}}
     text = error(found, {**ORDERS, "name": f"cards{end}"})
     assert f"its operator would delete the Service 'cards{end}'" in text
     accepted(found, {**ORDERS, "name": "cards-db"})
 
 
 def test_a_percona_cluster_beside_such_a_neighbour() -> None:
-    found = {f"{NAMESPACE}/services/orders-haproxy": {"metadata": {}}}
+    found: dict[str, Any] = {f"{NAMESPACE}/services/orders-haproxy": {"metadata": {}}}
     assert "'orders-haproxy'" in error(found, {**ORDERS, "engine": "percona"})
     accepted(found)
 

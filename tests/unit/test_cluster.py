@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from components.guards.api import METADATA, Cluster, Unanswered
+from components.guards.api import Cluster, Refused, Unanswered, metadata_of
 
 TOKEN = "CANARYtoken"
 PATH = "/api/v1/namespaces/shop/persistentvolumeclaims"
@@ -72,7 +72,27 @@ def test_what_is_there(server: Server) -> None:
     server.body = b'{"items": [{"metadata": {"name": "storage-orders-0"}}]}'
     found = Cluster(kubeconfig(server.url), None).get(PATH)
     assert found == {"items": [{"metadata": {"name": "storage-orders-0"}}]}
-    assert server.asked == [(PATH, f"Bearer {TOKEN}", METADATA)]
+    assert server.asked == [(PATH, f"Bearer {TOKEN}", metadata_of(PATH))]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/api/v1/namespaces/shop", ""),
+        ("/api/v1/namespaces/shop/secrets", "List"),
+        ("/api/v1/namespaces/shop/secrets/a", ""),
+        ("/apis/k8s.mariadb.com/v1alpha1/namespaces/shop/mariadbs/orders", ""),
+        ("/apis/k8s.mariadb.com/v1alpha1/namespaces/shop/mariadbs", "List"),
+    ],
+)
+def test_one_object_is_not_asked_for_as_a_list(path: str, kind: str) -> None:
+    assert metadata_of(path).startswith(f"application/json;as=PartialObjectMetadata{kind};")
+
+
+def test_what_this_user_may_not_read_is_told_apart(server: Server) -> None:
+    server.status = 403
+    with pytest.raises(Refused):
+        Cluster(kubeconfig(server.url), None).get(PATH)
 
 
 def test_what_is_not_there_is_no_error(server: Server) -> None:
