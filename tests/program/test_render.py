@@ -42,7 +42,11 @@ def stack(folder: Path, **config: Any) -> str:
 
 
 def test_it_writes_the_goldens_each_time_the_same(tmp_path: Path) -> None:
-    golden = texts(GOLDEN / "example-apps")
+    # Objects say which stack they are of.
+    golden = {
+        file: text.replace("/example-apps\n", "/apps\n")
+        for file, text in texts(GOLDEN / "example-apps").items()
+    }
     assert len(golden) > 20
     for seed in (1, 2):
         folder = tmp_path / str(seed)
