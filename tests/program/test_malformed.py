@@ -793,7 +793,7 @@ PLAIN = [
     ),
     Bad(
         "percona-namespace",
-        {"engine": "percona", "size": "small", "create_namespace": True},
+        {"engine": "percona", "size": "small", "namespace": "shop", "create_namespace": True},
         "create_namespace",
         "Pod Security `restricted`",
     ),
@@ -972,7 +972,12 @@ PLAIN = [
         "user 'shop' has two password sources",
         ("proxy",),
     ),
-    Bad("user-twice", users(APP, APP), "proxy.users[1].username", "'app' is listed twice"),
+    Bad(
+        "user-twice",
+        users(APP, {**APP, **given("given")}),
+        "proxy.users[1].username",
+        "'app' is listed twice",
+    ),
     *(
         Bad(
             f"user-{name}", users({**APP, "username": name}), "proxy.users[0].username", f"'{name}'"
@@ -1437,7 +1442,7 @@ APPS = [
     *(
         Bad(
             f"app-account-of-user-{name}",
-            apps(SHOP, proxy={"users": [APP, {**APP, "username": name}]}),
+            apps(SHOP, proxy={"users": [APP, {**given("given"), "username": name}]}),
             "apps[0].name",
             f"the account '{name}' is that of proxy.users[1] too",
         )
