@@ -312,7 +312,7 @@ def run(
     }
     # Whoever ran `asyncio.run` before in this process has left it without an event loop.
     sync_await._ensure_event_loop()  # pyright: ignore[reportPrivateUsage]
-    answers = _Answers(preview, existing or {}, live or {}, previous or {})
+    answers = _Answers(preview, existing or {}, live or {}, plain(previous or {}))
     mocks.set_mocks(
         answers,
         project="mysql-ha",
