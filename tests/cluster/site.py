@@ -18,7 +18,7 @@ from local import LocalError
 from local.engine import Engine
 from local.real.cluster import RealCluster
 from tests.database.servers import Account, Session, SqlError
-from tests.dataplane.load import CLIENT_TIMEOUT, LIFETIMES, Journal, clients
+from tests.dataplane.load import CLIENT_TIMEOUT, LIFETIMES, READ_ONLY, Journal, clients
 
 from .inside import Inside, enter
 
@@ -32,6 +32,9 @@ PATIENCE = 150.0
 """Seconds in which all writers must write again."""
 SERVER_PORT = 3306
 TABLE = "shop.writes"
+UP_ATTEMPTS = 5
+PAUSE = 2.0
+"""Seconds between two of them, in which the operator writes less."""
 CHANGED_MEANWHILE = "the object has been modified; please apply your changes to the latest version"
 SHOP = {"name": "shop", "databases": {"shop": "owner"}}
 """The app whose login writes to it."""
@@ -97,15 +100,21 @@ class Site:
     def up(self, **edit: Any) -> UpResult:
         """Apply an edit of the config for good: mappings are merged into what is there."""
         self.config = merge(self.config, edit)
-        stack = self.open()
-        try:
-            return stack.up(on_output=self.output.append)
-        except CommandError as error:
-            # After an edit by kubectl the provider takes the object's fields over at the version
-            # that it has read, while the operator writes its status. It says to try again.
-            if CHANGED_MEANWHILE not in str(error):
-                raise
-            return stack.up(on_output=self.output.append)
+        return self._up(self.open())
+
+    def _up(self, stack: Stack) -> UpResult:
+        """Again while the provider says so: after an edit by kubectl it takes the object's fields
+        over at the version that it has read, and the operator writes its status meanwhile."""
+        for attempts_left in reversed(range(UP_ATTEMPTS)):
+            began = len(self.output)
+            try:
+                return stack.up(on_output=self.output.append, on_error=self.output.append)
+            except CommandError:
+                said = "\n".join(line for line in self.output[began:] if "error" in line.lower())
+                assert attempts_left and CHANGED_MEANWHILE in said, said
+                print(f"another attempt, {attempts_left} left: {said}")
+                time.sleep(PAUSE)
+        raise AssertionError("the last attempt returns or raises")
 
     def refused(self, **edit: Any) -> str:
         """What a preview of an edit says that must fail; nothing is changed."""
@@ -121,7 +130,7 @@ class Site:
         """What another `up` and a refresh would change; empty when all is as declared."""
         stack = self.open()
         found: Counter[str] = Counter()
-        for result in (stack.up(), stack.refresh()):
+        for result in (self._up(stack), stack.refresh()):
             for kind, number in (result.summary.resource_changes or {}).items():
                 if str(kind) not in ("same", "read"):
                     found[str(kind)] += int(number)
@@ -169,10 +178,13 @@ class Site:
     def address(self, pod: str) -> str:
         return self.get(f"pod {pod}")["status"]["podIP"]
 
+    @property
+    def proxied(self) -> bool:
+        return self.config.get("proxy", {}).get("enabled", self.config["size"] != "dev")
+
     def endpoint(self) -> tuple[str, int]:
         """Address and port of the Service that apps connect to."""
-        proxied = self.config.get("proxy", {}).get("enabled", self.config["size"] != "dev")
-        if proxied:
+        if self.proxied:
             service, port = f"{self.name}-proxysql", 6033
         else:
             high = self.config["size"] != "dev"
@@ -255,7 +267,8 @@ class Site:
             enter(self.inside.namespace)
             return Session(port, account, host, autocommit=None, read_timeout=CLIENT_TIMEOUT)
 
-        with clients(connect, LIFETIMES, readers=0) as journal:
+        leave_on = frozenset[int]() if self.proxied else READ_ONLY
+        with clients(connect, LIFETIMES, 0, leave_on) as journal:
             yield journal
 
     def watch(

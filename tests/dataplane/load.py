@@ -20,6 +20,9 @@ CLIENT_TIMEOUT = 40.0
 """Seconds that a client waits for an answer: longer than the proxy makes it wait for a writer."""
 LOST = frozenset({0, 2003, 2006, 2013, 2055})
 """Errors after which there is no connection any more."""
+READ_ONLY = frozenset({1290, 1836})
+"""Errors of a server that is no primary (any more): a client without proxies must connect again, or
+it stays with that server, as Go's driver does with `rejectReadOnly`."""
 BEAT = 0.1
 """Seconds for which acknowledged writes are counted together."""
 LIFETIMES: tuple[float | None, ...] = (0.0, 0.2, 3.0, None)
@@ -105,6 +108,7 @@ class _Client(threading.Thread):
         ending: threading.Event,
         *,
         writes: bool,
+        leave_on: frozenset[int],
     ) -> None:
         super().__init__(name=f"client-{number}", daemon=True)
         self._number = number
@@ -113,6 +117,7 @@ class _Client(threading.Thread):
         self._journal = journal
         self._ending = ending
         self._writes = writes
+        self._leave_on = LOST | leave_on
 
     def run(self) -> None:
         session: Session | None = None
@@ -139,7 +144,7 @@ class _Client(threading.Thread):
                 code, message = 2013, str(error)
             ended = time.time()
             self._journal.events.append(Event(began, ended, self._number, row, code, message))
-            lost = code in LOST
+            lost = code in self._leave_on
             if session and code is not None and not lost:
                 # As connection pools do. Without it a proxy that does not know whether an error
                 # ended a transaction keeps the session on its server (IsActiveTransaction).
@@ -182,12 +187,27 @@ def load(
 
 @contextmanager
 def clients(
-    connect: Callable[[], Session], lifetimes: Sequence[float | None], readers: int
+    connect: Callable[[], Session],
+    lifetimes: Sequence[float | None],
+    readers: int,
+    leave_on: frozenset[int] = frozenset(),
 ) -> Generator[Journal]:
-    """The same with connections of any kind, which each client opens in a thread of its own."""
+    """The same with connections of any kind, which each client opens in a thread of its own.
+
+    `leave_on`: errors after which a client closes its connection and opens another one, besides
+    those after which there is none.
+    """
     journal, ending = Journal(), threading.Event()
     threads = [
-        _Client(number, lifetime, connect, journal, ending, writes=number <= len(lifetimes))
+        _Client(
+            number,
+            lifetime,
+            connect,
+            journal,
+            ending,
+            writes=number <= len(lifetimes),
+            leave_on=leave_on,
+        )
         for number, lifetime in enumerate((*lifetimes, *[0.2] * readers), start=1)
     ]
     for client in threads:
