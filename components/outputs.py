@@ -7,7 +7,7 @@ from components import names
 from components.apps import outputs as apps_outputs
 from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential
-from components.proxysql import certificate, cnf
+from components.proxysql import certificate, layout
 from components.topology import Endpoint, Topology
 
 
@@ -51,7 +51,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     if ca:
         contract["ca_secret"] = ca
     if proxy.enabled:
-        admin, admin_port = names.proxysql_peers, cnf.ADMIN_PORT
+        admin, admin_port = names.proxysql_peers, layout.ADMIN_PORT
         if proxy.managed_by == "operator":
             admin = names.pxc_proxysql_unready
         elif proxy.service.expose_admin:

@@ -16,16 +16,11 @@ from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.load import merge, resolve
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.config.stack import StackConfig
-from components.proxysql import cnf
-from components.proxysql.cnf import (
-    SYNCED_MODULES,
-    digest,
-    native_password_hash,
-    render,
-    render_users,
-)
+from components.proxysql.cnf import digest, render
 from components.proxysql.libconfig import quote, render_document
+from components.proxysql.live import Live, native_password_hash, render_users
 from components.proxysql.self_check import live_check, self_check
+from components.proxysql.variables import SYNCED_MODULES
 from tests.unit import libconfig
 from tests.unit.models import (
     SECRETS,
@@ -597,7 +592,7 @@ def test_without_logins_the_file_is_empty() -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_a_server_of_another_kind_is_told_the_password_itself(password: str) -> None:
     """caching_sha2_password: ProxySQL has no hash that it could give to a server."""
-    model = cnf.Live(
+    model = Live(
         peers=(),
         users=CHECKED.logins[:1],
         auth_plugin="caching_sha2_password",
