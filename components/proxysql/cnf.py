@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
+from components.config.credentials import PROXY_ROLES
 from components.proxysql import layout
 from components.proxysql.libconfig import Document, render_document
 from components.proxysql.model import CnfModel, Secrets
@@ -42,7 +43,7 @@ def digest(model: CnfModel, sources: Mapping[str, str]) -> str:
     `sources`: where each password comes from, with its rotation counter, by config path. Secret
     values stay out of it, so that a preview can show the name and the Pod template.
     """
-    blank = Secrets(admin="", stats="", cluster="", monitor="")
+    blank = Secrets(**dict.fromkeys(PROXY_ROLES, ""))
     watcher = repr(model.watch) if model.watch else ""
     text = render(model, blank) + watcher + json.dumps(dict(sorted(sources.items())))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -10,7 +10,7 @@ def files(model: CnfModel, secrets: Secrets) -> dict[str, str]:
     """Their texts, by name."""
     texts = {
         layout.CNF_FILE: cnf.render(model, secrets),
-        layout.ADMIN_LOGIN_FILE: scripts.admin_login(secrets.admin),
+        layout.ADMIN_LOGIN_FILE: scripts.admin_login(secrets.proxy_admin),
         layout.SELF_CHECK_FILE: self_check(model),
         layout.RELOAD_LIVE_FILE: scripts.reload_live(scripts.ADMIN),
     }

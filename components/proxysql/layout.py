@@ -1,10 +1,6 @@
-"""Where things are in a proxy's Pod: directories, files and ports.
+"""Where the files of a proxy's Pod are: the texts and the Pod spec agree on these."""
 
-The texts and the Pod spec agree on these. Plain: known at preview.
-"""
-
-ADMIN_PORT = 6032
-METRICS_PORT = 6070
+from components.topology import CA_KEY
 
 CONFIG_DIR = "/etc/proxysql"
 """What a Pod starts from, and the scripts that ProxySQL runs."""
@@ -31,7 +27,7 @@ CERT_FILE, KEY_FILE, CA_FILE = "proxysql-cert.pem", "proxysql-key.pem", "proxysq
 """Names that ProxySQL looks for in its data directory; all three or none (src/proxy_tls.cpp)."""
 
 CA_DIR = "/etc/proxysql-ca"
-SERVER_CA = f"{CA_DIR}/ca.crt"
+SERVER_CA = f"{CA_DIR}/{CA_KEY}"
 """Of the servers' certificates."""
 
 DATA_DIR = "/var/lib/proxysql"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from components import names
 from components.config.proxy import ProxyUser
+from components.config.proxysql import ADMIN_PORT
 from components.config.stack import StackConfig
-from components.proxysql.layout import ADMIN_PORT
 from components.proxysql.libconfig import Group, Scalar, render_document
 from components.topology import Topology
 

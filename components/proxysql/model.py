@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from components.config.images import serves_postgresql
 from components.config.proxy import Proxy
 from components.config.stack import StackConfig
 from components.config.types import seconds
@@ -12,12 +13,12 @@ from components.topology import Topology
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """Passwords in clear text, by role."""
+    """Passwords in clear text, by role: PROXY_ROLES."""
 
-    admin: str
-    stats: str
-    cluster: str
     monitor: str
+    proxy_admin: str
+    proxy_stats: str
+    proxy_cluster: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def cnf_model(config: StackConfig, topology: Topology) -> CnfModel:
         topology=topology,
         backend_max_connections=config.backend_max_connections,
         monitor_username=config.monitor_logins[0].username,
-        postgresql=not config.images.proxy.tag.startswith("2."),
+        postgresql=serves_postgresql(config.images.proxy.tag),
         certificate=config.proxy.tls.given,
         watch=watch(config, topology),
     )

@@ -10,11 +10,11 @@ import pulumi_kubernetes as k8s
 
 from components import names
 from components.config.proxy import Drain
-from components.config.security import PodUser
+from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
-from components.pods import scheduling
+from components.pods import scheduling, security
 from components.proxysql import certificate, layout, scripts
-from components.topology import Topology
+from components.topology import CA_KEY, Topology
 
 STARTUP_LIMIT = 120
 """Seconds, at most, until a proxy runs every row of its files; then it is started again."""
@@ -60,7 +60,9 @@ def _spec(config: StackConfig, mounts: list[_Mount]) -> k8s.core.v1.PodSpecArgs:
         dns_config=k8s.core.v1.PodDNSConfigArgs(
             options=[k8s.core.v1.PodDNSConfigOptionArgs(name="ndots", value="2")]
         ),
-        security_context=_security(config.security.proxy),
+        security_context=cast(
+            k8s.core.v1.PodSecurityContextArgs, security.of_pod(config.security.proxy)
+        ),
         image_pull_secrets=[
             k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in pull_secrets
         ]
@@ -78,16 +80,6 @@ def _spec(config: StackConfig, mounts: list[_Mount]) -> k8s.core.v1.PodSpecArgs:
     )
 
 
-def _security(user: PodUser) -> k8s.core.v1.PodSecurityContextArgs:
-    return k8s.core.v1.PodSecurityContextArgs(
-        run_as_non_root=user.run_as_non_root,
-        run_as_user=user.run_as_user,
-        run_as_group=user.run_as_group,
-        fs_group=user.fs_group,
-        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
-    )
-
-
 def _container(
     config: StackConfig, mounts: list[k8s.core.v1.VolumeMountArgs]
 ) -> k8s.core.v1.ContainerArgs:
@@ -100,8 +92,8 @@ def _container(
         args=list(scripts.PROXYSQL_ARGUMENTS),
         ports=[
             k8s.core.v1.ContainerPortArgs(name="mysql", container_port=config.proxy.ports[0]),
-            k8s.core.v1.ContainerPortArgs(name="admin", container_port=layout.ADMIN_PORT),
-            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=layout.METRICS_PORT),
+            k8s.core.v1.ContainerPortArgs(name="admin", container_port=ADMIN_PORT),
+            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
         ],
         resources=_resources(config),
         security_context=k8s.core.v1.SecurityContextArgs(
@@ -179,7 +171,7 @@ def _mounts(config: StackConfig, topology: Topology, secret: pulumi.Input[str]) 
         _data(config),
     ]
     if topology.ca_secret:
-        items = [k8s.core.v1.KeyToPathArgs(key="ca.crt", path="ca.crt")]
+        items = [k8s.core.v1.KeyToPathArgs(key=CA_KEY, path=CA_KEY)]
         mounts.append(_secret("server-ca", layout.CA_DIR, topology.ca_secret, items, mode=0o444))
     if shown := certificate.secret(config):
         items = certificate.volume_items(config)

@@ -1,9 +1,9 @@
 """Commands and shell scripts of a proxy's Pod, apart from the watcher's. Pure."""
 
+from components.config import proxysql
 from components.config.proxy import Drain
 from components.proxysql.layout import (
     ADMIN_LOGIN_FILE,
-    ADMIN_PORT,
     CA_FILE,
     CERT_FILE,
     CNF_FILE,
@@ -40,10 +40,10 @@ def admin_login(password: str) -> str:
     """The option file of ADMIN: an argument would show the password to every `ps`."""
     return f"""\
 [client]
-user=admin
+user={proxysql.ADMIN}
 password={password}
 host=127.0.0.1
-port={ADMIN_PORT}
+port={proxysql.ADMIN_PORT}
 protocol=tcp
 loose-skip-ssl
 """

@@ -12,6 +12,7 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
+from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
 from components.credentials import Credentials
 from components.proxysql import (
@@ -98,7 +99,7 @@ class ProxySql(pulumi.ComponentResource):
         digest = cnf.digest(model, password_sources.password_sources(config))
         passwords = {role: args.credentials[role].password for role in PROXY_ROLES}
         files = pulumi.Output.all(**passwords).apply(
-            lambda known: config_files.files(model, _secrets(known))
+            lambda known: config_files.files(model, Secrets(**known))
         )
         return k8s.core.v1.Secret(
             f"{name}-proxysql-cnf",
@@ -148,11 +149,9 @@ class ProxySql(pulumi.ComponentResource):
                     k8s.core.v1.ServicePortArgs(
                         name="mysql", port=config.proxy.ports[0], target_port="mysql"
                     ),
+                    k8s.core.v1.ServicePortArgs(name="admin", port=ADMIN_PORT, target_port="admin"),
                     k8s.core.v1.ServicePortArgs(
-                        name="admin", port=layout.ADMIN_PORT, target_port="admin"
-                    ),
-                    k8s.core.v1.ServicePortArgs(
-                        name="metrics", port=layout.METRICS_PORT, target_port="metrics"
+                        name="metrics", port=METRICS_PORT, target_port="metrics"
                     ),
                 ],
             ),
@@ -213,8 +212,8 @@ class ProxySql(pulumi.ComponentResource):
                 ingress=network.proxy_ingress(
                     config,
                     client_ports=config.proxy.ports,
-                    admin_port=layout.ADMIN_PORT,
-                    metrics_port=layout.METRICS_PORT,
+                    admin_port=ADMIN_PORT,
+                    metrics_port=METRICS_PORT,
                 ),
             ),
             opts=self._child,
@@ -285,13 +284,3 @@ class ProxySql(pulumi.ComponentResource):
         return k8s.meta.v1.LabelSelectorArgs(
             match_labels=names.proxysql_selector(self._args.config.name)
         )
-
-
-def _secrets(passwords: Mapping[str, str]) -> Secrets:
-    """`passwords`: by role of the program."""
-    return Secrets(
-        admin=passwords["proxy_admin"],
-        stats=passwords["proxy_stats"],
-        cluster=passwords["proxy_cluster"],
-        monitor=passwords["monitor"],
-    )

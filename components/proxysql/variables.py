@@ -4,15 +4,13 @@ Sources: ProxySQL v2.7 and v3.0; `docs/proxysql.md` says what was measured, and 
 is quoted from 2.7.
 """
 
+from components.config import proxysql
 from components.config.proxy import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
 from components.proxysql import layout
 from components.proxysql.libconfig import Group, Scalar
 from components.proxysql.live import LIVE_MODULES
 from components.proxysql.model import CnfModel, Secrets
 
-CLUSTER_USER = "cluster"
-"""The account by which peers read each other. Not `admin`, `stats` or `monitor`: ProxySQL confines
-those names to loopback (lib/MySQL_Session.cpp)."""
 SYNCED_MODULES = (
     "mysql_query_rules",
     "mysql_servers",
@@ -35,17 +33,17 @@ as long as CONNECT_TIMEOUT."""
 
 def admin_variables(model: CnfModel, secrets: Secrets) -> Group:
     """Those of the admin interface; a stack's own win."""
-    credentials = f"admin:{secrets.admin}"
+    credentials = f"{proxysql.ADMIN}:{secrets.proxy_admin}"
     if model.proxy.clustering != "off":
-        credentials += f";{CLUSTER_USER}:{secrets.cluster}"
+        credentials += f";{proxysql.CLUSTER}:{secrets.proxy_cluster}"
     return {
         "admin_credentials": credentials,
-        "stats_credentials": f"stats:{secrets.stats}",
-        "mysql_ifaces": f"0.0.0.0:{layout.ADMIN_PORT}",
+        "stats_credentials": f"{proxysql.STATS}:{secrets.proxy_stats}",
+        "mysql_ifaces": f"0.0.0.0:{proxysql.ADMIN_PORT}",
         "web_enabled": False,
-        **({"pgsql_ifaces": "127.0.0.1:6132"} if model.postgresql else {}),
+        **({"pgsql_ifaces": f"127.0.0.1:{proxysql.PGSQL_ADMIN_PORT}"} if model.postgresql else {}),
         "restapi_enabled": True,
-        "restapi_port": layout.METRICS_PORT,
+        "restapi_port": proxysql.METRICS_PORT,
         **_cluster(model, secrets),
         **model.proxy.admin_variables,
     }
@@ -65,7 +63,7 @@ def mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
 
 def pgsql_variables(model: CnfModel) -> Group:
     """Nothing here speaks PostgreSQL: its listeners stay off the network."""
-    return {"interfaces": "127.0.0.1:6133"} if model.postgresql else {}
+    return {"interfaces": f"127.0.0.1:{proxysql.PGSQL_PORT}"} if model.postgresql else {}
 
 
 def routing_variables(model: CnfModel) -> Group:
@@ -87,8 +85,8 @@ def _cluster(model: CnfModel, secrets: Secrets) -> Group:
     # Secret is the only source of config, so peers know each other and never copy.
     diffs = 3 if clustering == "runtime" else 0
     variables: dict[str, Scalar] = {
-        "cluster_username": CLUSTER_USER,
-        "cluster_password": secrets.cluster,
+        "cluster_username": proxysql.CLUSTER,
+        "cluster_password": secrets.proxy_cluster,
         **{f"cluster_{module}_diffs_before_sync": diffs for module in SYNCED_MODULES},
         # These have a source that changes while proxies run, in each Pod at a moment of its own.
         **{f"cluster_{module}_diffs_before_sync": 0 for module in LIVE_MODULES},

@@ -13,9 +13,9 @@ from components.proxysql import cnf, live, model
 from tests.unit import libconfig
 
 SECRETS = model.Secrets(
-    admin="adminADMINadminADMINadmin_",
-    stats="statsSTATSstatsSTATSstats-",
-    cluster="clusterCLUSTERclusterCLUST",
+    proxy_admin="adminADMINadminADMINadmin_",
+    proxy_stats="statsSTATSstatsSTATSstats-",
+    proxy_cluster="clusterCLUSTERclusterCLUST",
     monitor="monitorMONITORmonitorMONIT",
 )
 

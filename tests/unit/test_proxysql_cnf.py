@@ -185,14 +185,25 @@ def test_users(config: StackConfig) -> None:
         assert re.fullmatch(r"\*[0-9A-F]{40}", row["password"])
 
 
+@pytest.mark.parametrize(
+    ("tag", "serves"),
+    [("2.7.4", False), ("v2.7.4-debian", False), ("3.0.11-debian", True), ("20.0.1", True)],
+)
+def test_postgresql_stays_off_the_network(tag: str, serves: bool) -> None:
+    """2.7 has no such variables; a `v` before the version changes nothing."""
+    text = parsed_cnf(config(images={"proxy": {"tag": tag}}))
+    assert ("pgsql_ifaces" in text["admin_variables"]) is serves
+    assert text.get("pgsql_variables") == ({"interfaces": "127.0.0.1:6133"} if serves else None)
+
+
 @given(proxied_configs())
 def test_admin_accounts(config: StackConfig) -> None:
     """R 5, 16, 17."""
     variables = parsed_cnf(config)["admin_variables"]
     clustering = config.proxy.clustering
     accounts = dict(pair.split(":") for pair in variables["admin_credentials"].split(";"))
-    assert accounts.pop("admin") == SECRETS.admin
-    assert variables["stats_credentials"] == f"stats:{SECRETS.stats}"
+    assert accounts.pop("admin") == SECRETS.proxy_admin
+    assert variables["stats_credentials"] == f"stats:{SECRETS.proxy_stats}"
     assert variables["web_enabled"] is False
     diffs = {key: value for key, value in variables.items() if key.endswith("_before_sync")}
     if clustering == "off":
