@@ -24,7 +24,7 @@ from unittest import mock
 from components.config.load import resolve
 from components.config.presets import SIZES
 from components.engines import mariadb
-from components.proxysql import cnf, self_check
+from components.proxysql import live, self_check
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import namespaces, stack_config
@@ -157,11 +157,11 @@ def rendering(rounds: int) -> Measured:
         config = resolve(
             {key.removeprefix("mysql-ha:"): value for key, value in with_apps(count).items()}
         )
-        model = cnf.live(config, mariadb.topology(config))
+        model = live.live(config, mariadb.topology(config))
         passwords = {user.username: f"{user.username}-{'x' * 32}" for user in config.logins}
 
         def once() -> None:
-            cnf.render_users(model, passwords)
+            live.render_users(model, passwords)
             self_check.live_check(model, running=False)
             self_check.live_check(model, running=True)
 

@@ -10,6 +10,7 @@ and `pkg/statefulset` (Pods `<name>-<ordinal>`); percona-xtradb-cluster-operator
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 MAX_NAME = {"mariadb": 40, "percona": 22}
 """Longest database name by engine, in characters. The label `controller-revision-hash` is the
@@ -293,12 +294,12 @@ def left_behind(name: str, engine: str, topology: str, replicas: int) -> list[tu
     ]
 
 
-def owned(name: str, engine: str) -> frozenset[str]:
+def owned(name: str, engine: str, roles: Iterable[str]) -> frozenset[str]:
     """Every name that database `name` may give to an object, its own and the operator's.
 
-    Without the ProxySQL configuration Secrets, whose names end in a hash.
+    `roles`: those that have a password. Without the ProxySQL configuration Secrets, whose names end
+    in a hash.
     """
-    roles = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
     theirs = {
         "mariadb": {
             mariadb_internal(name),

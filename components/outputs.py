@@ -5,10 +5,11 @@ from typing import Any
 
 from components import names
 from components.apps import outputs as apps_outputs
+from components.config.proxysql import ADMIN_PORT
 from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential
-from components.proxysql import certificate, cnf
-from components.topology import Endpoint, Topology
+from components.proxysql import certificate
+from components.topology import CA_KEY, Endpoint, Topology
 
 
 def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
@@ -28,7 +29,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
     """
     namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
-    ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
+    ca = {"name": topology.ca_secret, "key": CA_KEY} if topology.ca_secret else None
     if ca and config.operator_proxies:
         ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
     if config.own_proxies:
@@ -51,7 +52,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     if ca:
         contract["ca_secret"] = ca
     if proxy.enabled:
-        admin, admin_port = names.proxysql_peers, cnf.ADMIN_PORT
+        admin, admin_port = names.proxysql_peers, ADMIN_PORT
         if proxy.managed_by == "operator":
             admin = names.pxc_proxysql_unready
         elif proxy.service.expose_admin:

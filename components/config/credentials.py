@@ -8,11 +8,12 @@ from pydantic import model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model, SecretRef
+from components.config.proxysql import OWN_ACCOUNTS
 from components.config.types import Natural, Password
 
 SYSTEM_ACCOUNTS = frozenset(
     {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
-    | {"admin", "stats", "monitor", "cluster"}
+    | set(OWN_ACCOUNTS)
     | {"xtrabackup", "operator", "replication", "proxyadmin"}
     | {"pmmserver", "pmmserverkey", "pmmservertoken"}
 )

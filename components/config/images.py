@@ -51,6 +51,12 @@ def proxysql_is_patched(tag: str) -> bool:
     return version >= PATCHED_PROXYSQL[1] or PATCHED_PROXYSQL[0] <= version < (2, 8, 0)
 
 
+def serves_postgresql(tag: str) -> bool:
+    """Whether the ProxySQL of an image tag also serves PostgreSQL, as 3.0 and later do unless told
+    otherwise; so does a tag without a version, for all that is known."""
+    return re.match(r"v?2\.", tag) is None
+
+
 DATA_PLANE_IMAGE = {
     "registry": "docker-registry3.mariadb.com",
     "repository": "mariadb-operator/mariadb-operator",

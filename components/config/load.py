@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from components import names
 from components.config import checks
 from components.config.apps import owned
+from components.config.credentials import Credentials
 from components.config.errors import PROJECT, ConfigError, Fault, below, refuse, reject
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
@@ -374,7 +375,7 @@ def _shared_objects(databases: Mapping[str, StackConfig]) -> Iterator[Fault]:
     owners: dict[tuple[str, str], str] = {}
     for where, config in databases.items():
         of_apps = owned(config.name, config.apps)
-        every = names.owned(config.name, config.engine) | of_apps
+        every = names.owned(config.name, config.engine, Credentials.model_fields) | of_apps
         # Logical names know no namespace.
         claims = {(config.namespace, name) for name in every} | {("", name) for name in of_apps}
         taken = [claim for claim in sorted(claims) if owners.setdefault(claim, where) != where]

@@ -7,6 +7,7 @@ from pydantic import Field, Strict, model_validator
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import field_error
 from components.config.model import Issuer, Model, Resources, SecretRef
+from components.config.proxysql import ADMIN_PORT
 from components.config.types import (
     MAX_INT,
     Annotations,
@@ -53,7 +54,7 @@ class Service(Model):
     expose_admin: Bool = False
     """Make a ClusterIP Service of the admin port, for the account `cluster`; needs `clustering`. It
     is full control."""
-    admin_port: Port = 6032
+    admin_port: Port = ADMIN_PORT
     """Port of the admin Service."""
     admin_node_port: NodePort | None = None
     """Makes the admin Service a NodePort. Needs `expose_admin`."""

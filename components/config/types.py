@@ -14,6 +14,13 @@ from pydantic_core import CoreSchema
 from components import names
 from components.config import quantity
 from components.config.errors import field_error
+from components.config.proxysql import (
+    ADMIN_PORT,
+    METRICS_PORT,
+    OWN_PORTS,
+    PGSQL_ADMIN_PORT,
+    PGSQL_PORT,
+)
 
 MAX_INT = 2**31 - 1
 """Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
@@ -162,10 +169,10 @@ def _interfaces(value: str) -> str:
             "must be a list 'address:port;…' of listening IPv4 addresses",
             "use a value such as '0.0.0.0:6033'",
         )
-    if len(set(ports)) < len(ports) or {6032, 6070, 6132, 6133} & set(ports):
+    if len(set(ports)) < len(ports) or OWN_PORTS & set(ports):
         raise field_error(
-            "has a port twice, or one of ProxySQL's own (6032 admin, 6070 metrics, 6132 and 6133 "
-            "PostgreSQL)",
+            f"has a port twice, or one of ProxySQL's own ({ADMIN_PORT} admin, {METRICS_PORT} "
+            f"metrics, {PGSQL_ADMIN_PORT} and {PGSQL_PORT} PostgreSQL)",
             "use other ports",
         )
     return value
@@ -419,7 +426,7 @@ Interfaces = Annotated[
     str,
     AfterValidator(_interfaces),
     _text(
-        "`address:port`, several with `;`; not 6032, 6070, 6132, 6133",
+        f"`address:port`, several with `;`; not {', '.join(map(str, sorted(OWN_PORTS)))}",
         r"[0-9.]{7,15}:[0-9]+(;[0-9.]{7,15}:[0-9]+)*",
     ),
 ]

@@ -1,15 +1,12 @@
 """Queries by which a Pod sees whether ProxySQL runs what its files say. Pure."""
 
-from components.proxysql.cnf import (
-    SYNCED_MODULES,
-    CnfModel,
-    Live,
-    routing_variables,
-    rule_rows,
-    scheduler_rows,
-    server_rows,
-)
 from components.proxysql.libconfig import Scalar
+from components.proxysql.live import Live
+from components.proxysql.model import CnfModel
+from components.proxysql.query_rules import rule_rows
+from components.proxysql.scheduler import scheduler_rows
+from components.proxysql.servers import server_rows
+from components.proxysql.variables import SYNCED_MODULES, routing_variables
 
 
 def self_check(model: CnfModel) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.proxysql.cnf import native_password_hash
+from components.proxysql.live import native_password_hash
 
 from . import operator_sql
 from .servers import Account, Cluster, SqlError

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from components import names
-from components.proxysql import certificate, cnf
-from components.proxysql.cnf import CONFIG_DIR
+from components.proxysql.layout import CA_DIR, CONFIG_DIR, DATA_DIR, LIVE_DIR, TLS_DIR
 from render import recorder
 from tests.database.servers import Account
 
@@ -208,12 +207,12 @@ def substitutions(network: Network, ordinal: int) -> dict[str, str]:
 def directories(directory: str) -> dict[str, str]:
     """The Pod's mounts, as folders of this machine."""
     return {
-        cnf.CA_DIR: f"{directory}/ca",
-        certificate.DIR: f"{directory}/tls",
-        cnf.LIVE_DIR: f"{directory}/users",
+        CA_DIR: f"{directory}/ca",
+        TLS_DIR: f"{directory}/tls",
+        LIVE_DIR: f"{directory}/users",
         # Last of those that begin like it.
         CONFIG_DIR: f"{directory}/config",
-        cnf.DATA_DIR: f"{directory}/data",
+        DATA_DIR: f"{directory}/data",
     }
 
 
@@ -238,7 +237,7 @@ def chart_a(*, users: tuple[Account, ...] = USERS) -> Release:
         for user in users
     )
     text = f"""\
-datadir="{cnf.DATA_DIR}"
+datadir="{DATA_DIR}"
 admin_variables=
 {{
     admin_credentials="{ADMIN.user}:{ADMIN.password};cluster:clusterCLUSTERclusterCLUST"
@@ -283,7 +282,7 @@ proxysql_servers =
         # The image's own command, with the file where the chart mounts it.
         command=(
             *("proxysql", "-f", "--idle-threads", "--no-version-check"),
-            *("-c", f"{CONFIG_DIR}/proxysql.cnf", "-D", cnf.DATA_DIR),
+            *("-c", f"{CONFIG_DIR}/proxysql.cnf", "-D", DATA_DIR),
         ),
         startup=None,
         drain=None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.proxysql.certificate import CA_FILE, CERT_FILE, KEY_FILE
+from components.proxysql.layout import CA_FILE, CERT_FILE, KEY_FILE
 from local.certificates import Authority
 from tests.database.servers import SqlError, eventually
 

@@ -18,7 +18,7 @@ from components.config.apps import privileges
 from components.config.load import resolve
 from components.config.stack import StackConfig
 from components.engines import mariadb
-from components.proxysql.cnf import live, render_peers, render_users
+from components.proxysql.live import live, render_peers, render_users
 from components.proxysql.self_check import live_check
 from tests.database import operator_sql
 from tests.database.servers import Account, Session, SqlError, eventually
@@ -259,7 +259,7 @@ def entry(account: Account) -> dict[str, Any]:
 
 
 def files(*accounts: Account, config: StackConfig | None = None) -> Files:
-    """The Secret of logins and peers, as components/proxysql.py makes it; without apps unless
+    """The Secret of logins and peers, as components/proxysql/tier.py makes it; without apps unless
     `config` has them."""
     proxy = {"replicas": PROXIES, "users": [entry(account) for account in accounts]}
     config = config or resolve({"name": NAME, "namespace": NAMESPACE, "proxy": proxy})

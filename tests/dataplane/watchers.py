@@ -9,14 +9,14 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from components.proxysql import cnf, watcher
+from components.proxysql.layout import DATA_DIR, WATCHER_FILE
 
 from .deployment import Deployment
 from .nodes import MONITOR
 from .proxies import Proxy
 from .release import Release
 
-SCRIPT = f"config/{watcher.FILE}"
+SCRIPT = f"config/{WATCHER_FILE}"
 STEPS: Mapping[str, str] = {
     "has noted that writes wait": "    since_now\n  fi\n",
     "has stopped writes": '&& say "${verdict:-hold before}: writes wait"\n  fi\n',
@@ -65,6 +65,6 @@ def dying_after(release: Release, step: str) -> Release:
     """
     script, lines = release.files[SCRIPT], STEPS[step]
     assert script.count(lines) == 1, step
-    died = f"{cnf.DATA_DIR}/watch.died"
+    died = f"{DATA_DIR}/watch.died"
     death = f"[ -e {died} ] || {{ : > {died}; kill -s KILL $$; }}\n"
     return replace(release, files={**release.files, SCRIPT: script.replace(lines, lines + death)})

@@ -14,7 +14,7 @@ import pytest
 from pulumi.automation import CommandError, Stack
 
 from components import names
-from components.proxysql import cnf
+from components.proxysql.live import native_password_hash
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
@@ -370,13 +370,13 @@ class TestExistingSecrets:
             for form in (password, base64.b64encode(password.encode()).decode()):
                 assert form not in text
                 assert json.dumps(form)[1:-1] not in text
-        assert cnf.native_password_hash(self.USER_PASSWORD) not in text
+        assert native_password_hash(self.USER_PASSWORD) not in text
 
     def test_the_file_holds_the_existing_passwords(self, cluster: Cluster) -> None:
         file = cluster.proxysql_cnf(self.NAME)
         assert file["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
         assert file["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
-        assert file["mysql_users"][0]["password"] == cnf.native_password_hash(self.USER_PASSWORD)
+        assert file["mysql_users"][0]["password"] == native_password_hash(self.USER_PASSWORD)
 
     def test_destroy_leaves_the_existing_secret(
         self, engine: Engine, stack: Stack, cluster: Cluster

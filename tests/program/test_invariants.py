@@ -15,7 +15,7 @@ import pytest
 from components import names
 from components.config.credentials import PROXY_ROLES
 from components.config.types import DATABASE_PRIVILEGES
-from components.proxysql.cnf import native_password_hash
+from components.proxysql.live import native_password_hash
 from render.case import Case, canary, case
 from render.recorder import Recording, Resource, Secret, Unknown, plain
 from tests.program import pod_security

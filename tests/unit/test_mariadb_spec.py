@@ -9,7 +9,7 @@ from hypothesis import given
 from components.config.stack import StackConfig, monitor_connections
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import mariadb
-from components.proxysql import cnf
+from components.proxysql import model
 from tests.unit.models import config, proxied_configs
 
 CREDENTIALS = cast(
@@ -115,7 +115,7 @@ def test_the_fence(other: dict[str, Any], fence: int) -> None:
         assert (option in mariadb.my_cnf(chosen).splitlines()) == (fence > 0)
     replicates = chosen.database.topology == "replication"
     assert (mariadb.READ_ONLY in mariadb.my_cnf(chosen).splitlines()) == replicates
-    watch = cnf.watch(chosen, mariadb.topology(chosen))
+    watch = model.watch(chosen, mariadb.topology(chosen))
     assert (watch.replicas if watch else 0) == fence
     assert chosen.semi_sync_timeout == ("10s" if fence else "2s")
     if fence:

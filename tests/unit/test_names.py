@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import names
+from components.config.credentials import Credentials
 
 LONGEST = "x" * names.MAX_NAME["mariadb"]
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+ROLES = tuple(Credentials.model_fields)
 DIGEST = "0123456789ab"
 
 
@@ -64,14 +65,14 @@ def test_object_names_are_distinct() -> None:
 
 def test_every_name_is_owned() -> None:
     """Otherwise a second database could take it."""
-    owned = names.owned("db", "mariadb")
+    owned = names.owned("db", "mariadb", ROLES)
     assert {*services("db"), names.mariadb_ca_bundle("db"), names.proxysql_tls("db")} <= owned
     assert {names.proxysql_monitor("db"), names.proxysql_users("db")} <= owned
     assert {names.credential_secret("db", role) for role in ROLES} <= owned
 
 
 def test_an_engine_owns_no_name_of_the_other() -> None:
-    common = names.owned("db", "mariadb") & names.owned("db", "percona")
+    common = names.owned("db", "mariadb", ROLES) & names.owned("db", "percona", ROLES)
     assert names.mariadb_primary("db") not in common
     assert names.pxc("db") not in common
     assert {"db", names.proxysql("db"), names.proxysql_tls("db")} <= common
@@ -263,5 +264,5 @@ def test_other_names_are_marked(text: str, start: str) -> None:
 def test_secrets_of_an_app(app: str) -> None:
     secrets = {names.app_secret(LONGEST, app), names.account_secret(LONGEST, app)}
     assert len(secrets) == 2
-    assert not secrets & names.owned(LONGEST, "mariadb")
+    assert not secrets & names.owned(LONGEST, "mariadb", ROLES)
     assert all(SUBDOMAIN.fullmatch(secret) and len(secret) <= 253 for secret in secrets)

@@ -18,6 +18,7 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import percona
 from components.proxysql import cnf
+from components.proxysql.model import cnf_model
 from tests.unit import libconfig
 from tests.unit.models import SECRETS
 
@@ -696,7 +697,7 @@ def test_an_app_is_all_that_changes() -> None:
 @pytest.mark.parametrize("replicas", [1, 3, 5])
 def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
     chosen = config(database={"replicas": replicas}, proxy=STANDALONE["proxy"])
-    text = cnf.render(cnf.model(chosen, percona.topology(chosen)), SECRETS)
+    text = cnf.render(cnf_model(chosen, percona.topology(chosen)), SECRETS)
     parsed = libconfig.parse(libconfig.whole(text, dict.fromkeys(libconfig.INCLUDED, "")))
     (galera,) = parsed["mysql_galera_hostgroups"]
     assert galera["max_writers"] == 1

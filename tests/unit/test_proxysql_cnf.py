@@ -16,16 +16,11 @@ from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.load import merge, resolve
 from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.config.stack import StackConfig
-from components.proxysql import cnf
-from components.proxysql.cnf import (
-    SYNCED_MODULES,
-    digest,
-    native_password_hash,
-    render,
-    render_users,
-)
+from components.proxysql.cnf import digest, render
 from components.proxysql.libconfig import quote, render_document
+from components.proxysql.live import Live, native_password_hash, render_users
 from components.proxysql.self_check import live_check, self_check
+from components.proxysql.variables import SYNCED_MODULES
 from tests.unit import libconfig
 from tests.unit.models import (
     SECRETS,
@@ -190,14 +185,25 @@ def test_users(config: StackConfig) -> None:
         assert re.fullmatch(r"\*[0-9A-F]{40}", row["password"])
 
 
+@pytest.mark.parametrize(
+    ("tag", "serves"),
+    [("2.7.4", False), ("v2.7.4-debian", False), ("3.0.11-debian", True), ("20.0.1", True)],
+)
+def test_postgresql_stays_off_the_network(tag: str, serves: bool) -> None:
+    """2.7 has no such variables; a `v` before the version changes nothing."""
+    text = parsed_cnf(config(images={"proxy": {"tag": tag}}))
+    assert ("pgsql_ifaces" in text["admin_variables"]) is serves
+    assert text.get("pgsql_variables") == ({"interfaces": "127.0.0.1:6133"} if serves else None)
+
+
 @given(proxied_configs())
 def test_admin_accounts(config: StackConfig) -> None:
     """R 5, 16, 17."""
     variables = parsed_cnf(config)["admin_variables"]
     clustering = config.proxy.clustering
     accounts = dict(pair.split(":") for pair in variables["admin_credentials"].split(";"))
-    assert accounts.pop("admin") == SECRETS.admin
-    assert variables["stats_credentials"] == f"stats:{SECRETS.stats}"
+    assert accounts.pop("admin") == SECRETS.proxy_admin
+    assert variables["stats_credentials"] == f"stats:{SECRETS.proxy_stats}"
     assert variables["web_enabled"] is False
     diffs = {key: value for key, value in variables.items() if key.endswith("_before_sync")}
     if clustering == "off":
@@ -597,7 +603,7 @@ def test_without_logins_the_file_is_empty() -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_a_server_of_another_kind_is_told_the_password_itself(password: str) -> None:
     """caching_sha2_password: ProxySQL has no hash that it could give to a server."""
-    model = cnf.Live(
+    model = Live(
         peers=(),
         users=CHECKED.logins[:1],
         auth_plugin="caching_sha2_password",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.proxysql import tier
-from components.proxysql.cnf import DATA_DIR, LIVE_DIR, reload_live
+from components.proxysql.layout import DATA_DIR, LIVE_DIR
+from components.proxysql.scripts import ADMIN as CLIENT
+from components.proxysql.scripts import reload_live
 
-CLIENT = tier._CLIENT  # pyright: ignore[reportPrivateUsage]
 READ = (
     "DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG; "
     "DELETE FROM proxysql_servers; LOAD PROXYSQL SERVERS FROM CONFIG"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.proxysql.watcher import Watch, login, script, statement
+from components.proxysql.watcher import Watch, login, script
+from components.proxysql.watcher_sql import statement
 from tests.database.servers import eventually
 
 WATCH = Watch(host="primary.test", port=3306, hostgroup=10, wait=2)
@@ -286,5 +287,5 @@ def test_the_login_is_a_file() -> None:
 
 
 def test_replicas_are_looked_at_only_for_the_fence() -> None:
-    assert "SEMI_SYNC" not in statement(WATCH, 1, 2)
-    assert "clients < 2" in statement(replace(WATCH, replicas=2), 1, 2)
+    assert "SEMI_SYNC" not in statement(0, 1, 2)
+    assert "clients < 2" in statement(2, 1, 2)
