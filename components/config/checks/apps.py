@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 
 from components.config.apps import ROLES, App, privileges
 from components.config.credentials import SYSTEM_ACCOUNTS
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
 SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
-
-MAX_USER_NAME = {"mariadb": 80, "percona": 32}
-"""Characters (mariadb.com/docs, "Identifier Names"; dev.mysql.com, "Account User Names")."""
 
 
 def _apps(config: StackConfig) -> Iterator[tuple[str, App]]:
@@ -69,7 +67,7 @@ def account_is_nobody_elses(config: StackConfig) -> Iterator[Fault]:
 
 
 def account_is_short_enough(config: StackConfig) -> Iterator[Fault]:
-    longest = MAX_USER_NAME[config.engine]
+    longest = ENGINES[config.engine].longest_account
     for path, account in _accounts(config, lambda account: len(account) > longest):
         yield (
             path,

@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 
 from components.config.checks.variables import waits
+from components.config.engine import ENGINES
 from components.config.errors import Fault
-from components.config.stack import StackConfig
+from components.config.stack import StackConfig, version_in
 from components.config.types import seconds
-
-OLDEST_SERVER = {"mariadb": (10, 6), "percona": (8, 0)}
-"""mariadb-operator docs/README.md, "MariaDB compatibility"; percona's 5.7 has reached its end."""
-EXAMPLE_VERSION = {"mariadb": "11.8.5", "percona": "8.0.42"}
 
 
 def galera_keeps_a_quorum(config: StackConfig) -> Iterator[Fault]:
@@ -47,13 +44,14 @@ def version_is_known(config: StackConfig) -> Iterator[Fault]:
         yield (
             "database.version",
             "cannot be read from images.database.tag, which does not start with a version",
-            f"set database.version, for example {EXAMPLE_VERSION[config.engine]}",
+            f"set database.version, for example {version_in(ENGINES[config.engine].image['tag'])}",
         )
 
 
 def version_is_not_too_old(config: StackConfig) -> Iterator[Fault]:
-    if config.server_version and config.server_version < OLDEST_SERVER[config.engine]:
-        oldest = ".".join(map(str, OLDEST_SERVER[config.engine]))
+    required = ENGINES[config.engine].oldest_server
+    if config.server_version and config.server_version < required:
+        oldest = ".".join(map(str, required))
         yield (
             _version_path(config),
             f"is older than {oldest}, the oldest that {config.engine}'s operator supports here",

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from components import names
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
 
 def name_is_short_enough(config: StackConfig) -> Iterator[Fault]:
-    longest = names.MAX_NAME[config.engine]
+    longest = ENGINES[config.engine].longest_name
     if len(config.name) > longest:
         yield (
             "name",
