@@ -58,6 +58,8 @@ class Engine:
     rotates: frozenset[str] = frozenset()
     """Roles of `credentials.SET_AT_FIRST_BOOT` whose new password the operator brings to servers
     that run."""
+    reader_service: bool
+    """Whether the operator has a Service of its own for reads."""
     revokes: bool
     """Whether the operator takes privileges back that an account no longer has in the config."""
     hashes: bool
@@ -103,6 +105,7 @@ MARIADB = Engine(
     longest_name=40,
     longest_account=80,  # mariadb.com/docs, "Identifier Names"
     oldest_server=(10, 6),  # mariadb-operator docs/README.md, "MariaDB compatibility"
+    reader_service=True,
     revokes=True,
     hashes=True,
     proxies=names.proxysql,
@@ -126,6 +129,7 @@ PERCONA = Engine(
     oldest_server=(8, 0),  # 5.7 has reached its end
     # percona-xtradb-cluster-operator v1.18.0 pkg/controller/pxc/users.go, handleRootUser
     rotates=frozenset({"root"}),
+    reader_service=False,
     revokes=False,  # pkg/controller/pxc/users_custom.go
     hashes=False,
     proxies=names.proxysql_beside_pxc,

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from components.config.checks import ENGINE_RULES
 from components.config.engine import ENGINES
 from components.config.errors import ConfigError
 from components.config.load import resolve
@@ -14,8 +15,9 @@ from components.engines.wiring import WIRING
 ENGINE = pytest.mark.parametrize("engine", ENGINES)
 
 
-def test_every_engine_of_a_config_has_both_records() -> None:
-    assert {*get_args(StackConfig.model_fields["engine"].annotation)} == {*ENGINES} == {*WIRING}
+def test_every_engine_of_a_config_has_both_records_and_its_rules() -> None:
+    engines = {*get_args(StackConfig.model_fields["engine"].annotation)}
+    assert engines == {*ENGINES} == {*WIRING} == {*ENGINE_RULES}
 
 
 @ENGINE

@@ -102,7 +102,7 @@ def somebody_sends_readers_to_replicas(config: StackConfig) -> Iterator[Fault]:
 
 
 def _sends_readers(config: StackConfig) -> bool:
-    return config.engine == "mariadb" or config.own_proxies
+    return ENGINES[config.engine].reader_service or config.own_proxies
 
 
 def readers_have_replicas(config: StackConfig) -> Iterator[Fault]:
@@ -196,13 +196,8 @@ def database_is_spelled_one_way(config: StackConfig) -> Iterator[Fault]:
 # --- what Percona's operator does with it (pkg/controller/pxc/users_custom.go) ---
 
 
-def _perconas(config: StackConfig) -> Iterator[tuple[str, App]]:
-    """Apps whose accounts Percona's operator makes."""
-    return _apps(config) if config.engine == "percona" else iter(())
-
-
 def percona_grants_the_same_everywhere(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         if len({frozenset(privileges(granted)) for granted in app.databases.values()}) > 1:
             yield (
                 f"{path}.databases",
@@ -213,7 +208,7 @@ def percona_grants_the_same_everywhere(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_writes_names_without_quotes(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         for database in app.databases:
             if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database) is None:
                 yield (
@@ -224,7 +219,7 @@ def percona_writes_names_without_quotes(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         if app.cleanup == "delete":
             yield (
                 f"{path}.cleanup",
@@ -234,7 +229,7 @@ def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_limits_no_account(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         if not config.own_proxies and "max_connections" in app.model_fields_set:
             yield (
                 f"{path}.max_connections",
@@ -248,7 +243,7 @@ def percona_grants_by_pattern(config: StackConfig) -> Iterator[Fault]:
     by_length: dict[int, list[str]] = {}
     for name in sorted(SYSTEM_DATABASES.union(*(app.databases for app in config.apps))):
         by_length.setdefault(len(name), []).append(name)
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         for database in (name for name in app.databases if "_" in name):
             pattern = re.compile(re.escape(database).replace("_", "."))
             for other in by_length[len(database)]:
@@ -276,6 +271,8 @@ RULES = (
     proxies_ask_for_tls,
     database_is_not_the_servers,
     database_is_spelled_one_way,
+)
+PERCONA_RULES = (
     percona_grants_the_same_everywhere,
     percona_writes_names_without_quotes,
     percona_drops_nothing,
