@@ -5,7 +5,7 @@ Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -17,7 +17,7 @@ from components.config.stack import StackConfig
 from components.config.types import TopologyKind
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import adopted
-from components.engines.sql_objects import sql_object
+from components.engines.sql_objects import Kind, sql_object
 from components.pods import scheduling, security
 from components.topology import Topology
 
@@ -89,9 +89,7 @@ class MariaDb(pulumi.ComponentResource):
         """An account by which ProxySQL checks the servers."""
         config = args.config
 
-        def made(
-            kind: Literal["User", "Grant"], spec: Mapping[str, Any], after: pulumi.Resource
-        ) -> pulumi.Resource:
+        def made(kind: Kind, spec: Mapping[str, Any], after: pulumi.Resource) -> pulumi.Resource:
             return sql_object(
                 f"{name}-monitor-{kind.lower()}{login.suffix}",
                 kind,
