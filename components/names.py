@@ -12,18 +12,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-MAX_NAME = {"mariadb": 40, "percona": 22}
-"""Longest database name by engine, in characters. The label `controller-revision-hash` is the
-StatefulSet's name plus 11 characters and a label holds 63, so `<name>-proxysql` must stay below 52.
-Percona's operator has a limit of its own (pkg/apis/pxc/v1/pxc_types.go, clusterNameMaxLen)."""
-
-MARIADB_API = "k8s.mariadb.com/v1alpha1"
-PXC_API, PXC_KIND = "pxc.percona.com/v1", "PerconaXtraDBCluster"
-OPERATOR_OBJECTS = {"mariadb": f"{MARIADB_API}:MariaDB", "percona": f"{PXC_API}:{PXC_KIND}"}
-"""API version and kind of the object that an engine's operator runs a database from."""
-OPERATOR_PLURALS = {"mariadb": "mariadbs", "percona": "perconaxtradbclusters"}
-"""What the API calls objects of that kind in a path."""
-
 DNS_LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
@@ -122,14 +110,18 @@ def pxc_proxysql(name: str) -> str:
     return f"{name}-proxysql"
 
 
-def proxysql(name: str, engine: str = "mariadb") -> str:
-    """The ProxySQL StatefulSet and its client Service.
+def proxysql(name: str) -> str:
+    """The ProxySQL StatefulSet and its client Service."""
+    return f"{name}-proxysql"
 
-    Beside a Percona cluster they have another name: every few seconds its operator deletes a
-    Service `<name>-proxysql` when its own ProxySQL is off, whoever made it
-    (pkg/controller/pxc/controller.go, `deleteServices`).
+
+def proxysql_beside_pxc(name: str) -> str:
+    """The same beside a Percona cluster, under another name.
+
+    Every few seconds its operator deletes a Service `<name>-proxysql` when its own ProxySQL is off,
+    whoever made it (pkg/controller/pxc/controller.go, `deleteServices`).
     """
-    return f"{name}-proxysql-ha" if engine == "percona" else f"{name}-proxysql"
+    return f"{name}-proxysql-ha"
 
 
 def proxysql_tls(name: str) -> str:
@@ -155,16 +147,6 @@ def proxysql_config(name: str, digest: str) -> str:
 def proxysql_monitor(name: str, suffix: str = "") -> str:
     """The User and Grant objects of ProxySQL's monitor account; `.b`: of the second one."""
     return f"{name}-proxysql-monitor{suffix}"
-
-
-def proxysql_pod_hosts(
-    name: str, namespace: str, replicas: int, engine: str = "mariadb"
-) -> tuple[str, ...]:
-    """DNS names of all ProxySQL Pods, in ordinal order."""
-    return tuple(
-        pod_host(f"{proxysql(name, engine)}-{ordinal}", proxysql_peers(name), namespace)
-        for ordinal in range(replicas)
-    )
 
 
 def credential_secret(name: str, role: str) -> str:
@@ -244,23 +226,21 @@ def labels(name: str, component: str) -> dict[str, str]:
     }
 
 
-def server_claims(name: str, engine: str, topology: str, replicas: int) -> tuple[str, ...]:
-    """The volume claims of the servers, by volume and ordinal.
+def mariadb_claims(name: str, topology: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of a MariaDB's servers, by volume and ordinal.
 
     mariadb-operator `pkg/builder/statefulset_builder.go` (mariadbVolumeClaimTemplates; Galera's
-    second volume has its configuration), Percona's `pkg/pxc/app/app.go` (DataVolumeName).
+    second volume has its configuration).
     """
-    if engine == "percona":
-        return _claims(("datadir",), pxc(name), replicas)
     return _claims(("storage", "galera") if topology == "galera" else ("storage",), name, replicas)
 
 
-def proxy_claims(name: str, engine: str, managed_by: str, replicas: int) -> tuple[str, ...]:
-    """The volume claims of proxies that have any, by ordinal. `managed_by`: of `proxy`."""
-    if managed_by == "operator":
-        # pkg/pxc/app/statefulset/proxysql.go, proxyDataVolumeName
-        return _claims(("proxydata",), pxc_proxysql(name), replicas)
-    return _claims(("data",), proxysql(name, engine), replicas)
+def pxc_claims(name: str, topology: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of Percona's servers, by ordinal (`pkg/pxc/app/app.go`, DataVolumeName).
+
+    They are the same in each `topology`, of which there is one.
+    """
+    return _claims(("datadir",), pxc(name), replicas)
 
 
 def _claims(volumes: tuple[str, ...], stateful_set: str, replicas: int) -> tuple[str, ...]:
@@ -270,38 +250,46 @@ def _claims(volumes: tuple[str, ...], stateful_set: str, replicas: int) -> tuple
     )
 
 
-def left_behind(name: str, engine: str, topology: str, replicas: int) -> list[tuple[str, str]]:
-    """(kind, name) of what the servers may leave when their database goes, claims first.
+def mariadb_ownerless(name: str, topology: str) -> tuple[str, ...]:
+    """Secrets that mariadb-operator makes without an owner, so that they stay.
 
-    No StatefulSet takes its claims along, and these Secrets are made without an owner:
-    mariadb-operator's of the agents (pkg/controller/secret/controller.go, ReconcilePassword), which
-    a standalone server has not; Percona's copy of its accounts, its certificates with TLS, and
-    the statements of passwords that changed (pkg/controller/pxc/users.go, tls.go). Not here: the
-    claims of proxies (`proxy_claims`).
+    That of the agents (pkg/controller/secret/controller.go, ReconcilePassword), which a standalone
+    server has not.
     """
-    secrets = [mariadb_agent(name)] if topology != "standalone" else []
-    if engine == "percona":
-        secrets = [
-            pxc_internal(name),
-            pxc_ssl(name),
-            pxc_ssl_internal(name),
-            f"{name}-mysql-init",
-        ]
-    claims = server_claims(name, engine, topology, replicas)
-    return [
-        *(("PersistentVolumeClaim", claim) for claim in claims),
-        *(("Secret", secret) for secret in secrets),
-    ]
+    return (mariadb_agent(name),) if topology != "standalone" else ()
 
 
-def owned(name: str, engine: str, roles: Iterable[str]) -> frozenset[str]:
-    """Every name that database `name` may give to an object, its own and the operator's.
+def pxc_ownerless(name: str, topology: str) -> tuple[str, ...]:
+    """Secrets that Percona's operator makes without an owner, whatever the `topology`.
+
+    Its copy of its accounts, its certificates with TLS, and the statements of passwords that
+    changed (pkg/controller/pxc/users.go, tls.go).
+    """
+    return pxc_internal(name), pxc_ssl(name), pxc_ssl_internal(name), f"{name}-mysql-init"
+
+
+def common_objects(name: str, roles: Iterable[str]) -> frozenset[str]:
+    """Every name that database `name` may give to an object whichever its engine.
 
     `roles`: those that have a password. Without the ProxySQL configuration Secrets, whose names end
     in a hash.
     """
-    theirs = {
-        "mariadb": {
+    return frozenset(
+        {
+            name,
+            proxysql_peers(name),
+            proxysql_admin(name),
+            proxysql_tls(name),
+            proxysql_users(name),
+            *(credential_secret(name, role) for role in roles),
+        }
+    )
+
+
+def mariadb_objects(name: str) -> frozenset[str]:
+    """What a MariaDB's objects are called beside `common_objects`, the operator's included."""
+    return frozenset(
+        {
             mariadb_internal(name),
             mariadb_primary(name),
             mariadb_secondary(name),
@@ -309,8 +297,15 @@ def owned(name: str, engine: str, roles: Iterable[str]) -> frozenset[str]:
             mariadb_agent(name),
             proxysql_monitor(name),
             proxysql_monitor(name, ".b"),
-        },
-        "percona": {
+            proxysql(name),
+        }
+    )
+
+
+def pxc_objects(name: str) -> frozenset[str]:
+    """What a Percona cluster's objects are called beside those, the operator's included."""
+    return frozenset(
+        {
             pxc(name),
             f"{pxc(name)}-unready",
             pxc_secrets(name),
@@ -319,17 +314,6 @@ def owned(name: str, engine: str, roles: Iterable[str]) -> frozenset[str]:
             pxc_internal(name),
             pxc_proxysql(name),
             pxc_proxysql_unready(name),
-        },
-    }
-    return frozenset(
-        {
-            name,
-            *theirs[engine],
-            proxysql(name, engine),
-            proxysql_peers(name),
-            proxysql_admin(name),
-            proxysql_tls(name),
-            proxysql_users(name),
-            *(credential_secret(name, role) for role in roles),
+            proxysql_beside_pxc(name),
         }
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from components import names
 from components.apps import outputs as apps_outputs
+from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT
 from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential
@@ -18,7 +19,8 @@ def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
         return Endpoint(
             host=topology.service, reader_host=topology.reader_service, port=topology.port
         )
-    host = names.service_host(names.proxysql(config.name, config.engine), config.namespace)
+    proxies = ENGINES[config.engine].proxies(config.name)
+    host = names.service_host(proxies, config.namespace)
     return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
 
 

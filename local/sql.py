@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.config.stack import StackConfig
-from components.engines import mariadb, percona
+from components.engines.wiring import WIRING
 from local import LocalError
 from local.kubectl import Kubectl, Object
 
@@ -64,8 +64,8 @@ def login(config: StackConfig, outputs: Mapping[str, Any], app: str | None) -> L
         )  # fmt: skip
     host, port = outputs["host"], int(outputs["port"])
     if config.own_proxies:
-        engine = percona if config.engine == "percona" else mariadb
-        host, port = engine.topology(config).service, engine.PORT
+        servers = WIRING[config.engine].topology(config)
+        host, port = servers.service, servers.port
     secret = outputs["admin_secret"]
     return Login("root", config.namespace, host, port, "root", secret["name"], secret["key"])
 

@@ -21,7 +21,7 @@ from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
 
-from components.guards import switchover, volumes
+from components.guards import api
 from components.guards.api import Unanswered
 
 ROOT = Path(__file__).parents[1]
@@ -308,10 +308,7 @@ def run(
             return (found or {}).get(path)
 
     try:
-        with (
-            mock.patch.object(volumes, "Cluster", Cluster),
-            mock.patch.object(switchover, "Cluster", Cluster),
-        ):
+        with mock.patch.object(api, "Cluster", Cluster):
             sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
                 stack.run_in_stack(program)
             )

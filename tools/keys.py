@@ -9,8 +9,9 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from components.config.engine import ENGINES
 from components.config.load import resolve
-from components.config.presets import ENGINES, SIZES
+from components.config.presets import SIZES
 from components.config.stack import StackConfig
 from components.config.types import Described
 

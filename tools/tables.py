@@ -16,12 +16,14 @@ import yaml
 
 from components import outputs
 from components.config.checks.variables import RESERVED_VARIABLES
+from components.config.engine import ENGINES
 from components.config.errors import PROJECT
 from components.config.load import Loaded, Stack, resolve
-from components.config.presets import ENGINES, SIZES
+from components.config.presets import SIZES
 from components.config.stack import StackConfig, StackKeys
 from components.credentials import GENERATED_KEY, ResolvedCredential
-from components.engines import mariadb, percona
+from components.engines import percona
+from components.engines.wiring import WIRING
 from components.guards import immutable
 from components.names import credential_secret
 from local import go, toolchain
@@ -209,8 +211,7 @@ def _outputs(engine: str) -> dict[str, Any]:
         password=cast(Any, None),  # no output is a password
         resource=None,
     )
-    shape = percona.topology(config) if engine == "percona" else mariadb.topology(config)
-    values = outputs.outputs(config, shape, root)
+    values = outputs.outputs(config, WIRING[engine].topology(config), root)
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})

@@ -58,11 +58,6 @@ SET_AT_FIRST_BOOT = ("root", "replication")
 """Roles whose passwords the servers know from their first start on."""
 
 
-ROTATED_BY_OPERATOR = {"mariadb": frozenset[str](), "percona": frozenset({"root"})}
-"""Those of them whose new password the engine's operator brings to servers that run
-(percona-xtradb-cluster-operator v1.18.0 pkg/controller/pxc/users.go, handleRootUser)."""
-
-
 class Credential(Model):
     """One role's password: generated, from an existing Secret, or a secret config value."""
 

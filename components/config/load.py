@@ -17,14 +17,13 @@ import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components import names
 from components.config import checks
 from components.config.apps import owned
-from components.config.credentials import Credentials
+from components.config.engine import ENGINES
 from components.config.errors import PROJECT, ConfigError, Fault, below, refuse, reject
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
-from components.config.presets import ENGINES, PROXY_MANAGERS, SIZES
+from components.config.presets import PROXY_MANAGERS, SIZES
 from components.config.stack import StackConfig, StackKeys
 
 
@@ -98,7 +97,7 @@ def _preset(tree: Mapping[str, Any]) -> dict[str, Any]:
     """What a database starts from, by its size, engine and kind of proxies. Raises ConfigError."""
     size, engine = tree.get("size", "dev"), tree.get("engine", DEFAULTS["engine"])
     refuse([*_choice("size", size, SIZES), *_choice("engine", engine, ENGINES)])
-    preset = merge(merge({**DEFAULTS, "size": size}, SIZES[size]), ENGINES[engine][size])
+    preset = merge(merge({**DEFAULTS, "size": size}, SIZES[size]), ENGINES[engine].presets[size])
     proxy: Any = tree.get("proxy")
     managed_by = preset["proxy"]["managed_by"]
     if isinstance(proxy, Mapping):
@@ -375,7 +374,7 @@ def _shared_objects(databases: Mapping[str, StackConfig]) -> Iterator[Fault]:
     owners: dict[tuple[str, str], str] = {}
     for where, config in databases.items():
         of_apps = owned(config.name, config.apps)
-        every = names.owned(config.name, config.engine, Credentials.model_fields) | of_apps
+        every = ENGINES[config.engine].owned(config.name) | of_apps
         # Logical names know no namespace.
         claims = {(config.namespace, name) for name in every} | {("", name) for name in of_apps}
         taken = [claim for claim in sorted(claims) if owners.setdefault(claim, where) != where]

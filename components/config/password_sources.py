@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from components.config.apps import App
-from components.config.credentials import (
-    PROXY_ROLES,
-    ROTATED_BY_OPERATOR,
-    SET_AT_FIRST_BOOT,
-    Credential,
-)
+from components.config.credentials import PROXY_ROLES, SET_AT_FIRST_BOOT, Credential
+from components.config.engine import ENGINES
 from components.config.model import SecretRef
 from components.config.proxy import ProxyUser
 from components.config.stack import StackConfig
@@ -65,7 +61,7 @@ def protected(config: StackConfig) -> frozenset[str]:
     """
     if not config.security.protect:
         return frozenset()
-    return frozenset(SET_AT_FIRST_BOOT) - ROTATED_BY_OPERATOR[config.engine]
+    return frozenset(SET_AT_FIRST_BOOT) - ENGINES[config.engine].rotates
 
 
 def stored(config: StackConfig) -> dict[Holder, SecretRef]:

@@ -4,8 +4,8 @@ They live in Python because a stack value in `Pulumi.<stack>.yaml` replaces a pr
 `config.merge` lets a stack override single fields instead. docs/configuration.md has
 them in a table. A stack's own values win over these field by field.
 
-What differs by engine is in ENGINES and, by who runs the proxies, in PROXY_MANAGERS: each is
-laid over the size.
+What differs by engine is in MARIADB and PERCONA (`engine.Engine.presets`) and, by who runs the
+proxies, in PROXY_MANAGERS: each is laid over the size.
 """
 
 from typing import Any
@@ -97,15 +97,14 @@ _PERCONA: dict[str, Any] = {
     "images": {"database": PXC_IMAGE},
 }
 
-ENGINES: dict[str, dict[str, dict[str, Any]]] = {
-    "mariadb": dict.fromkeys(
-        SIZES, {"proxy": {"managed_by": "mysql-ha"}, "images": {"database": MARIADB_IMAGE}}
-    ),
-    "percona": {
-        "dev": {**_PERCONA, "percona": {"log_collector": True}},
-        "small": _PERCONA,
-        "large": _PERCONA,
-    },
+MARIADB: dict[str, dict[str, Any]] = dict.fromkeys(
+    SIZES, {"proxy": {"managed_by": "mysql-ha"}, "images": {"database": MARIADB_IMAGE}}
+)
+
+PERCONA: dict[str, dict[str, Any]] = {
+    "dev": {**_PERCONA, "percona": {"log_collector": True}},
+    "small": _PERCONA,
+    "large": _PERCONA,
 }
 
 PROXY_MANAGERS: dict[str, dict[str, Any]] = {

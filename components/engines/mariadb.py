@@ -3,7 +3,7 @@
 Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,12 @@ import pulumi_kubernetes as k8s
 
 from components import names
 from components.config.credentials import Login
+from components.config.engine import MARIADB
 from components.config.stack import StackConfig
 from components.config.types import TopologyKind
-from components.credentials import Credentials
+from components.credentials import Credentials, ResolvedCredential
 from components.engines import adopted
-from components.engines.sql_objects import sql_object
+from components.engines.sql_objects import Kind, sql_object
 from components.pods import scheduling, security
 from components.topology import Topology
 
@@ -55,8 +56,8 @@ class MariaDb(pulumi.ComponentResource):
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
         mariadb = k8s.apiextensions.CustomResource(
             f"{name}-mariadb",
-            api_version=names.MARIADB_API,
-            kind="MariaDB",
+            api_version=MARIADB.api.group_version,
+            kind=MARIADB.api.kind,
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=config.name,
                 namespace=config.namespace,
@@ -86,49 +87,23 @@ class MariaDb(pulumi.ComponentResource):
         self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource, login: Login
     ) -> tuple[pulumi.Resource, ...]:
         """An account by which ProxySQL checks the servers."""
-        config, object_name = args.config, names.proxysql_monitor(args.config.name, login.suffix)
-        common = {"host": "%", "cleanupPolicy": "Delete"}
-        user = sql_object(
-            f"{name}-monitor-user{login.suffix}",
-            "User",
-            object_name,
-            {
-                **common,
-                "name": login.username,
-                "passwordSecretKeyRef": {
-                    "name": args.credentials["monitor"].secret,
-                    "key": login.key,
-                },
-                "maxUserConnections": config.monitor_connections,
-            },
-            config=config,
-            component="proxysql-monitor",
-            parent=self,
-            after=[mariadb],
-        )
-        privileges = monitor_privileges(
-            config.database.topology,
-            version=config.server_version,
-            replication_lag=config.proxy.max_replication_lag > 0,
-            fence=config.fence > 0,
-        )
-        grant = sql_object(
-            f"{name}-monitor-grant{login.suffix}",
-            "Grant",
-            object_name,
-            {
-                **common,
-                "username": login.username,
-                "privileges": list(privileges),
-                "database": "*",
-                "table": "*",
-            },
-            config=config,
-            component="proxysql-monitor",
-            parent=self,
-            after=[user],
-        )
-        return user, grant
+        config = args.config
+
+        def made(kind: Kind, spec: Mapping[str, Any], after: pulumi.Resource) -> pulumi.Resource:
+            return sql_object(
+                f"{name}-monitor-{kind.lower()}{login.suffix}",
+                kind,
+                names.proxysql_monitor(config.name, login.suffix),
+                {"host": "%", "cleanupPolicy": "Delete", **spec},
+                config=config,
+                component="proxysql-monitor",
+                parent=self,
+                after=[after],
+            )
+
+        secret = args.credentials["monitor"].secret
+        user = made("User", monitor_user(config, secret, login), mariadb)
+        return user, made("Grant", monitor_grant(config, login), user)
 
 
 FIXED = (
@@ -211,6 +186,31 @@ def monitor_privileges(
     return ("USAGE",)
 
 
+def monitor_user(config: StackConfig, secret: str, login: Login) -> dict[str, Any]:
+    """What the User of the monitor says of its account, whose password is in `secret`."""
+    return {
+        "name": login.username,
+        "passwordSecretKeyRef": {"name": secret, "key": login.key},
+        "maxUserConnections": config.monitor_connections,
+    }
+
+
+def monitor_grant(config: StackConfig, login: Login) -> dict[str, Any]:
+    """What the Grant of the monitor says of its privileges."""
+    privileges = monitor_privileges(
+        config.database.topology,
+        version=config.server_version,
+        replication_lag=config.proxy.max_replication_lag > 0,
+        fence=config.fence > 0,
+    )
+    return {
+        "username": login.username,
+        "privileges": list(privileges),
+        "database": "*",
+        "table": "*",
+    }
+
+
 def topology(config: StackConfig) -> Topology:
     """The servers of `config` as the proxy tier sees them."""
     database = config.database
@@ -228,6 +228,12 @@ def topology(config: StackConfig) -> Topology:
         auth_plugin="mysql_native_password",
         ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,
     )
+
+
+def immutable(config: StackConfig) -> dict[str, Any]:
+    """What an edit must not change of this engine only (`guards.immutable`)."""
+    secrets = config.images.pull_secrets
+    return {"pull_secrets": ", ".join(secrets)} if secrets else {}
 
 
 READ_ONLY = "read_only = 1"
@@ -271,73 +277,89 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     In particular not `replication.primary.podIndex` (KEPT_OF): the operator moves it at a failover,
     and applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
     """
-    database, image = config.database, config.images.database
-    placement = config.scheduling.database
-    root = credentials["root"]
+    image, root = config.images.database, credentials["root"]
     result: dict[str, Any] = {
         "image": image.reference,
         "imagePullPolicy": image.pull_policy,
         "rootPasswordSecretKeyRef": {"name": root.secret, "key": root.key, "generate": False},
         "port": PORT,
-        "replicas": database.replicas,
+        "replicas": config.database.replicas,
         "myCnf": my_cnf(config),
-        "storage": {
-            "size": database.storage.size,
-            # The operator retains the claims when the object goes; they are never deleted here.
-            "resizeInUseVolumes": True,
-            "waitForVolumeResize": True,
-        },
+        "storage": _storage(config),
         "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
-        "podSecurityContext": security.of_pod(config.security.database),
-        "securityContext": security.CONTAINER,
-        "podMetadata": {
-            "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
-            # Not an empty mapping: it would be null, and refused, once the last annotation that
-            # somebody else gave has been removed from it.
-            **({"annotations": dict(database.pod_annotations)} if database.pod_annotations else {}),
-        },
-        **scheduling.pod_spec(placement, names.mariadb_selector(config.name)),
+        **_pod(config),
     }
-    # A field below it is fixed (FIXED), which an absent parent would not keep.
-    result.setdefault("affinity", {})
-    if database.storage.storage_class:
-        result["storage"]["storageClassName"] = database.storage.storage_class
-    if resources := scheduling.resources(database.resources):
-        result["resources"] = resources
     if config.images.pull_secrets:
         result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
-    if placement.disruption_budget:
+    if config.scheduling.database.disruption_budget:
         result["podDisruptionBudget"] = {"maxUnavailable": 1}
-    if database.topology == "replication":
-        replication = credentials["replication"]
-        result["replication"] = {
-            "enabled": True,
-            **_data_plane(config),
-            "primary": {"autoFailoverDelay": f"{database.failover_delay_seconds}s"},
-            "semiSyncEnabled": database.semi_sync,
-            **(
-                {
-                    "semiSyncAckTimeout": config.semi_sync_timeout,
-                    # Nobody reads what no replica has yet, and what a crash could take back.
-                    "semiSyncWaitPoint": "AfterSync",
-                }
-                if database.semi_sync
-                else {}
-            ),
-            "replica": {
-                "replPasswordSecretKeyRef": {
-                    "name": replication.secret,
-                    "key": replication.key,
-                    "generate": False,
-                },
-                # The server's default is 60 s: for so long nobody followed a primary whose
-                # container was restarted.
-                "connectionRetrySeconds": 1,
-            },
-        }
-    if database.topology == "galera":
+    if config.database.topology == "replication":
+        result["replication"] = _replication(config, credentials["replication"])
+    if config.database.topology == "galera":
         result["galera"] = {"enabled": True, **_data_plane(config)}
+    return result
+
+
+def _storage(config: StackConfig) -> dict[str, Any]:
+    storage = config.database.storage
+    result: dict[str, Any] = {
+        "size": storage.size,
+        # The operator retains the claims when the object goes; they are never deleted here.
+        "resizeInUseVolumes": True,
+        "waitForVolumeResize": True,
+    }
+    if storage.storage_class:
+        result["storageClassName"] = storage.storage_class
+    return result
+
+
+def _pod(config: StackConfig) -> dict[str, Any]:
+    """Labels, security, placement and resources of the servers' Pods."""
+    database = config.database
+    metadata: dict[str, Any] = {
+        "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels}
+    }
+    # Not an empty mapping: it would be null, and refused, once the last annotation that somebody
+    # else gave has been removed from it.
+    if database.pod_annotations:
+        metadata["annotations"] = dict(database.pod_annotations)
+    result: dict[str, Any] = {
+        "podSecurityContext": security.of_pod(config.security.database),
+        "securityContext": security.CONTAINER,
+        "podMetadata": metadata,
+        # A field below it is fixed (FIXED), which an absent parent would not keep.
+        "affinity": {},
+        **scheduling.pod_spec(config.scheduling.database, names.mariadb_selector(config.name)),
+    }
+    if resources := scheduling.resources(database.resources):
+        result["resources"] = resources
+    return result
+
+
+def _replication(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:
+    """`spec.replication`. `password`: of the account by which replicas follow the primary."""
+    database = config.database
+    result: dict[str, Any] = {
+        "enabled": True,
+        **_data_plane(config),
+        "primary": {"autoFailoverDelay": f"{database.failover_delay_seconds}s"},
+        "semiSyncEnabled": database.semi_sync,
+        "replica": {
+            "replPasswordSecretKeyRef": {
+                "name": password.secret,
+                "key": password.key,
+                "generate": False,
+            },
+            # The server's default is 60 s: for so long nobody followed a primary whose container
+            # was restarted.
+            "connectionRetrySeconds": 1,
+        },
+    }
+    if database.semi_sync:
+        result["semiSyncAckTimeout"] = config.semi_sync_timeout
+        # Nobody reads what no replica has yet, and what a crash could take back.
+        result["semiSyncWaitPoint"] = "AfterSync"
     return result
 
 

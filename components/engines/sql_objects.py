@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config.engine import MARIADB
 from components.config.stack import StackConfig
 
 Kind: TypeAlias = Literal["User", "Grant", "Database"]
@@ -39,7 +40,7 @@ def sql_object(
     waits = {"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else {}
     return k8s.apiextensions.CustomResource(
         logical_name,
-        api_version=names.MARIADB_API,
+        api_version=MARIADB.api.group_version,
         kind=kind,
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=object_name,

@@ -1,13 +1,19 @@
 """Looks for objects that may not be there, which no resource of Pulumi can do (ADR 18)."""
 
+import asyncio
 import importlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import pulumi
 import yaml
+
+from components.config.engine import ENGINES
+from components.config.load import Loaded
+from components.config.stack import StackConfig
 
 Object: TypeAlias = dict[str, Any]
 """What the API answers with, decoded."""
@@ -19,13 +25,6 @@ METADATA = ", ".join(
     f"application/json;as=PartialObjectMetadata{kind};g=meta.k8s.io;v=v1" for kind in ("List", "")
 )
 """Names and labels are enough (kubernetes.io/docs, "Kubernetes API Concepts", metadata-only)."""
-
-
-def at(value: Any, *path: str) -> Any:
-    """What stands at a path of plain data; None where it ends early."""
-    for key in path:
-        value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 class Unanswered(Exception):
@@ -75,6 +74,41 @@ class Cluster:
         if status != 200:
             raise Unanswered(f"{self._host} refuses GET {path} ({status})")
         return cast(Object, json.loads(text))
+
+
+def object_path(config: StackConfig) -> str:
+    """Where the API has the operator's object of the database's name."""
+    return ENGINES[config.engine].api.path(config.namespace, config.name)
+
+
+def look(
+    known: pulumi.Output[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    concerned: Callable[[Mapping[str, Any]], list[Loaded]],
+    ask: Callable[[Cluster, list[Loaded]], None],
+    unanswered: Callable[[Unanswered, list[Loaded]], None] | None = None,
+) -> pulumi.Output[None]:
+    """Asks the cluster about the databases that are `concerned`, if there are any.
+
+    `known`: what the last update exported as `immutable`, from which `concerned` chooses;
+    `settings`: those of the Kubernetes provider. Fails as `ask` does, which runs in a thread of its
+    own. `unanswered` hears of a cluster that cannot be asked; without it, that is the provider's to
+    report.
+    """
+
+    def run(kubeconfig: str | None, context: str | None, databases: list[Loaded]) -> None:
+        try:
+            ask(Cluster(kubeconfig, context), databases)
+        except Unanswered as error:
+            if unanswered:
+                unanswered(error, databases)
+
+    async def start(values: Mapping[str, Any]) -> None:
+        if databases := concerned(values["known"]):
+            where = values.get("kubeconfig"), values.get("context")
+            await asyncio.to_thread(run, *where, databases)
+
+    return pulumi.Output.all(known=known, **settings).apply(start)
 
 
 def _configure(configuration: Any, kubeconfig: str | None, context: str | None) -> None:

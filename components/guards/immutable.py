@@ -5,18 +5,21 @@ object, and the data with it. Each `pulumi up` exports these facts as the output
 next preview reads them back from its own stack and refuses an edit that contradicts them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import pulumi
 
 from components.config import password_sources
 from components.config.apps import App, privileges
-from components.config.errors import Fault, refuse
+from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.engine import ENGINES
+from components.config.errors import refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
-from components.engines import percona
+from components.engines.wiring import WIRING
 from components.guards import edits
+from components.guards.edits.warnings import warnings
 
 OUTPUT = "immutable"
 
@@ -27,48 +30,47 @@ def of(stack: Stack) -> dict[str, Any]:
 
 
 def _facts(loaded: Loaded) -> dict[str, Any]:
+    """Without empty members: an output that is read back has lost them."""
     config = loaded.config
-    # Without empty members: an output that is read back has lost them.
+    return {
+        **_servers(config),
+        **_passwords(config),
+        **_tls(config),
+        **WIRING[config.engine].immutable(config),
+        **(_proxies(config) if config.proxy.enabled else {}),
+        **(_own_proxies(config) if config.own_proxies else {}),
+        **({"apps": {app.name: _app(app, config) for app in config.apps}} if config.apps else {}),
+    }
+
+
+def _servers(config: StackConfig) -> dict[str, Any]:
+    database = config.database
     facts: dict[str, Any] = {
         "engine": config.engine,
         "namespace": config.namespace,
-        "topology": config.database.topology,
-        "storage": config.database.storage.model_dump(exclude_none=True),
-        "root": password_sources.password_source(config.credentials.root),
+        "topology": database.topology,
+        "storage": database.storage.model_dump(exclude_none=True),
     }
-    if config.database.topology == "replication":
-        facts["replication"] = password_sources.password_source(config.credentials.replication)
-        facts["replicas"] = config.database.replicas
-    if config.apps:
-        facts["apps"] = {app.name: _app_facts(app, config) for app in config.apps}
-    tls = config.security.tls
-    facts["tls"] = ("required" if tls.required else "optional") if tls.enabled else "off"
-    if tls.enabled:
-        facts["tls_source"] = _tls_source(config)
-    if config.engine == "mariadb" and config.images.pull_secrets:
-        facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
-    if config.engine == "percona":
-        facts["accounts"] = percona.auth_plugin(config)
-        facts["nodes"] = config.database.replicas
-    if config.proxy.enabled:
-        facts["proxy_managed_by"] = config.proxy.managed_by
-    if config.own_proxies:
-        facts["monitor"] = config.proxy.monitor.username
-        if password_sources.password_source(config.credentials.monitor) == "generated":
-            facts["monitor_rotation"] = config.credentials.monitor.rotation
-        facts["proxies"] = {
-            "replicas": config.proxy.replicas,
-            "connections": config.connections_per_proxy,
-            "budget": config.connection_budget,
-        }
-    if config.proxy.enabled:
-        storage = config.proxy.storage
-        facts["proxy_volumes"] = (
-            f"{storage.size} of class {storage.storage_class or 'default'}"
-            if storage.persistent or config.proxy.managed_by == "operator"
-            else "none"
-        )
+    if database.topology == "replication":
+        facts["replicas"] = database.replicas
     return facts
+
+
+def _passwords(config: StackConfig) -> dict[str, str]:
+    """Where those come from that servers have from their first start."""
+    credentials, needed = dict(config.credentials.items()), password_sources.roles(config)
+    return {
+        role: password_sources.password_source(credentials[role])
+        for role in SET_AT_FIRST_BOOT
+        if role in needed
+    }
+
+
+def _tls(config: StackConfig) -> dict[str, str]:
+    tls = config.security.tls
+    if not tls.enabled:
+        return {"tls": "off"}
+    return {"tls": "required" if tls.required else "optional", "tls_source": _tls_source(config)}
 
 
 def _tls_source(config: StackConfig) -> str:
@@ -77,6 +79,48 @@ def _tls_source(config: StackConfig) -> str:
     if tls.secret:
         return f"Secret {tls.secret}"
     return f"{tls.issuer.kind} {tls.issuer.name}" if tls.issuer else "the operator"
+
+
+def _proxies(config: StackConfig) -> dict[str, str]:
+    """Of all proxies, whoever runs them."""
+    proxy, storage = config.proxy, config.proxy.storage
+    return {
+        "proxy_managed_by": proxy.managed_by,
+        "proxy_volumes": (
+            f"{storage.size} of class {storage.storage_class or 'default'}"
+            if storage.persistent or proxy.managed_by == "operator"
+            else "none"
+        ),
+    }
+
+
+def _own_proxies(config: StackConfig) -> dict[str, Any]:
+    """Of this program's own."""
+    facts: dict[str, Any] = {
+        "monitor": config.proxy.monitor.username,
+        "proxies": {
+            "replicas": config.proxy.replicas,
+            "connections": config.connections_per_proxy,
+            "budget": config.connection_budget,
+        },
+    }
+    if password_sources.password_source(config.credentials.monitor) == "generated":
+        facts["monitor_rotation"] = config.credentials.monitor.rotation
+    return facts
+
+
+def _app(app: App, config: StackConfig) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "account": app.accounts[0],
+        "accounts": [login.username for login in app.logins],
+        "databases": list(app.databases),
+        "cleanup": app.cleanup,
+        "password": "generated" if app.generated else "given",
+        "rotation": app.rotation,
+    }
+    if not ENGINES[config.engine].revokes:
+        facts["privileges"] = privileges(next(iter(app.databases.values())))
+    return facts
 
 
 def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
@@ -119,37 +163,7 @@ def check(
 
     `known` and `current` are identities by database name. Raises ConfigError with every fault.
     """
-    retired = frozenset(retire)
-    refuse(fault for name in known for fault in _faults(name, known[name], current, retired))
+    refuse(edits.faults(known, current, frozenset(retire)))
     for name in sorted(known.keys() & current.keys()):
-        for text in edits.warnings(name, known[name], current[name]):
+        for text in warnings(name, known[name], current[name]):
             pulumi.log.warn(text)
-
-
-def _faults(
-    name: str,
-    before: Mapping[str, Any],
-    current: Mapping[str, Mapping[str, Any]],
-    retired: frozenset[str],
-) -> Iterator[Fault]:
-    if name in current:
-        for rule in edits.RULES:
-            yield from rule(name, before, current[name])
-    elif name in retired:
-        yield from edits.a_retired_one_is_not_emptied(name, before.get("apps", {}))
-    else:
-        yield from edits.nothing_is_deleted(name)
-
-
-def _app_facts(app: App, config: StackConfig) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "account": app.accounts[0],
-        "accounts": [login.username for login in app.logins],
-        "databases": list(app.databases),
-        "cleanup": app.cleanup,
-        "password": "generated" if app.generated else "given",
-        "rotation": app.rotation,
-    }
-    if config.engine == "percona":
-        facts["privileges"] = privileges(next(iter(app.databases.values())))
-    return facts

@@ -13,6 +13,7 @@ import pulumi_kubernetes as k8s
 
 from components.config import credentials
 from components.config.credentials import PROXY_ROLES
+from components.config.engine import ENGINES
 from components.config.errors import reject
 from components.config.load import Loaded
 from components.config.model import SecretRef
@@ -104,15 +105,16 @@ _PLAIN = (
 
 
 def _rule(config: StackConfig, holder: Holder) -> tuple[re.Pattern[str], str, str]:
-    """What a password must be. MariaDB's users reach ProxySQL as hashes, so any text will do."""
+    """What a password must be. Any text will do where it reaches ProxySQL as a hash."""
+    hashes = ENGINES[config.engine].hashes
     match holder:
         case Role(name):
             return _SAFE if name in PROXY_ROLES else _ANY
         case User():
-            return _PLAIN if config.engine == "percona" else _ANY
+            return _ANY if hashes else _PLAIN
         case AppName():
             # mariadb-operator puts it into SQL as it is (pkg/sql/sql.go, CreateUser).
-            return _PLAIN if config.engine == "percona" else _QUOTELESS
+            return _QUOTELESS if hashes else _PLAIN
 
 
 def _checked(

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config.engine import ENGINES
 from components.config.stack import StackConfig
 from components.proxysql.layout import CA_FILE, CERT_FILE, KEY_FILE
 
@@ -30,7 +31,7 @@ def certificate(
     issuer = config.proxy.tls.issuer
     if issuer is None:
         return None
-    service = names.proxysql(config.name, config.engine)
+    service = ENGINES[config.engine].proxies(config.name)
     full = names.service_host(service, config.namespace)
     return k8s.apiextensions.CustomResource(
         f"{name}-proxysql-tls",

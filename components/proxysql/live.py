@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components import names
+from components.config.engine import ENGINES
 from components.config.proxy import ProxyUser
 from components.config.proxysql import ADMIN_PORT
 from components.config.stack import StackConfig
@@ -40,7 +40,8 @@ class Live:
 def live(config: StackConfig, topology: Topology) -> Live:
     """Logins and peers of a config."""
     proxy = config.proxy
-    peers = names.proxysql_pod_hosts(config.name, config.namespace, proxy.replicas, config.engine)
+    engine = ENGINES[config.engine]
+    peers = engine.proxy_hosts(config.name, config.namespace, proxy.replicas)
     return Live(
         peers=() if proxy.clustering == "off" else peers,
         users=config.logins,

@@ -12,6 +12,7 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
+from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
 from components.credentials import Credentials
@@ -70,7 +71,7 @@ class ProxySql(pulumi.ComponentResource):
         self._args = args
         config = args.config
         self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
-        self._tier = names.proxysql(config.name, config.engine)
+        self._tier = ENGINES[config.engine].proxies(config.name)
         self._model = cnf_model(config, args.topology)
         certificate.certificate(name, config, self._child)
         self._live = live.live(config, args.topology)

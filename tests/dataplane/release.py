@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from components import names
+from components.config.engine import MARIADB
 from components.proxysql.layout import CA_DIR, CONFIG_DIR, DATA_DIR, LIVE_DIR, TLS_DIR
 from render import recorder
 from tests.database.servers import Account
@@ -198,7 +199,7 @@ def substitutions(network: Network, ordinal: int) -> dict[str, str]:
     }
     for index, host in enumerate(names.mariadb_pod_hosts(NAME, NAMESPACE, DATABASES)):
         hosts[host] = network.server(index)
-    for index, host in enumerate(names.proxysql_pod_hosts(NAME, NAMESPACE, MOST_PROXIES)):
+    for index, host in enumerate(MARIADB.proxy_hosts(NAME, NAMESPACE, MOST_PROXIES)):
         hosts[host] = network.proxy(index)
     own = network.proxy(ordinal)
     return {**hosts, "0.0.0.0": own, "127.0.0.1": own}
@@ -229,7 +230,7 @@ def chart_a(*, users: tuple[Account, ...] = USERS) -> Release:
     )
     peers = ",\n".join(
         f'{{ hostname="{host}", port={ADMIN_PORT}, weight=1 }}'
-        for host in names.proxysql_pod_hosts(NAME, NAMESPACE, PROXIES)
+        for host in MARIADB.proxy_hosts(NAME, NAMESPACE, PROXIES)
     )
     logins = ",\n".join(
         f'{{ username="{user.user}", password="{user.password}", default_hostgroup=10, '

@@ -13,7 +13,7 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError, Stack
 
-from components import names
+from components.config.engine import MARIADB
 from components.proxysql.live import native_password_hash
 from local.control_plane import ControlPlane
 from local.engine import Engine
@@ -284,14 +284,14 @@ class TestSmall:
             for name in cluster.list(kind)
             if self.NAME in name
         ]
-        assert stayed == names.left_behind(self.NAME, "mariadb", "replication", 3)
+        assert stayed == MARIADB.left_behind(self.NAME, "replication", 3)
 
     def test_the_name_is_refused_until_the_volumes_are_gone(
         self, engine: Engine, cluster: Cluster
     ) -> None:
         """They have the data and the root password of the database that was."""
         text = refused(engine, "tier4-small", config("small", self.NAME))
-        claims = names.server_claims(self.NAME, "mariadb", "replication", 3)
+        claims = MARIADB.claims(self.NAME, "replication", 3)
         assert f"mysql-ha:name: namespace 'tier4' has the volume claims {', '.join(claims)}" in text
         cluster.control_plane.kubectl("delete", "pvc", "-n", "tier4", *claims)
         result = engine.open("tier4-small", config("small", self.NAME)).preview()

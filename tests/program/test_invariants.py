@@ -14,6 +14,7 @@ import pytest
 
 from components import names
 from components.config.credentials import PROXY_ROLES
+from components.config.engine import ENGINES
 from components.config.types import DATABASE_PRIVILEGES
 from components.proxysql.live import native_password_hash
 from render.case import Case, canary, case
@@ -519,7 +520,7 @@ def test_disruption_budgets_follow_the_size(name: str) -> None:
     proxied = {metadata(r)["name"] for r in recording.of_kind("StatefulSet")}
     budgets = {metadata(r)["name"]: r for r in recording.of_kind("PodDisruptionBudget")}
     engine = engines(by_id()[name])
-    expected = {names.proxysql(n, engine[n]) for n, s in sizes.items() if s != "dev"} & proxied
+    expected = {ENGINES[engine[n]].proxies(n) for n, s in sizes.items() if s != "dev"} & proxied
     assert budgets.keys() == expected
     for budget in budgets.values():
         assert budget.inputs["spec"]["maxUnavailable"] == 1

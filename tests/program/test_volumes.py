@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from components import names
+from components.config.engine import ENGINES
 from components.guards.api import Unanswered
 from render import recorder
 from render.recorder import Recording, plain
@@ -150,7 +151,7 @@ def test_an_edit_that_is_refused_anyway_asks_nobody() -> None:
 
 @pytest.mark.parametrize("engine", ["mariadb", "percona"])
 def test_both_engines(engine: str) -> None:
-    claim = names.server_claims("orders", engine, "galera", 1)[0]
+    claim = ENGINES[engine].claims("orders", "galera", 1)[0]
     error = run({CLAIMS: metadata(claim)}, {**ORDERS, "engine": engine, "apps": [shop()]}).error
     assert error is not None
     assert claim in error

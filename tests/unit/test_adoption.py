@@ -15,7 +15,7 @@ from components.config.load import merge, resolve
 from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import mariadb, percona
-from components.guards import adoption
+from components.engines.wiring import WIRING
 
 GIVEN = {
     role: {"existing_secret": {"name": f"old-{role}", "key": "pw"}}
@@ -74,7 +74,7 @@ def as_read(value: Any) -> Any:
 
 
 def faults(config: StackConfig, spec: Any) -> list[Fault]:
-    return list(adoption.differences(config, spec))
+    return list(WIRING[config.engine].differences(config, spec))
 
 
 def changed(spec: dict[str, Any], path: str, value: Any) -> dict[str, Any]:

@@ -31,15 +31,24 @@ RULES = (
     *credentials.RULES,
     *database.RULES,
     *images.RULES,
-    *percona.RULES,
     *proxy.RULES,
     *proxy_users.RULES,
     *query_rules.RULES,
-    *scheduling.RULES,
     *security.RULES,
     *variables.RULES,
 )
 """Every rule of a whole config; those in `unused` are of what a stack says itself."""
+
+ENGINE_RULES = {
+    "mariadb": (*database.MARIADB_RULES, *proxy.MARIADB_RULES, *scheduling.MARIADB_RULES),
+    "percona": (
+        *top.PERCONA_RULES,
+        *apps.PERCONA_RULES,
+        *database.PERCONA_RULES,
+        *percona.PERCONA_RULES,
+    ),
+}
+"""The same of one engine, by the value of the key `engine`: they take its configs only."""
 
 
 def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
@@ -47,7 +56,7 @@ def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
 
     `given`: the stack's own values, to refuse one that nothing would follow.
     """
-    for rule in RULES:
+    for rule in (*RULES, *ENGINE_RULES[config.engine]):
         yield from rule(config)
     for rule in unused.RULES:
         yield from rule(config, given)

@@ -7,7 +7,7 @@ from components.config.stack import StackConfig
 
 
 def somebody_runs_the_proxies(config: StackConfig) -> Iterator[Fault]:
-    if config.engine == "mariadb" and config.proxy.managed_by == "operator":
+    if config.proxy.managed_by == "operator":
         yield "proxy.managed_by", "mariadb-operator runs no ProxySQL", "set it to mysql-ha"
 
 
@@ -94,8 +94,8 @@ def the_split_has_readers(config: StackConfig) -> Iterator[Fault]:
         )
 
 
+MARIADB_RULES = (somebody_runs_the_proxies,)
 RULES = (
-    somebody_runs_the_proxies,
     shares_are_enough_for_the_proxies,
     servers_have_the_connections,
     admin_has_a_login,

@@ -7,7 +7,7 @@ from components.config.stack import StackConfig
 
 
 def affinity_is_what_the_operator_has(config: StackConfig) -> Iterator[Fault]:
-    if config.engine == "mariadb" and "podAffinity" in config.scheduling.database.affinity:
+    if "podAffinity" in config.scheduling.database.affinity:
         yield (
             "scheduling.database.affinity.podAffinity",
             "is not in the operator's MariaDB object",
@@ -15,4 +15,4 @@ def affinity_is_what_the_operator_has(config: StackConfig) -> Iterator[Fault]:
         )
 
 
-RULES = (affinity_is_what_the_operator_has,)
+MARIADB_RULES = (affinity_is_what_the_operator_has,)

@@ -7,14 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from components.config.credentials import PROXY_ROLES
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
-
-FOREIGN_KEYS = {
-    "mariadb": ("percona", "images.log_collector"),
-    "percona": ("images.data_plane", "credentials.replication"),
-}
-"""Config of the other engine."""
 
 OWN_TIER_KEYS = (
     *(f"credentials.{role}" for role in PROXY_ROLES),
@@ -49,7 +44,7 @@ def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def keys_are_of_the_engine(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
-    for path in FOREIGN_KEYS[config.engine]:
+    for path in ENGINES[config.engine].foreign_keys:
         if _is_given(given, path):
             yield path, f"is not for engine {config.engine}", "remove it"
 
