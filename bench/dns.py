@@ -63,7 +63,7 @@ def waited(condition: Callable[[], bool]) -> float:
 def rounds(proxy: Proxy, hosts: Path, node: Node, addresses: tuple[str, str]) -> list[float]:
     """Seconds from the answer at a new address until the proxy uses it, of each round.
 
-    The addresses take turns, and the first round, in which none was known, does not count.
+    The addresses alternate, and the first round, in which none was known, does not count.
     """
     times: list[float] = []
     for number, dead in enumerate((0.0, *DEAD)):

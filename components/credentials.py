@@ -35,7 +35,7 @@ class ResolvedCredential:
 class CredentialsArgs:
     """`roles`: which credentials this database needs; `protect`: which of them nothing may delete.
 
-    `alternating`: by role, the accounts that take turns, the current one first. `given`: passwords
+    `alternating`: by role, the alternating accounts, the current one first. `given`: passwords
     that are not generated, by holder. `after`: what every object waits for.
     """
 

@@ -101,7 +101,7 @@ class Engine:
     command: PulumiCommand
     kubeconfig: Path
     plugin_path: Path | None
-    """Folder of stand-in plugins; None where the official ones are installed."""
+    """Folder of local plugins; None where the official ones are installed."""
     pulumi_home: Path
     answers_sql: bool = False
     """Whether servers run in the cluster, rather than being simulated."""
@@ -177,7 +177,7 @@ class Engine:
             path = os.pathsep.join((str(self.plugin_path), path))
         return {
             "KUBECONFIG": str(self.kubeconfig),
-            "MYSQL_HA_PYTHON": sys.executable,  # runs the stand-in plugins
+            "MYSQL_HA_PYTHON": sys.executable,  # runs the local plugins
             "PATH": path,
             "PULUMI_BACKEND_URL": (self.directory / "state").resolve().as_uri(),
             # Not the variable that names a file: an ambient PULUMI_CONFIG_PASSPHRASE would win.

@@ -26,7 +26,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "proxy.admin_variables": ADMIN_VARIABLES - RESERVED_VARIABLES["admin_variables"],
     "proxy.mysql_variables": MYSQL_VARIABLES - RESERVED_VARIABLES["mysql_variables"],
 }
-"""The names that may stand in a mapping of ProxySQL's variables, by config path."""
+"""The names that a mapping of ProxySQL's variables may have, by config path."""
 
 
 def text() -> str:

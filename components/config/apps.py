@@ -30,7 +30,7 @@ class App(Model):
     name: Label
     """Name in the outputs and of its Secret; the account, unless `username` is set."""
     username: UserName | None = None
-    """The account. A second one, with `_b` at its end, takes turns with it when a generated
+    """The account. A second one, with `_b` at its end, alternates with it when a generated
     password is rotated. Unset: the app's name."""
     databases: dict[SchemaName, Granted]
     """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).

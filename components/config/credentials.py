@@ -1,4 +1,4 @@
-"""`credentials`: one password per role, and accounts that take turns."""
+"""`credentials`: one password per role, and alternating accounts."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SYSTEM_ACCOUNTS = frozenset(
 
 
 class Login(NamedTuple):
-    """One of the accounts that take turns."""
+    """One of the alternating accounts."""
 
     username: str
     generation: int
@@ -38,7 +38,7 @@ class Login(NamedTuple):
 def alternating_logins(account: str, rotation: int) -> tuple[Login, ...]:
     """Who may log in after a number of rotations: the newest login, then the one before it.
 
-    Two accounts take turns ("alternating users" of AWS Secrets Manager's rotation), so that a
+    Two accounts alternate ("alternating users" of AWS Secrets Manager's rotation), so that a
     rotation changes nothing for those who still hold the last login.
     """
     accounts = ((account, "password"), (f"{account}_b", "password-b"))

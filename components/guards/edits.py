@@ -154,9 +154,9 @@ def the_monitor_keeps_its_name(name: str, before: Facts, now: Facts) -> Iterator
         )
 
 
-def the_monitor_turns_forward(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+def the_monitors_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     if "monitor_rotation" in before and "monitor_rotation" in now:
-        yield from _turned_back(
+        yield from _lower_rotation(
             "credentials.monitor.rotation",
             f"the monitor of database '{name}'",
             int(before["monitor_rotation"]),
@@ -236,15 +236,15 @@ def an_app_keeps_its_login(name: str, before: Facts, now: Facts) -> Iterator[Fau
                 )
 
 
-def an_app_turns_forward(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     for app, had, has in _stays(before, now):
         if not _changed("password", had, has):  # a given one has no rotation
             whose = f"app '{app}' of database '{name}'"
-            yield from _turned_back("apps", whose, int(had["rotation"]), int(has["rotation"]))
+            yield from _lower_rotation("apps", whose, int(had["rotation"]), int(has["rotation"]))
 
 
-def _turned_back(path: str, whose: str, last: int, rotation: int) -> Iterator[Fault]:
-    """Of accounts that take turns."""
+def _lower_rotation(path: str, whose: str, last: int, rotation: int) -> Iterator[Fault]:
+    """Of alternating accounts."""
     if rotation < last:
         yield (
             path,
@@ -266,12 +266,12 @@ RULES = (
     proxies_keep_their_manager,
     accounts_are_of_a_kind_the_operators_proxies_use,
     the_monitor_keeps_its_name,
-    the_monitor_turns_forward,
+    the_monitors_rotation_does_not_go_down,
     proxies_scale_within_their_shares,
     volumes_of_proxies_stay,
     an_account_keeps_its_app,
     an_app_keeps_its_login,
-    an_app_turns_forward,
+    an_apps_rotation_does_not_go_down,
 )
 """Of a database that stays."""
 
@@ -306,10 +306,10 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """What an edit that is accepted leads to."""
     if "monitor_rotation" in before and "monitor_rotation" in now:
         last, rotation = int(before["monitor_rotation"]), int(now["monitor_rotation"])
-        yield from _turned_twice(f"the monitor of database '{name}'", last, rotation)
+        yield from _rotated_twice(f"the monitor of database '{name}'", last, rotation)
     for app, had, has in _stays(before, now):
         whose = f"app '{app}' of database '{name}'"
-        yield from _turned_twice(whose, int(had["rotation"]), int(has["rotation"]))
+        yield from _rotated_twice(whose, int(had["rotation"]), int(has["rotation"]))
         if kept := _kept_privileges(had, has):
             yield (
                 f"database '{name}': app '{app}' keeps {', '.join(kept)} until you revoke it by "
@@ -330,7 +330,7 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
         )
 
 
-def _turned_twice(whose: str, last: int, rotation: int) -> Iterator[str]:
+def _rotated_twice(whose: str, last: int, rotation: int) -> Iterator[str]:
     if rotation > last + 1:
         yield (
             f"{whose}: both logins change, as the rotation goes up by {rotation - last}; clients "

@@ -127,7 +127,7 @@ class Cluster:
     def _request(
         self, method: str, path: str, body: Any, query: dict[str, str], content_type: str
     ) -> Answer:
-        headers = {"Accept": "application/json", "User-Agent": "pulumi-kubernetes-stand-in"}
+        headers = {"Accept": "application/json", "User-Agent": "pulumi-kubernetes-mysql-ha"}
         if body is not None:
             headers["Content-Type"] = content_type
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)

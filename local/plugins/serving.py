@@ -142,7 +142,7 @@ class Failures(grpc.aio.ServerInterceptor):
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 await context.abort(
                     grpc.StatusCode.INTERNAL,
-                    f"stand-in plugin failed: {type(error).__name__} in {frame.name}, "
+                    f"local plugin failed: {type(error).__name__} in {frame.name}, "
                     f"{frame.filename}:{frame.lineno}",
                 )
 

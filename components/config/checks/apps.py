@@ -78,7 +78,7 @@ def account_is_short_enough(config: StackConfig) -> Iterator[Fault]:
         )
 
 
-def account_is_in_no_query_rule_while_it_turns(config: StackConfig) -> Iterator[Fault]:
+def an_account_that_alternates_is_in_no_query_rule(config: StackConfig) -> Iterator[Fault]:
     by_rules = {rule.username for rule in config.proxy.query_rules}
     for path, app in _apps(config):
         if app.generated and by_rules.intersection(app.accounts):
@@ -269,7 +269,7 @@ RULES = (
     account_is_not_of_the_system,
     account_is_nobody_elses,
     account_is_short_enough,
-    account_is_in_no_query_rule_while_it_turns,
+    an_account_that_alternates_is_in_no_query_rule,
     somebody_sends_readers_to_replicas,
     readers_have_replicas,
     readers_do_not_write_to_imported_replicas,
