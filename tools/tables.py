@@ -27,6 +27,7 @@ from components.names import credential_secret
 from local import go, toolchain
 from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
+from tools.marks import with_sections
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
@@ -281,15 +282,14 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
 
 
 def rendered(text: str) -> str:
-    """`text` with every marked section made anew."""
+    """`text` with every section made anew."""
 
-    def section(match: re.Match[str]) -> str:
-        name = match[1]
+    def section(name: str, _: str) -> str:
         if name not in SECTIONS:
             raise SystemExit(f"tools/tables.py: there is no section '{name}'")
-        return f"<!-- begin:{name} -->\n\n{SECTIONS[name]()}\n\n<!-- end:{name} -->"
+        return f"\n{SECTIONS[name]()}\n\n"
 
-    return re.sub(r"<!-- begin:(\w+) -->.*?<!-- end:\1 -->", section, text, flags=re.DOTALL)
+    return with_sections(text, section)
 
 
 def made() -> Iterator[tuple[Path, str]]:

@@ -134,7 +134,9 @@ class RandomProvider(Provider):
             except ValueError as error:
                 failures.append(CheckFailure("length", str(error)))
         elif _type(request) != IDENTIFIER:
-            failures.append(CheckFailure("", f"the local random plugin does not have {_type(request)}"))
+            failures.append(
+                CheckFailure("", f"the local random plugin does not have {_type(request)}")
+            )
         return CheckResponse(inputs, failures)
 
     async def diff(self, request: DiffRequest) -> DiffResponse:

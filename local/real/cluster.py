@@ -31,7 +31,7 @@ NODE_PACKAGES = (
 )  # fmt: skip
 """What runs a node; socat leads from this machine's loopback to the API server."""
 DNS_IMAGE = "mysql-ha.local/dns:current"
-"""Placeholder in objects.yaml for the packed image's own name, by which another one rolls the Pods."""
+"""In objects.yaml, for the packed image's own name, by which another one rolls the Pods."""
 
 
 class RealCluster:
