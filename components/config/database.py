@@ -47,7 +47,7 @@ class Database(Model):
     semi_sync_timeout: Duration | None = None
     """Topology `replication` only. How long a commit waits for a replica before it goes on without.
     Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, as a promotion takes as long
-    there ([why](failover.md#what-the-lines-say))."""
+    there ([why](failover.md#what-the-figures-mean))."""
     failover_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=600)] = 2
     """Topology `replication` only. How long the operator waits before it promotes another server in
     place of a primary that is not ready; a crash costs so much longer. A server whose Pod was
