@@ -1,8 +1,8 @@
-"""A database that was there before this program: taken over as it is, or not at all.
+"""A database that existed before this program: adopted as it is, or not at all.
 
 With `adopt: import` the operator's object is imported instead of created, and nothing of it is
-changed. With `adopt: take_over` the config applies to it, also where another tool wrote the field.
-What an edit could never undo must agree from the start.
+changed. With `adopt: take_over` the config applies to it, even to fields that another tool wrote.
+What an edit cannot change must agree from the start.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def matching_live_spec(
 
 
 def differences(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
-    """Where the config says something else than the live object's `spec`."""
+    """The differences between the config and the live object's `spec`."""
     yield from _mariadb(config, spec) if config.engine == "mariadb" else _percona(config, spec)
 
 
@@ -73,7 +73,7 @@ def _mariadb(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
         reference = (str(at(found, "name")), str(at(found, "key"))) if found else None
         yield from _password(config, role, reference)
     if at(spec, "rootEmptyPassword"):
-        yield "adopt", "cannot take a database whose root has no password", "give root one"
+        yield "adopt", "cannot take over a database without a root password", "give root a password"
     tls, issuer = config.security.tls, at(spec, "tls", "serverCertIssuerRef")
     yield from _tls(config, at(spec, "tls", "enabled"), issuer)
     if tls.enabled:
@@ -83,7 +83,11 @@ def _mariadb(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
         required = bool(at(spec, "tls", "required"))
         yield from _differ("security.tls.required", tls.required, required)
     if (port := at(spec, "port") or 3306) != 3306:
-        yield "adopt", f"cannot take a database on port {port:g}", "let it listen on 3306 before"
+        yield (
+            "adopt",
+            f"cannot take over a database on port {port:g}",
+            "change its port to 3306 first",
+        )
     pulled = [at(secret, "name") for secret in at(spec, "imagePullSecrets") or ()]
     yield from _differ("images.pull_secrets", list(config.images.pull_secrets), pulled)
 
@@ -120,8 +124,8 @@ def _percona(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
     elif config.operator_proxies:
         yield (
             "proxy.managed_by",
-            "is operator, and the cluster to adopt has run without the operator's ProxySQL: its "
-            "accounts are of a kind that one cannot use, and servers refuse to start with it",
+            "is operator, and the cluster to adopt has run without the operator's ProxySQL, which "
+            "cannot use its kind of accounts; servers refuse to start with it",
             "set proxy.managed_by to mysql-ha, or proxy.enabled to false",
         )
 
@@ -169,8 +173,8 @@ def _differ(path: str, ours: Any, theirs: Any) -> Iterator[Fault]:
         yield (
             path,
             f"is {_shown(ours)}, and in the database to adopt it is {_shown(theirs)}",
-            "set it to what the database has; what can change at all may change after the adoption "
-            "(docs/migration.md)",
+            "set it to the value of the database; after the adoption you may change what can "
+            "change (docs/migration.md)",
         )
 
 

@@ -1,4 +1,4 @@
-"""Looks for objects that may not be there, which no resource of Pulumi can do (ADR 18)."""
+"""Looks for objects that may not exist, which no resource of Pulumi can do (ADR 18)."""
 
 import importlib
 import json
@@ -22,18 +22,18 @@ METADATA = ", ".join(
 
 
 def at(value: Any, *path: str) -> Any:
-    """What stands at a path of plain data; None where it ends early."""
+    """The value at a path of plain data; None if there is none."""
     for key in path:
         value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
     return value
 
 
 class Unanswered(Exception):
-    """The cluster cannot be asked. Says why, and quotes nothing of a kubeconfig."""
+    """The cluster cannot be asked. The message says why, and never quotes a kubeconfig."""
 
 
 class Cluster:
-    """The API server that Pulumi's provider has with the same settings."""
+    """The API server that Pulumi's provider uses with the same settings."""
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
         """`kubeconfig`: a path or the contents; None, KUBECONFIG, ~/.kube/config or the Pod's own.

@@ -1,7 +1,8 @@
-"""What an edit must not do to a database that exists: one function per rule.
+"""What an edit must not do to an existing database: one function per rule.
 
-Each takes the database's name and its facts (`immutable.of`), before and now. What is missing in
-`before` an earlier version did not know; what is missing on one side came or goes as a whole.
+Each takes the database's name and its facts (`immutable.of`), before and now. A fact that is
+missing in `before` was unknown to an earlier version; a part that is missing on one side was added
+or removed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ TWO_ENTRIES = (
 
 
 def _changed(field: str, before: Facts, now: Facts) -> bool:
-    """Whether a fact of both sides is another one."""
+    """Whether a fact that both sides have has changed."""
     return field in before and field in now and before[field] != now[field]
 
 
@@ -165,9 +166,8 @@ def the_monitors_rotation_does_not_go_down(name: str, before: Facts, now: Facts)
 
 
 def proxies_scale_within_their_shares(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
-    """Or share out connections anew, and not both at once if too many could then be open.
-
-    New ones start, and those that go drain, while the others still wait for their roll.
+    """Either may change, but not both at once if too many connections could then be open. New
+    proxies start, and removed ones drain, while the others still wait for their roll.
     """
     if "proxies" not in before or "proxies" not in now:
         return
@@ -244,7 +244,7 @@ def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> I
 
 
 def _lower_rotation(path: str, whose: str, last: int, rotation: int) -> Iterator[Fault]:
-    """Of alternating accounts."""
+    """The rule for alternating accounts."""
     if rotation < last:
         yield (
             path,
@@ -273,17 +273,17 @@ RULES = (
     an_app_keeps_its_login,
     an_apps_rotation_does_not_go_down,
 )
-"""Of a database that stays."""
+"""Rules of a database that stays."""
 
 
 def a_retired_one_is_not_emptied(name: str, apps: Facts) -> Iterator[Fault]:
-    """Its volumes stay, and `cleanup: delete` would empty them on the way."""
+    """Its volumes stay, and `cleanup: delete` would empty them before."""
     for app, facts in sorted(apps.items()):
         if facts["cleanup"] == "delete":
             yield (
                 "retire",
                 f"app '{app}' of database '{name}' has cleanup: delete, and its databases would be "
-                "dropped before the servers go",
+                "dropped before the servers are removed",
                 "set cleanup to keep and run `pulumi up` before; or, to drop them, remove the app "
                 "first",
             )
@@ -303,7 +303,7 @@ def nothing_is_deleted(name: str) -> Iterator[Fault]:
 
 
 def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
-    """What an edit that is accepted leads to."""
+    """Warnings: the consequences of an accepted edit."""
     if "monitor_rotation" in before and "monitor_rotation" in now:
         last, rotation = int(before["monitor_rotation"]), int(now["monitor_rotation"])
         yield from _rotated_twice(f"the monitor of database '{name}'", last, rotation)
@@ -318,7 +318,7 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     had, has = before.get("apps", {}), now.get("apps", {})
     for app in sorted(had.keys() - has.keys()):
         yield (
-            f"app '{app}' leaves database '{name}': with this update its Secret goes, and the "
+            f"app '{app}' leaves database '{name}': this update deletes its Secret, and the "
             "proxies of this program refuse its login"
         )
     for kind in ("accounts", "databases"):
@@ -339,7 +339,7 @@ def _rotated_twice(whose: str, last: int, rotation: int) -> Iterator[str]:
 
 
 def _kept_privileges(before: Facts, now: Facts) -> list[str]:
-    """What an app's account may do after an edit that takes it away; of Percona's only."""
+    """Privileges that an app's account keeps after an edit that removes them; with Percona only."""
     if "privileges" not in now:
         return []
     granted: list[str] = now["privileges"]
@@ -349,7 +349,7 @@ def _kept_privileges(before: Facts, now: Facts) -> list[str]:
 
 
 def _leaving(name: str, kind: str, before: Facts, now: Facts) -> Iterator[str]:
-    """What becomes of the accounts or databases that no app names any more."""
+    """What happens to the accounts or databases that no app names any more."""
     named = {item for app in now.values() for item in app[kind]}
     policies: dict[str, set[str]] = {}
     for app in before.values():

@@ -1,4 +1,4 @@
-"""The certificate that the proxies show to clients, and how a rotated one gets into use."""
+"""The certificate that the proxies show to clients, and how a rotated one is loaded."""
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -68,7 +68,7 @@ def volume_items(config: StackConfig) -> list[k8s.core.v1.KeyToPathArgs]:
 
 
 def start_script(data_dir: str, *, linked: bool) -> str:
-    """Shell text that starts its own arguments, once ProxySQL's names lead to the mounted files.
+    """Shell text that links ProxySQL's names to the mounted files, then runs its own arguments.
 
     Links, not copies: what the kubelet renews is what PROXYSQL RELOAD TLS reads. Not `linked`: a
     volume that outlived a certificate has links to nothing, on which ProxySQL would stop.

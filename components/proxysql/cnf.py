@@ -30,15 +30,15 @@ ADMIN_PORT = 6032
 METRICS_PORT = 6070
 
 LIVE_CHECK_INTERVAL = 5_000
-"""Milliseconds between two looks at the files of logins and peers; the kubelet takes a minute to
-renew them."""
+"""Milliseconds between two checks of the files of logins and peers; the kubelet takes a minute to
+update them."""
 TLS_CHECK_INTERVAL = 30_000
-"""Milliseconds between two looks at the certificate; the kubelet takes a minute to renew it."""
+"""Milliseconds between two checks of the certificate; the kubelet takes a minute to update it."""
 
 SERVICE_POOL_CHECK = 1_000
-"""Milliseconds between two looks at the age of idle connections, the least that ProxySQL takes."""
+"""Milliseconds between two checks of the age of idle connections; the minimum of ProxySQL."""
 SERVER_PINGS = 3
-"""Failed pings in a row that shun a server: there are others."""
+"""Failed pings in a row that shun a server when there are others."""
 SERVICE_PINGS = 10
 """The same of the primary's Service, which statements wait for: with the default interval of 2 s
 as long as CONNECT_TIMEOUT."""
@@ -91,7 +91,7 @@ class CnfModel:
     certificate: bool
     """Whether the proxies show a given certificate, which a scheduled script keeps fresh."""
     watch: Watch | None
-    """What the watcher of the primary is told; see `watch`."""
+    """The settings of the primary's watcher; see `watch`."""
 
     @property
     def monitored(self) -> bool:
@@ -105,7 +105,7 @@ class CnfModel:
 
 
 def watch(config: StackConfig, topology: Topology) -> Watch | None:
-    """What the watcher of the primary is told, where there is one."""
+    """The settings of the primary's watcher, if there is one."""
     if not config.watches_primary:
         return None
     return Watch(
@@ -144,7 +144,7 @@ class Live:
     writer: int
     """The writer hostgroup."""
     tls_required: bool
-    """Whether a user that says nothing about TLS must use it."""
+    """Whether a user without a setting for TLS must use it."""
 
     def requires_tls(self, user: ProxyUser) -> bool:
         """Whether a user's logins must use TLS."""
@@ -167,7 +167,7 @@ def live(config: StackConfig, topology: Topology) -> Live:
 def native_password_hash(password: str) -> str:
     """What MariaDB stores for a mysql_native_password account: `*` and 40 hex digits.
 
-    ProxySQL takes it for clients and servers alike: lib/MySQL_Protocol.cpp.
+    ProxySQL accepts it for clients and servers: lib/MySQL_Protocol.cpp.
     """
     return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
 
@@ -186,7 +186,7 @@ def render(model: CnfModel, secrets: Secrets) -> str:
     if rules := rule_rows(model):
         document["mysql_query_rules"] = rules
     document["scheduler"] = scheduler_rows(model)
-    # Files of their own, in a Secret that can change while ProxySQL runs.
+    # Separate files, in a Secret that can change while ProxySQL runs.
     included = "".join(f'@include "{LIVE_DIR}/{file}"\n' for file in ("users.cnf", "peers.cnf"))
     return render_document(document) + included
 
@@ -211,7 +211,7 @@ def render_peers(model: Live) -> str:
 
 
 def scheduler_rows(model: CnfModel) -> Sequence[Group]:
-    """What ProxySQL runs itself, every so often: loads Secrets that changed, watches."""
+    """Scripts that ProxySQL runs by schedule: they load changed Secrets, and watch the primary."""
     jobs = {"reload.sh": LIVE_CHECK_INTERVAL}
     if model.certificate:
         jobs["reload-tls.sh"] = TLS_CHECK_INTERVAL
@@ -243,7 +243,7 @@ def _admin_variables(model: CnfModel, secrets: Secrets) -> Group:
         # Secret is the only source of config, so peers know each other and never copy.
         diffs = 3 if clustering == "runtime" else 0
         variables |= {f"cluster_{module}_diffs_before_sync": diffs for module in SYNCED_MODULES}
-        # These have a source that changes while proxies run, in each Pod at a moment of its own.
+        # Their source changes while proxies run, in each Pod at a different moment.
         variables |= {f"cluster_{module}_diffs_before_sync": 0 for module in LIVE_MODULES}
     if clustering == "runtime":
         # 1, the default, also copies rows that a peer's monitor derived (ProxySQL_Admin.cpp).
@@ -311,7 +311,7 @@ def _mysql_variables(model: CnfModel, secrets: Secrets) -> Group:
 
 
 def routing_variables(model: CnfModel) -> dict[str, Scalar]:
-    """Variables that the way of routing rests on."""
+    """Variables that the routing depends on."""
     variables: dict[str, Scalar] = {}
     if model.through_service:
         # A connection that was open when the Service moved still leads to the old primary. Its age
@@ -322,7 +322,7 @@ def routing_variables(model: CnfModel) -> dict[str, Scalar]:
         # Idle ones are looked at this often, every 10 s by default
         # (lib/MySQL_HostGroups_Manager.cpp, get_multiple_idle_connections).
         variables["ping_interval_server_msec"] = SERVICE_POOL_CHECK
-        # Nothing to shun the only writer for: who waits would wait longer than the operator needs.
+        # Never shun the only writer: clients would wait longer than the operator needs.
         # ProxySQL takes the smaller of `shun_on_failures` and `connect_retries_on_failure` + 1 in
         # one second (lib/MySrvC.cpp, connect_error), so both are at their upper limit; and when
         # even that is reached, for a second (the least that shuns anything: lib/MyHGC.cpp).
@@ -389,7 +389,7 @@ def server_rows(model: CnfModel) -> Sequence[Group]:
         backends = [
             (topology.service, groups.writer, 1),
             (topology.reader_service, groups.reader, 1000),
-            # Who reads while no replica is there; one read in a thousand otherwise.
+            # Serves reads while there is no replica; otherwise one read in a thousand.
             (topology.service, groups.reader, 1),
         ]
     servers: list[Group] = []
@@ -436,7 +436,7 @@ def user_rows(model: Live, passwords: Mapping[str, str]) -> Sequence[Group]:
 
 
 LOCKING = r"\bFOR\b[\s\S]{1,200}?\b(UPDATE|SHARE)\b|\bLOCK\b[\s\S]{1,200}?\bSHARE\b"
-"""Reads that take locks; comments may stand between the words."""
+"""Reads that take locks; there may be comments between the words."""
 STATEFUL = (
     r"\bINTO\b|@|\bSQL_CALC_FOUND_ROWS\b|\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|IS_FREE_LOCK"
     r"|IS_USED_LOCK|LAST_INSERT_ID|FOUND_ROWS|ROW_COUNT|CONNECTION_ID)\s*\("
@@ -482,7 +482,7 @@ def rule_rows(model: CnfModel) -> Sequence[Group]:
 
 
 _RULE_KEYS = {"flag_in": "flagIN", "flag_out": "flagOUT"}
-"""Where ProxySQL's spelling is another."""
+"""Fields with another spelling in ProxySQL."""
 
 
 def _query_rule(rule: QueryRule) -> Group:

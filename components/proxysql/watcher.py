@@ -7,19 +7,19 @@ It looks at the server behind the operator's Service of the primary, through the
 from dataclasses import dataclass
 
 INTERVAL = 2_000
-"""Milliseconds between two starts by ProxySQL's scheduler. All but the first find a watcher that
-runs and end; they take over from one that was killed or hangs."""
+"""Milliseconds between two starts by ProxySQL's scheduler. All but the first find a running watcher
+and end; they replace one that was killed or hangs."""
 FILE = "watch-primary.sh"
 LOGIN_FILE = "monitor.cnf"
 
 ROUND = 0.02
-"""Seconds between two looks at `read_only`, inside the server."""
+"""Seconds between two checks of `read_only`, inside the server."""
 LOOK_EVERY = 5
-"""Rounds between two looks at the replicas, which cost half a millisecond each."""
+"""Rounds between two checks of the replicas, which cost half a millisecond each."""
 WATCH_ROUNDS = 250
 """Rounds of one statement, if nothing happens: 5 s, which no server calls slow."""
 ASK_LOOKS = 3
-"""Looks at the replicas while writes wait."""
+"""Number of checks of the replicas while writes wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Watch:
     wait: int
     """Seconds for which writes wait while that server is read-only; 0: they fail at once."""
     replicas: int = 0
-    """How many semi-sync replicas must follow that server, or writes wait; 0: not looked at."""
+    """Writes wait while fewer semi-sync replicas than this follow that server; 0: not checked."""
     silence: float = 0
     """Seconds for which a commit may wait for a replica before writes are stopped."""
     ca_file: str | None = None
@@ -42,7 +42,7 @@ class Watch:
 
 
 def login(watch: Watch, username: str, password: str) -> str:
-    """The option file by which the client logs in to the servers.
+    """The option file with which the client logs in to the servers.
 
     ProxySQL checks no host name of a server either, and a certificate of the stack's own need not
     have the Service's. `loose`: not every client knows the option.
