@@ -239,16 +239,16 @@ def an_app_keeps_its_login(name: str, before: Facts, now: Facts) -> Iterator[Fau
 def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     for app, had, has in _stays(before, now):
         if not _changed("password", had, has):  # a given one has no rotation
-            whose = f"app '{app}' of database '{name}'"
-            yield from _lower_rotation("apps", whose, int(had["rotation"]), int(has["rotation"]))
+            subject = f"app '{app}' of database '{name}'"
+            yield from _lower_rotation("apps", subject, int(had["rotation"]), int(has["rotation"]))
 
 
-def _lower_rotation(path: str, whose: str, last: int, rotation: int) -> Iterator[Fault]:
+def _lower_rotation(path: str, subject: str, last: int, rotation: int) -> Iterator[Fault]:
     """The rule for alternating accounts."""
     if rotation < last:
         yield (
             path,
-            f"{whose} has a lower rotation than before, and the login in use would stop working",
+            f"{subject} has a lower rotation than before, and the login in use would stop working",
             f"undo the edit; or, for a new login, set it to {last + 1}",
         )
 
@@ -308,8 +308,8 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
         last, rotation = int(before["monitor_rotation"]), int(now["monitor_rotation"])
         yield from _rotated_twice(f"the monitor of database '{name}'", last, rotation)
     for app, had, has in _stays(before, now):
-        whose = f"app '{app}' of database '{name}'"
-        yield from _rotated_twice(whose, int(had["rotation"]), int(has["rotation"]))
+        subject = f"app '{app}' of database '{name}'"
+        yield from _rotated_twice(subject, int(had["rotation"]), int(has["rotation"]))
         if kept := _kept_privileges(had, has):
             yield (
                 f"database '{name}': app '{app}' keeps {', '.join(kept)} until you revoke it by "
@@ -330,10 +330,10 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
         )
 
 
-def _rotated_twice(whose: str, last: int, rotation: int) -> Iterator[str]:
+def _rotated_twice(subject: str, last: int, rotation: int) -> Iterator[str]:
     if rotation > last + 1:
         yield (
-            f"{whose}: both logins change, as the rotation goes up by {rotation - last}; clients "
+            f"{subject}: both logins change, as the rotation goes up by {rotation - last}; clients "
             "with the current one are refused before the new one has arrived everywhere"
         )
 
