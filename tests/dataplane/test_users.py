@@ -146,7 +146,7 @@ def test_a_change_by_hand_is_undone(proxy: Proxy, change: str) -> None:
     assert not logs_in(proxy, NEWCOMER)
 
 
-def test_a_thousand_users_are_taken_up(proxy: Proxy) -> None:
+def test_a_thousand_users_are_loaded(proxy: Proxy) -> None:
     crowd = [Account(f"user{number}", f"password-{number}") for number in range(1000)]
     load_files(proxy, files(*crowd))
     accounts = "SELECT COUNT(DISTINCT username) FROM runtime_mysql_users"

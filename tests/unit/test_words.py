@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 RETIRED = {
     r"\bstand(s|ing)? in (for|the)\b|\bstand-?ins?\b|\bstood in\b": "stored in, local",
-    r"\b(take|takes|taking|took|taken)[ _]up\b(?! to)": "loads",
+    r"(?<![a-z])(take|takes|taking|took|taken)[ _]up(?![a-z])(?! to)": "loads",
     r"\bis no config key\b": "is not a config key",
     r"\bknown[ _]to\b": "set in, set at first boot",
     r"\b(take|takes|taking|took|by|in)[ _]turns\b": "alternate",
