@@ -1,4 +1,4 @@
-"""`python -m bench`: what this program costs beside an empty one, measured in one run.
+"""`python -m bench`: what this program costs compared with an empty one, measured in one run.
 
 Cases alternate, so that a slow moment of the machine hits all of them; a case's figure is its
 median. Writes bench/results.md, and with `--all` bench/cold.md.

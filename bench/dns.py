@@ -3,7 +3,7 @@
 Two proxies side by side know a Galera node by a name: one with the DNS cache of this program, one
 with ProxySQL's own default. The node's address dies, a while later it answers at another, and the
 name leads there. Needs ProxySQL (on PATH or named by PROXYSQL), Debian's mariadb-server and
-galera-4, and user namespaces. Rewrites its version's row between the marks in docs/proxysql.md.
+galera-4, and user namespaces. Rewrites its version's row in docs/proxysql.md.
 """
 
 import argparse

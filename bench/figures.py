@@ -1,6 +1,6 @@
 """What the benches of faults have measured: kept as JSON, shown as tables in docs/failover.md.
 
-Each line is written as soon as it is there, so a bench that is ended early leaves what it has.
+Each line is written as soon as it is measured, so a bench that is ended early keeps its lines.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def release(version: str) -> str:
 
 @dataclass
 class Figures:
-    """A section of the page, what it rests on, and its picture."""
+    """A section of the page, its runs, and its picture."""
 
     name: str
     """Of the section, and of the file with the runs."""

@@ -1,8 +1,8 @@
-"""The JSON schema of a `Pulumi.<stack>.yaml`, by which editors complete and check one.
+"""The JSON schema of a `Pulumi.<stack>.yaml`, with which editors complete and check one.
 
 Draft 7, which yaml-language-server knows best. It accepts whatever `components.config.load` does:
 a stack names only what it overrides, so that nothing is required but the keys without which an
-entry of a list says nothing. What joins several keys only the program checks.
+entry of a list says nothing. Only the program checks rules about several keys.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Keeps true what is made from the code: the tables of README.md and docs/, and the schema.
+"""Updates what is made from the code: the tables of README.md and docs/, and the schema.
 
 `python -m tools.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`, and
-schema/stack.schema.json; `--check` writes nothing and fails when one is not what the code says.
+schema/stack.schema.json; `--check` writes nothing and fails when one is out of date.
 """
 
 import argparse

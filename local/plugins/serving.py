@@ -86,7 +86,7 @@ class Engine:
 
 
 class Servicer(ProviderServicer):
-    """The experimental servicer with DiffConfig and Read mended."""
+    """The experimental servicer with DiffConfig and Read corrected."""
 
     async def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         difference = await self._provider.diff_config(

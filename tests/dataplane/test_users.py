@@ -96,7 +96,7 @@ def test_an_inactive_user_is_refused(proxy: Proxy) -> None:
 
 
 @pytest.mark.usefixtures("bystander")
-def test_a_changed_password_is_taken_up(proxy: Proxy) -> None:
+def test_a_changed_password_is_loaded(proxy: Proxy) -> None:
     changed = replace(SECOND, password="another-password")
     load_files(proxy, files(APP, changed))
     assert logs_in(proxy, changed)
