@@ -1,6 +1,6 @@
-"""`python -m bench`: what this program costs beside an empty one, measured in one run.
+"""`python -m bench`: what this program costs compared with an empty one, measured in one run.
 
-Cases take turns, so that a slow moment of the machine hits all of them; a case's figure is its
+Cases alternate, so that a slow moment of the machine hits all of them; a case's figure is its
 median. Writes bench/results.md, and with `--all` bench/cold.md.
 """
 
@@ -118,7 +118,7 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
             )
         finally:
             cluster.stop()
-    plugins = "stand-in plugins" if plugin_path else "official plugins"
+    plugins = "local plugins" if plugin_path else "official plugins"
     return measured, growth, f"pulumi {engine.version}, {plugins}"
 
 
@@ -262,7 +262,7 @@ def main() -> None:
     sections = [
         "# Bench results",
         f"Environment: {environment(runner, *sdks)}.",
-        f"Cases took turns, {arguments.rounds} rounds after a warm-up; ratios are to the first "
+        f"Cases alternated, {arguments.rounds} rounds after a warm-up; ratios are to the first "
         "line of each table.",
         compared("`pulumi preview` of a new stack, real engine", engine),
         "Each preview has a process of its own. The clock runs from the engine's start to its end; "

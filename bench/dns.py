@@ -3,7 +3,7 @@
 Two proxies side by side know a Galera node by a name: one with the DNS cache of this program, one
 with ProxySQL's own default. The node's address dies, a while later it answers at another, and the
 name leads there. Needs ProxySQL (on PATH or named by PROXYSQL), Debian's mariadb-server and
-galera-4, and user namespaces. Rewrites its version's row between the marks in docs/proxysql.md.
+galera-4, and user namespaces. Rewrites its version's row in docs/proxysql.md.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def waited(condition: Callable[[], bool]) -> float:
 def rounds(proxy: Proxy, hosts: Path, node: Node, addresses: tuple[str, str]) -> list[float]:
     """Seconds from the answer at a new address until the proxy uses it, of each round.
 
-    The addresses take turns, and the first round, in which none was known, does not count.
+    The addresses alternate, and the first round, in which none was known, does not count.
     """
     times: list[float] = []
     for number, dead in enumerate((0.0, *DEAD)):

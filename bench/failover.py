@@ -1,7 +1,7 @@
 """`python -m bench.failover`: what clients see of failovers, and what the servers hold afterwards.
 
 Our proxies as they are, as they were before they had a watcher, with `proxy.routing: monitor`, and
-the original chart's take turns in one run. Needs ProxySQL (on PATH or named by PROXYSQL) and
+the original chart's alternate in one run. Needs ProxySQL (on PATH or named by PROXYSQL) and
 Debian's mariadb-server. Writes docs/failover.svg and a section of docs/failover.md for the release
 of ProxySQL: `side-by-side` with one run of each line, `series` with several. What an option leaves
 out stays as it was measured before.

@@ -2,7 +2,7 @@
 
 Twice: with the variables of this program, and with those that it had before. There is no watcher,
 so that the variables are compared and nothing else. Needs ProxySQL (on PATH or named by PROXYSQL)
-and Debian's mariadb-server. Rewrites its version's row between the marks in docs/proxysql.md.
+and Debian's mariadb-server. Rewrites its version's row in docs/proxysql.md.
 """
 
 import argparse

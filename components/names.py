@@ -16,7 +16,7 @@ DNS_LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 def is_dns_label(text: str) -> bool:
-    """Whether `text` is an RFC 1035 label, as Kubernetes asks of a Service name."""
+    """Whether `text` is an RFC 1035 label, as Kubernetes requires for a Service name."""
     return re.fullmatch(DNS_LABEL, text) is not None
 
 
@@ -59,12 +59,12 @@ def mariadb_ca_bundle(name: str) -> str:
 
 
 def mariadb_agent(name: str) -> str:
-    """The Secret by which the operator logs in to the agents beside the servers of a cluster."""
+    """The Secret with which the operator logs in to the agents beside the servers of a cluster."""
     return f"{name}-agent-auth"
 
 
 def pxc(name: str) -> str:
-    """Percona's StatefulSet of servers and its headless Service, which has the ready ones."""
+    """Percona's StatefulSet of servers and its headless Service, which publishes the ready ones."""
     return f"{name}-pxc"
 
 
@@ -72,7 +72,7 @@ def pxc_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
     """DNS names of all server Pods, in ordinal order.
 
     Of the StatefulSet's own Service: under `<name>-pxc-unready` Pods have no names of their own.
-    A Pod that is not ready does not resolve, and ProxySQL takes it for one that is down.
+    A Pod that is not ready does not resolve, and ProxySQL treats it as down.
     """
     return tuple(
         pod_host(f"{pxc(name)}-{ordinal}", pxc(name), namespace) for ordinal in range(replicas)
@@ -130,7 +130,7 @@ def proxysql_tls(name: str) -> str:
 
 
 def proxysql_peers(name: str) -> str:
-    """The headless Service by which ProxySQL Pods find each other."""
+    """The headless Service with which ProxySQL Pods find each other."""
     return f"{name}-proxysql-cluster"
 
 
@@ -155,12 +155,12 @@ def credential_secret(name: str, role: str) -> str:
 
 
 def app_secret(name: str, app: str) -> str:
-    """The Secret by which an app connects."""
+    """The Secret with which an app connects."""
     return f"{name}-app-{app}"
 
 
 def account_secret(name: str, app: str) -> str:
-    """The Secret from which the servers have the passwords of an app's accounts."""
+    """The Secret from which the servers get the passwords of an app's accounts."""
     return f"{name}-account-{app}"
 
 
@@ -170,7 +170,7 @@ def account(name: str, username: str) -> str:
 
 
 def grant(name: str, username: str, schema: str) -> str:
-    """The Grant object of what an account may do in a database; a database's name has no dot."""
+    """The Grant object of an account's privileges in a database; a database's name has no dot."""
     return f"{name}-user-{_kubernetes_safe(f'{username}.{schema}')}"
 
 
@@ -191,7 +191,7 @@ def _kubernetes_safe(text: str) -> str:
 
 
 def proxysql_users(name: str) -> str:
-    """The Secret of what running proxies load: everyone who may log in, and their peers."""
+    """The Secret that running proxies load: logins and peers."""
     return f"{name}-proxysql-users"
 
 

@@ -27,8 +27,8 @@ def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
 def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
     """The output contract, `schema_version` 1; plain values, all known at preview.
 
-    `ca_secret` is where the certificate of `host` can be verified with, and absent where it cannot
-    be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
+    `ca_secret` has the CA that verifies the certificate of `host`, and is absent if nothing can;
+    `proxysql` is absent without a proxy: Pulumi drops empty outputs.
     """
     namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
     ca = {"name": topology.ca_secret, "key": CA_KEY} if topology.ca_secret else None

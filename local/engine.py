@@ -101,10 +101,10 @@ class Engine:
     command: PulumiCommand
     kubeconfig: Path
     plugin_path: Path | None
-    """Folder of stand-in plugins; None where the official ones are installed."""
+    """Folder of the local plugins; None if the official ones are installed."""
     pulumi_home: Path
     answers_sql: bool = False
-    """Whether servers run in the cluster, rather than being simulated."""
+    """Whether servers run in the cluster instead of being simulated."""
 
     def open(
         self,
@@ -159,7 +159,7 @@ class Engine:
         return self.directory / "work"
 
     def _unlock(self) -> None:
-        """Nobody else changes stacks here, so a lock is that of a run that was killed."""
+        """Nobody else changes stacks here, so an existing lock belongs to a killed run."""
         shutil.rmtree(self.directory / "state" / ".pulumi" / "locks", ignore_errors=True)
 
     def _options(self) -> LocalWorkspaceOptions:
@@ -171,13 +171,13 @@ class Engine:
         )
 
     def _environment(self) -> dict[str, str]:
-        """Nothing ambient decides about backend, secrets or cluster."""
+        """No variable of the environment decides about backend, secrets or cluster."""
         path = os.environ.get("PATH", os.defpath)
         if self.plugin_path:
             path = os.pathsep.join((str(self.plugin_path), path))
         return {
             "KUBECONFIG": str(self.kubeconfig),
-            "MYSQL_HA_PYTHON": sys.executable,  # runs the stand-in plugins
+            "MYSQL_HA_PYTHON": sys.executable,  # runs the local plugins
             "PATH": path,
             "PULUMI_BACKEND_URL": (self.directory / "state").resolve().as_uri(),
             # Not the variable that names a file: an ambient PULUMI_CONFIG_PASSPHRASE would win.
@@ -202,7 +202,7 @@ def stacks_in(directory: Path) -> list[str]:
 
 
 def passphrase(directory: Path) -> str:
-    """Generated once; the state in `directory` cannot be read without it."""
+    """Generated once; without it the state in `directory` cannot be read."""
     file = directory / "passphrase"
     if not file.exists():
         file.touch(mode=0o600)

@@ -1,4 +1,5 @@
-"""A stack's config with a made-up password wherever it needs one, so that it runs anywhere."""
+"""A stack's config with a made-up password wherever it needs one, so that it runs without the real
+ones."""
 
 import re
 from collections.abc import Iterator, Mapping

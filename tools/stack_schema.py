@@ -1,8 +1,8 @@
-"""The JSON schema of a `Pulumi.<stack>.yaml`, by which editors complete and check one.
+"""The JSON schema of a `Pulumi.<stack>.yaml`, with which editors complete and check one.
 
 Draft 7, which yaml-language-server knows best. It accepts whatever `components.config.load` does:
 a stack names only what it overrides, so that nothing is required but the keys without which an
-entry of a list says nothing. What joins several keys only the program checks.
+entry of a list says nothing. Only the program checks rules about several keys.
 """
 
 import json
@@ -26,7 +26,7 @@ VARIABLES: Mapping[str, frozenset[str]] = {
     "proxy.admin_variables": ADMIN_VARIABLES - RESERVED_VARIABLES["admin_variables"],
     "proxy.mysql_variables": MYSQL_VARIABLES - RESERVED_VARIABLES["mysql_variables"],
 }
-"""The names that may stand in a mapping of ProxySQL's variables, by config path."""
+"""The names that a mapping of ProxySQL's variables may have, by config path."""
 
 
 def text() -> str:

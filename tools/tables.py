@@ -1,7 +1,7 @@
-"""Keeps true what is made from the code: the tables of README.md and docs/, and the schema.
+"""Updates what is made from the code: the tables of README.md and docs/, and the schema.
 
 `python -m tools.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`, and
-schema/stack.schema.json; `--check` writes nothing and fails when one is not what the code says.
+schema/stack.schema.json; `--check` writes nothing and fails when one is out of date.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from components.names import credential_secret
 from local import go, toolchain
 from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
+from tools.marks import with_sections
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
@@ -282,15 +283,14 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
 
 
 def rendered(text: str) -> str:
-    """`text` with every marked section made anew."""
+    """`text` with every section made anew."""
 
-    def section(match: re.Match[str]) -> str:
-        name = match[1]
+    def section(name: str, _: str) -> str:
         if name not in SECTIONS:
             raise SystemExit(f"tools/tables.py: there is no section '{name}'")
-        return f"<!-- begin:{name} -->\n\n{SECTIONS[name]()}\n\n<!-- end:{name} -->"
+        return f"\n{SECTIONS[name]()}\n\n"
 
-    return re.sub(r"<!-- begin:(\w+) -->.*?<!-- end:\1 -->", section, text, flags=re.DOTALL)
+    return with_sections(text, section)
 
 
 def made() -> Iterator[tuple[Path, str]]:

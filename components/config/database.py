@@ -28,10 +28,10 @@ class Database(Model):
     """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
 
     topology: TopologyKind
-    """How the servers relate. Fixed. A Percona cluster is `galera` in every size."""
+    """How the servers replicate. Fixed. A Percona cluster is `galera` in every size."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
-    """Servers. Standalone: 1; replication: 2 or more, and no more later; Galera: odd, 3 or more;
-    Percona: 1, 3 or 5."""
+    """Number of servers. Standalone: 1; replication: 2 or more, and you cannot add more later;
+    Galera: odd, 3 or more; Percona: 1, 3 or 5."""
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$", max_length=20)] | None = None
     """Server version; needed only when the image tag does not start with it."""
     storage: Storage
@@ -45,13 +45,13 @@ class Database(Model):
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
     semi_sync_timeout: Duration | None = None
-    """Topology `replication` only. How long a commit waits for a replica before it goes on without.
-    Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, as a promotion takes as long
-    there ([why](failover.md#what-the-lines-say))."""
+    """Topology `replication` only. How long a commit waits for a replica before it continues
+    without one. Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, because a
+    promotion then takes this long ([why](failover.md#what-the-figures-mean))."""
     failover_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=600)] = 2
     """Topology `replication` only. How long the operator waits before it promotes another server in
-    place of a primary that is not ready; a crash costs so much longer. A server whose Pod was
-    deleted by force may still run, and what it acknowledges then would be lost
+    place of a primary that is not ready; a crash takes this much longer. After its Pod was deleted
+    by force, a server may still run, and writes that it acknowledges then would be lost
     ([why](adr/0017-a-primary-that-nobody-follows-gets-no-writes.md))."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""

@@ -1,4 +1,4 @@
-"""How a config is refused: one line per fault, with the config path, the rule and the fix."""
+"""Errors of a config: one line per fault, with the config path, the rule and the fix."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ Fault: TypeAlias = tuple[str, str, str]
 class ConfigError(pulumi.RunError):
     """A refused config: one line per fault, each naming the config path, the rule and the fix.
 
-    The lines are sorted by path, whatever the order in which the faults were found. A
+    The lines are sorted by path, no matter in which order the faults were found. A
     `pulumi.RunError`, so that the engine prints the text without a traceback.
     """
 
@@ -27,12 +27,12 @@ class ConfigError(pulumi.RunError):
 
 
 def _place(fault: Fault) -> tuple[str, Fault]:
-    """Where a fault is listed: `apps[2]` before `apps[10]`."""
+    """The sort key of a fault: `apps[2]` comes before `apps[10]`."""
     return re.sub(r"\d+", lambda number: number[0].zfill(10), fault[0]), fault
 
 
 def below(where: str, faults: Iterable[Fault]) -> Iterator[Fault]:
-    """The faults of one part, with what stands before its config paths."""
+    """The faults of one part, with `where` in front of its config paths."""
     return ((f"{where}{path}", rule, fix) for path, rule, fix in faults)
 
 

@@ -19,7 +19,7 @@ class Image(Model):
     tag: Tag
     """Version."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Pins the bytes, beside the tag."""
+    """Pins the exact image, in addition to the tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When a node pulls."""
 
@@ -76,15 +76,15 @@ LOG_COLLECTOR_IMAGE = {"repository": "percona/fluentbit", "tag": "4.0.1"}
 
 
 class Images(Model):
-    """The images of both tiers and of what runs beside them."""
+    """The images of both tiers and of the containers beside them."""
 
     database: Image
     """The servers' image."""
     proxy: Image
     """The proxies' image."""
     data_plane: Image
-    """mariadb-operator's init and agent containers in replication and Galera Pods; of the version
-    of the operator that is installed."""
+    """mariadb-operator's init and agent containers in replication and Galera Pods. Use the version
+    of the installed operator."""
     log_collector: Image
     """The image of `percona.log_collector`."""
     pull_secrets: tuple[ObjectName, ...] = ()

@@ -29,12 +29,12 @@ from components.config.stack import StackConfig, StackKeys
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A validated config and the passwords that its stack file gave, by who has them."""
+    """A validated config and the passwords from its stack file, by their holder."""
 
     config: StackConfig
     passwords: Mapping[Holder, pulumi.Output[str]]
     where: str = ""
-    """What stands before its config paths: empty, or `databases.<name>.`."""
+    """The prefix of its config paths: empty, or `databases.<name>.`."""
 
 
 # --- merge and validation ----------------------------------------------------------------------
@@ -70,9 +70,9 @@ def resolve(
     """Validate one database's overrides on top of its size.
 
     `tree` has the shape of StackConfig without passwords; `where` prefixes config paths in
-    errors; `own` is the part of `tree` that no other database shares (None: all of it), in which
-    a value is refused that nothing follows. Raises ConfigError with every fault of what the models
-    or else of what the rules between keys refuse.
+    errors; `own` is the part of `tree` that no other database shares (None: all of it); a value in
+    it that has no effect is refused. Raises ConfigError with every fault that the models find or,
+    if they find none, the rules between keys.
     """
     try:
         config = _validated(tree)
@@ -107,7 +107,7 @@ def _preset(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choice(path: str, value: Any, choices: Mapping[str, Any]) -> Iterator[Fault]:
-    """A value by which a preset would be found and that is none of the choices."""
+    """The fault of a value that selects a preset but is not one of the choices."""
     if not isinstance(value, str) or value not in choices:
         yield path, f"must be one of {', '.join(choices)}", "choose one of them"
 
@@ -149,7 +149,7 @@ def _rule_and_fix(detail: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
 
 
 def _unknown(key: str, known: Sequence[str]) -> tuple[str, str]:
-    """The rule and the fix of a key that is none of those known at its place."""
+    """The rule and the fix of a key that does not exist at its path."""
     if (new := RENAMED.get(key)) in known:
         return f"is called {new} now", f"write {new}"
     close = difflib.get_close_matches(key, known, 1)
@@ -163,7 +163,7 @@ def _is_union_branch(key: int | str) -> bool:
 
 
 def _fields_at(keys: Sequence[str]) -> list[str]:
-    """The config keys that may stand at a path."""
+    """The config keys that are allowed at a path."""
     model: type[BaseModel] = StackConfig
     for key in keys:
         if key.isdigit():
@@ -202,14 +202,14 @@ def load() -> Stack:
     """Read and validate the stack's config.
 
     `databases`, a mapping of name to overrides, declares several databases in one stack; the
-    other keys but `name` are then what they have in common. Passwords may stand at
+    other keys but `name` are then what they have in common. Passwords may be at
     `credentials.<role>.password`, `proxy.users[i].password` and `apps[i].password`, if their
     config key is secret (`pulumi config set --secret --path …`): they are taken out of the tree
     here and leave as Outputs. Raises ConfigError.
     """
     tree, unreadable = _parsed()
     faults = [*_unknown_keys()]
-    if unreadable:  # of a stack with holes nothing more can be said
+    if unreadable:  # an incomplete stack cannot be checked further
         raise ConfigError((*unreadable, *faults))
     passwords = {path: text for key in tree for path, text in _take_passwords(tree[key], key)}
     faults += _badly_given(passwords)
@@ -250,7 +250,7 @@ def read(section: Mapping[str, Any]) -> tuple[StackConfig, ...]:
 
 
 def _parsed() -> tuple[dict[str, Any], list[Fault]]:
-    """The stack's values by key, as plain data, and the faults of those that are none."""
+    """The stack's values by key, as plain data, and the faults of those that are not."""
     tree: dict[str, Any] = {}
     faults: list[Fault] = []
     for key in KEYS:
@@ -307,7 +307,7 @@ def _take_passwords(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _badly_given(passwords: Mapping[str, Any]) -> Iterator[Fault]:
-    """Passwords, by config path, that are no text or not secret."""
+    """Faults of passwords that are not text or not secret, by config path."""
     for path, password in passwords.items():
         key = re.split(r"[.\[]", path)[0]
         if not isinstance(password, str):
@@ -336,7 +336,7 @@ def _own(
 
 
 def _databases(tree: Mapping[str, Any]) -> tuple[dict[str, StackConfig], list[Fault]]:
-    """The databases of a stack's tree by what stands before their config paths, and all faults."""
+    """The databases of a stack's tree by the prefix of their config paths, and all faults."""
     declared = tree.get("databases", {})
     if not isinstance(declared, Mapping):
         return {}, [("databases", *NO_MAPPING)]

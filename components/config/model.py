@@ -12,8 +12,8 @@ from components.config.types import ObjectName, Quantity, SecretKey
 class Model(BaseModel):
     """Frozen, refuses unknown keys, and never prints an input.
 
-    The text below a field is for who writes a stack: docs/configuration.md and
-    schema/stack.schema.json are made of it (`python -m tools.tables`).
+    The text below a field is for authors of stacks: docs/configuration.md and
+    schema/stack.schema.json are made from it (`python -m tools.tables`).
     """
 
     model_config = ConfigDict(
@@ -34,7 +34,7 @@ class Resources(Model):
     """Container resources: quantities of `cpu` (cores) and `memory` (bytes)."""
 
     class Amounts(Model):
-        """Amounts of one side; an absent one is not set in the Pod."""
+        """Requests or limits; an absent amount is not set in the Pod."""
 
         cpu: Quantity | None = None
         """Cores."""

@@ -34,7 +34,7 @@ class AppName:
 
 
 Holder: TypeAlias = Role | User | AppName
-"""Who has a password, by what tells it from all others of a database."""
+"""The owner of a password, unique within a database."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Source:
 
     holder: Holder
     path: str
-    """Of what declares it: `credentials.<role>`, `proxy.users[i]` or `apps[i]`."""
+    """The config path of what declares it: `credentials.<role>`, `proxy.users[i]` or `apps[i]`."""
     declared: Credential | ProxyUser | App
 
 
@@ -54,10 +54,8 @@ def roles(config: StackConfig) -> tuple[str, ...]:
 
 
 def protected(config: StackConfig) -> frozenset[str]:
-    """The credentials that must not be lost: they cannot be made anew.
-
-    The others must be able to: a protected password cannot be rotated, nor can another source take
-    its place.
+    """The credentials that must not be lost, because they cannot be generated again. The others are
+    not protected: a protected password can neither be rotated nor get another source.
     """
     if not config.security.protect:
         return frozenset()
@@ -73,7 +71,7 @@ def stored(config: StackConfig) -> dict[Holder, SecretRef]:
 def password_sources(config: StackConfig) -> dict[str, str]:
     """Where each password of `proxysql.cnf` comes from, by role.
 
-    It changes when another one takes a password's place.
+    It changes when a password is replaced.
     """
     return {
         role: f"{password_source(source)}, rotation {source.rotation}"

@@ -88,7 +88,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 _PERCONA: dict[str, Any] = {
-    # One node or several, it is the same kind of cluster, and may grow from one to three.
+    # With one node or several it is the same kind of cluster, which may grow from one to three.
     "database": {"topology": "galera"},
     "proxy": {"managed_by": "operator"},
     "percona": {"log_collector": False},
@@ -110,9 +110,9 @@ PERCONA: dict[str, dict[str, Any]] = {
 PROXY_MANAGERS: dict[str, dict[str, Any]] = {
     "mysql-ha": {
         "images": {"proxy": PROXYSQL_IMAGE},
-        # They hold nothing. Pods with volumes of their own, the servers and the operator's proxies,
-        # follow the cluster's default: a volume may not follow them, and what was evicted
-        # restarts even if its node comes back.
+        # These proxies hold no data. The servers and the operator's proxies have volumes and follow
+        # the cluster's default: a volume may not follow its Pod, and an evicted Pod restarts even
+        # if its node comes back.
         "scheduling": {"proxy": {"node_loss_seconds": 30}},
     },
     "operator": {"images": {"proxy": PXC_PROXYSQL_IMAGE}},

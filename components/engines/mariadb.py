@@ -135,8 +135,8 @@ KEPT = (
     *("readinessProbe", "replicasAllowEvenNumber", "secondaryService", "service", "servicePorts"),
     *("sidecarContainers", "startupProbe", "suspend"),
 )
-"""Fields below `spec` that this program never sets and people may, of the operator's features and
-for its procedures. Left alone by name: otherwise an update would take them over from kubectl, and
+"""Fields below `spec` that this program never sets but people may set, for the operator's features
+and procedures. They are listed by name: otherwise an update would take them over from kubectl and
 drop them (pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to
 whatever a manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
 KEPT_OF = {
@@ -237,18 +237,16 @@ def immutable(config: StackConfig) -> dict[str, Any]:
 
 
 READ_ONLY = "read_only = 1"
-"""Of servers that replicate: who restarts is read-only until the operator says otherwise. It does
-where it should, and a server that was the primary until now would go on acknowledging writes that
-nobody else gets: while servers are rolled the Service leads there for up to half a minute."""
+"""For servers that replicate: a restarted server is read-only until the operator changes that,
+which it does on the primary. Otherwise a restarted old primary would acknowledge writes that no
+other server gets: while servers are rolled the Service leads there for up to half a minute."""
 FENCE_OPTIONS = (
     "rpl_semi_sync_master_wait_no_slave = OFF",
     'init_slave = "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"',
 )
-"""What the servers do for the fence (ADR 17).
-
-Who restarts or follows another does not wait for replicas that it does not have: otherwise the
-operator's first statement on a new primary would wait for the whole time-out. The watchers let a
-primary wait when replicas follow."""
+"""The servers' part of the fence (ADR 17). A server that restarts or follows another does not wait
+for replicas that it does not have: otherwise the operator's first statement on a new primary would
+wait for the whole time-out. The watchers make a primary wait once replicas follow."""
 
 
 def my_cnf(config: StackConfig) -> str:

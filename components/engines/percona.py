@@ -26,7 +26,7 @@ from components.topology import Topology
 PORT = 3306
 
 RESTRICTED = {**security.CONTAINER, "seccompProfile": security.SECCOMP}
-"""Of every container, as the operator may give its Pods others."""
+"""For every container, because the operator may give its Pods other users."""
 
 KEPT = (
     *("allowUnsafeConfigurations", "backup", "enableCRValidationWebhook", "ignoreAnnotations"),
@@ -67,7 +67,8 @@ class Percona(pulumi.ComponentResource):
     ready: Sequence[pulumi.Resource]
     """What must exist before the first proxy."""
     status: pulumi.Output[dict[str, Any]]
-    """`state`, `ready`, `size` and `details` (a list of texts), as the operator last told them."""
+    """`state`, `ready`, `size` and `details` (a list of texts), as last reported by the
+    operator."""
 
     def __init__(
         self, name: str, args: PerconaArgs, opts: pulumi.ResourceOptions | None = None
@@ -122,7 +123,7 @@ class Percona(pulumi.ComponentResource):
         )
 
     def _secret(self, name: str, args: PerconaArgs) -> pulumi.Resource:
-        """Made unless it is where root's password comes from: then it is there already."""
+        """Made unless root's password comes from it: then it exists already."""
         config = args.config
         return k8s.core.v1.Secret(
             f"{name}-secrets",
@@ -212,7 +213,7 @@ def my_cnf(config: StackConfig) -> str:
     if tls.enabled and tls.required and not config.operator_proxies:
         # ProxySQL's use_ssl alone would fall back to plain text silently. The operator's own
         # connections use TLS where it is offered (pkg/pxc/users/users.go); what its ProxySQL does
-        # is not documented, so with that one the servers go on taking both.
+        # is not documented, so with it the servers accept both.
         lines.append("require_secure_transport = ON")
     own = config.database.my_cnf.strip()
     return "\n".join(lines + ([own] if own else [])) + "\n"
@@ -359,7 +360,7 @@ def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
     component = "pxc" if tier == "database" else "proxysql"
     result = scheduling.pod_spec(placement, names.pxc_selector(config.name, component))
     affinity = result.pop("affinity", None)
-    # The operator's own default keeps every Pod on a node of its own, always.
+    # The operator's default always puts every Pod on a different node.
     result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
     result["podSecurityContext"] = security.of_pod(user)
     result["containerSecurityContext"] = RESTRICTED
@@ -378,5 +379,5 @@ def _volume(size: str, storage_class: str | None) -> dict[str, Any]:
 
 
 def _some(key: str, value: dict[str, Any]) -> dict[str, Any]:
-    """`{key: value}`, or nothing where there is no value."""
+    """`{key: value}`, or empty if there is no value."""
     return {key: value} if value else {}

@@ -1,4 +1,4 @@
-"""The User, Grant and Database objects, by which mariadb-operator works inside the servers."""
+"""The User, Grant and Database objects, with which mariadb-operator works inside the servers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -35,7 +35,7 @@ def sql_object(
     """An object about something in the servers of `config`; `spec` without the reference to them.
 
     Waits until the operator has done it, unless `await_sql` is off. `after`: what it needs. Pulumi
-    deletes it before that, so a Grant is revoked while its account is there.
+    deletes it before those, so a Grant is revoked while its account exists.
     """
     waits = {"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else {}
     return k8s.apiextensions.CustomResource(

@@ -1,8 +1,8 @@
-"""A database that was there before this program: taken over as it is, or not at all.
+"""A database that existed before this program: adopted as it is, or not at all.
 
 With `adopt: import` the operator's object is imported instead of created, and nothing of it is
-changed. With `adopt: take_over` the config applies to it, also where another tool wrote the field.
-What an edit could never undo must agree from the start.
+changed. With `adopt: take_over` the config applies to it, even to fields that another tool wrote.
+What an edit cannot change must agree from the start.
 """
 
 from collections.abc import Mapping

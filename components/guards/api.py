@@ -1,4 +1,4 @@
-"""Looks for objects that may not be there, which no resource of Pulumi can do (ADR 18)."""
+"""Looks for objects that may not exist, which no resource of Pulumi can do (ADR 18)."""
 
 import asyncio
 import importlib
@@ -28,11 +28,11 @@ METADATA = ", ".join(
 
 
 class Unanswered(Exception):
-    """The cluster cannot be asked. Says why, and quotes nothing of a kubeconfig."""
+    """The cluster cannot be asked. The message says why, and never quotes a kubeconfig."""
 
 
 class Cluster:
-    """The API server that Pulumi's provider has with the same settings."""
+    """The API server that Pulumi's provider uses with the same settings."""
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
         """`kubeconfig`: a path or the contents; None, KUBECONFIG, ~/.kube/config or the Pod's own.

@@ -25,7 +25,8 @@ OUTPUT = "immutable"
 
 
 def of(stack: Stack) -> dict[str, Any]:
-    """What cannot change of every database in the stack, by name. Plain and not secret."""
+    """The facts of every database in the stack that cannot change, by name. Plain and not
+    secret."""
     return {loaded.config.name: _facts(loaded) for loaded in stack.databases}
 
 
@@ -124,7 +125,7 @@ def _app(app: App, config: StackConfig) -> dict[str, Any]:
 
 
 def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
-    """The identities that the stack's last update exported, by database name."""
+    """The facts that the stack's last update exported, by database name."""
     own = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="identity")])
     reference = pulumi.StackReference(OUTPUT, stack_name=own, opts=renamed)
@@ -139,7 +140,7 @@ def last() -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
 def guarded(
     stack: Stack, known: pulumi.Output[Mapping[str, Mapping[str, Any]]]
 ) -> pulumi.Output[dict[str, Any]]:
-    """What cannot change of the stack, once what the last update exported was found to agree.
+    """The facts of the stack that cannot change, once they agree with those of the last update.
 
     Resources must wait for it, and so must the output: after a refused edit the old one then
     stays. Fails with a ConfigError when an edit contradicts it.
@@ -161,7 +162,7 @@ def check(
 ) -> None:
     """Refuse edits that would replace, shrink or drop a database that exists; warn of others.
 
-    `known` and `current` are identities by database name. Raises ConfigError with every fault.
+    `known` and `current` are facts by database name. Raises ConfigError with every fault.
     """
     refuse(edits.faults(known, current, frozenset(retire)))
     for name in sorted(known.keys() & current.keys()):

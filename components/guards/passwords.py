@@ -1,4 +1,4 @@
-"""Passwords that a stack is given: from existing Secrets or from secret config values.
+"""Given passwords: from existing Secrets or from secret config values.
 
 They are read and checked before anything is made: the program's provider waits for them.
 """
@@ -24,8 +24,8 @@ from components.config.stack import StackConfig
 def reader(cluster: Mapping[str, Any], immutable: pulumi.Output[Any]) -> pulumi.ResourceOptions:
     """Options with a provider for reads only: `reader`, with the settings of `cluster`.
 
-    It waits for `immutable`, which is read from the stack's own state: a resource more is a write
-    to that, and a file that is being written may be read empty.
+    It waits for `immutable`, which is read from the stack's own state: each further resource writes
+    the state, and a file may be read as empty while it is written.
     """
     known = pulumi.ResourceOptions(depends_on=immutable.apply(lambda _: list[pulumi.Resource]()))
     return pulumi.ResourceOptions(provider=k8s.Provider("reader", opts=known, **cluster))
@@ -37,7 +37,7 @@ def given(
     """The passwords that are not generated, as secret Outputs.
 
     Existing Secrets are read with `opts`, already at preview. An Output fails with a ConfigError
-    when the key is missing or the text is none that its user can carry; the engine itself reports a
+    when the key is missing or its user cannot have such a password; the engine itself reports a
     Secret that does not exist.
     """
     config, found = loaded.config, dict[Holder, pulumi.Output[str]]()
@@ -81,27 +81,27 @@ def _read(
 _SAFE = (
     credentials.PASSWORD_RULE,
     "must be at least 24 characters of A-Z, a-z, 0-9, '_' and '-', because ProxySQL's admin and "
-    "monitor settings cannot carry others",
+    "monitor settings cannot contain others",
     "choose such a password, or remove the source to have one generated",
 )
 _ANY = (
     re.compile(r"[^\0]+"),
-    "must not be empty nor hold a NUL character",
+    "must not be empty or contain a NUL character",
     "choose another password",
 )
 _QUOTELESS = (
     re.compile(r"[^'\\\0]+"),
-    "must not be empty nor hold a single quote, a backslash or a NUL character: mariadb-operator "
+    "must not be empty or contain a single quote, a backslash or a NUL character: mariadb-operator "
     "puts it into SQL unescaped",
     "choose another password",
 )
 _PLAIN = (
     re.compile(r"(?!\*)[^'\0]+"),
-    "must not be empty, start with '*' nor hold a single quote or a NUL character: for this engine "
-    "ProxySQL holds passwords as they are, and puts them into SQL unescaped",
+    "must not be empty, start with '*', or contain a single quote or a NUL character: for this "
+    "engine ProxySQL holds passwords as they are, and puts them into SQL unescaped",
     "choose another password",
 )
-"""(pattern, rule, fix) of a password, by who has to carry it."""
+"""(pattern, rule, fix) of a password, by where it is used."""
 
 
 def _rule(config: StackConfig, holder: Holder) -> tuple[re.Pattern[str], str, str]:

@@ -14,10 +14,11 @@ from components.guards import adoption, immutable, passwords, switchover, volume
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """What was read. Each Output fails with a ConfigError when a check does."""
+    """The results. Each Output fails with a ConfigError when a check fails."""
 
     immutable: pulumi.Output[dict[str, Any]]
-    """What cannot change of the stack; known once everything is accepted. Plain and not secret."""
+    """The facts of the stack that cannot change; known once everything is accepted. Plain and not
+    secret."""
     given: Mapping[str, Mapping[Holder, pulumi.Output[str]]]
     """Passwords that are not generated, by database name and holder."""
 

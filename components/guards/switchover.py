@@ -19,9 +19,9 @@ from components.guards import api
 from components.guards.api import Cluster, Object
 
 PATIENCE = 60.0
-"""Seconds for which an update waits: a switchover takes some, a failover's steps ten or twenty."""
+"""Seconds for which an update waits: a switchover takes a few, a failover ten or twenty."""
 PAUSE = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 POD = "statefulset.kubernetes.io/pod-name"
 """How the Service of the primary selects it (operator: pkg/builder/labels/labels.go)."""
 
@@ -31,9 +31,9 @@ def over(
 ) -> pulumi.Output[None]:
     """Waits until no operator is switching the primary of a database that exists.
 
-    Fails with a ConfigError if one still is after PATIENCE. `known`: the identities at the last
-    update; `settings`: those of the Kubernetes provider. A preview changes nothing and does not
-    look; a cluster that cannot be asked is the provider's to report.
+    Fails with a ConfigError if one still is after PATIENCE. `known`: the facts at the last update;
+    `settings`: those of the Kubernetes provider. A preview changes nothing and does not check; if
+    the cluster cannot be asked, the provider reports it.
     """
 
     def replicated(known: Mapping[str, Any]) -> list[Loaded]:

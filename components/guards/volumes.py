@@ -1,7 +1,7 @@
-"""Volumes that are there before their servers: none may start on another database's data unasked.
+"""Volumes that exist before their servers: no server may start on another database's data unasked.
 
-A StatefulSet takes a claim of the right name as it finds it. After `pulumi destroy` the claims are
-still there, but root's generated password is gone, so that the servers would never get ready.
+A StatefulSet uses an existing claim of the right name as it is. After `pulumi destroy` the claims
+still exist, but root's generated password is gone, so the servers would never become ready.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -23,9 +23,9 @@ def free(
 ) -> pulumi.Output[None]:
     """Fails with a ConfigError if a new database would find volumes that this stack did not make.
 
-    `known`: the identities at the last update. What is in it is not new, nor is what is adopted.
-    `settings`: those of the Kubernetes provider. A cluster that cannot be asked is a warning only:
-    a preview needs none.
+    `known`: the facts at the last update. Databases in it are not new, nor are adopted ones.
+    `settings`: those of the Kubernetes provider. If the cluster cannot be asked, this only warns: a
+    preview needs no cluster.
     """
 
     def new(known: Mapping[str, Any]) -> list[Loaded]:
@@ -53,7 +53,7 @@ def _warn(error: Unanswered, new: list[Loaded]) -> None:
 def _faults(cluster: Cluster, new: list[Loaded]) -> Iterator[Fault]:
     for one in new:
         claims = cluster.get(claims_path(one.config)) or {}
-        # An empty list of metadata comes as null.
+        # An empty list of metadata is null.
         found = [item["metadata"]["name"] for item in claims.get("items") or ()]
         if _taken(one.config, found):
             live = cluster.get(api.object_path(one.config))
@@ -95,7 +95,7 @@ def fault_of(
 
 
 def _taken(config: StackConfig, claims: Collection[str]) -> list[str]:
-    """Those of the claims that servers of the config would take."""
+    """The claims that servers of the config would use."""
     database = config.database
     named = ENGINES[config.engine].claims
     wanted = named(config.name, database.topology, database.replicas)

@@ -1,4 +1,4 @@
-"""Queries by which a Pod sees whether ProxySQL runs what its files say. Pure."""
+"""Queries that tell whether ProxySQL runs what the Pod's files say. Pure."""
 
 from components.proxysql.libconfig import Scalar
 from components.proxysql.live import Live
@@ -10,7 +10,8 @@ from components.proxysql.variables import SYNCED_MODULES, routing_variables
 
 
 def self_check(model: CnfModel) -> str:
-    """A query that returns 1 if ProxySQL runs every row of the file and what must not be lost."""
+    """A query that returns 1 if ProxySQL runs every row of the file and the values that must not be
+    lost."""
     rules = sum(bool(rule["active"]) for rule in rule_rows(model))
     fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")

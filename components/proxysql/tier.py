@@ -31,13 +31,13 @@ from components.topology import Topology
 
 MIN_READY = 6
 """Seconds a new Pod must be ready before the next is replaced: what crashes a proxy soon has run
-once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). Nothing
-waits for clients to come: the next Pod accepts for `drain.endpoint_removal` seconds more."""
+once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). It need not
+wait for clients: the next Pod accepts for `drain.endpoint_removal` seconds more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProxySqlArgs:
-    """`logins`: passwords of everyone who may log in, by user name.
+    """`logins`: passwords of all logins, by user name.
 
     `after`: what every object waits for; `servers`: what must exist before the first Pod;
     `accounts`: what must be in the servers before a login is accepted.
@@ -111,7 +111,7 @@ class ProxySql(pulumi.ComponentResource):
         )
 
     def _live_secret(self, name: str) -> k8s.core.v1.Secret:
-        """Its name never changes: the kubelet renews the files, and ProxySQL takes them up."""
+        """Its name never changes: the kubelet updates the files, and ProxySQL loads them."""
         model = self._live
         text = pulumi.Output.all(passwords=self._args.logins).apply(
             lambda known: live.render_users(model, known["passwords"])

@@ -15,7 +15,7 @@ runs and end; they take over from one that was killed or hangs."""
 WATCH_ROUNDS = 250
 """Rounds of one statement, if nothing happens: 5 s, which no server calls slow."""
 ASK_LOOKS = 3
-"""Looks at the replicas while writes wait."""
+"""Number of checks of the replicas while writes wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Watch:
     wait: int
     """Seconds for which writes wait while that server is read-only; 0: they fail at once."""
     replicas: int = 0
-    """How many semi-sync replicas must follow that server, or writes wait; 0: not looked at."""
+    """Writes wait while fewer semi-sync replicas than this follow that server; 0: not checked."""
     silence: float = 0
     """Seconds for which a commit may wait for a replica before writes are stopped."""
     ca_file: str | None = None
@@ -43,7 +43,7 @@ class Watch:
 
 
 def login(watch: Watch, username: str, password: str) -> str:
-    """The option file by which the client logs in to the servers.
+    """The option file with which the client logs in to the servers.
 
     ProxySQL checks no host name of a server either, and a certificate of the stack's own need not
     have the Service's. `loose`: not every client knows the option.

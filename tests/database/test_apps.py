@@ -136,7 +136,7 @@ def accounts(standalone: Cluster) -> Iterator[dict[str, Account]]:
 
 
 EITHER = pytest.mark.parametrize("turn", ["", "_b"], ids=["first", "second"])
-"""Of the accounts that take turns."""
+"""Of the alternating accounts."""
 
 
 @EITHER

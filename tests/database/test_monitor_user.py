@@ -79,7 +79,7 @@ BINLOG ''
 
 @pytest.fixture(params=["", "_b"], ids=["first", "second"])
 def monitor(request: pytest.FixtureRequest, monitors: Mapping[str, Account]) -> Account:
-    """Either of the accounts that take turns."""
+    """Either of the alternating accounts."""
     return monitors[f"{min(monitors)}{request.param}"]
 
 

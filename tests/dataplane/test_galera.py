@@ -21,7 +21,7 @@ FAILURES = {2013, 1047, 1213}
 
 
 def test_one_node_at_a_time_takes_writes(lab: Lab, galera: Servers) -> None:
-    """36: no acknowledged write is lost, and two nodes never took writes in turns."""
+    """36: no acknowledged write is lost, and two nodes never took writes alternately."""
     with lab.deploy(galera, release_of(lab, galera, "galera")) as site:
         outcome = watch(site, deployment.primary_crash)
         writes = sorted((at, server) for server, at in site.primary.writes().values())

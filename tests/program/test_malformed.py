@@ -638,7 +638,7 @@ PLAIN = [
         "fence-too-high",
         {"size": "small", "proxy": {"min_semi_sync_replicas": 3}},
         "proxy.min_semi_sync_replicas",
-        "can never be met: 3 servers are a primary and 2 replicas",
+        "is impossible: 3 servers are a primary and 2 replicas",
     ),
     Bad(
         "fence-without-semi-sync",
@@ -668,7 +668,7 @@ PLAIN = [
         "lag-no-reader",
         proxy(routing="monitor", max_replication_lag=5),
         "proxy.max_replication_lag",
-        "no reader to leave out",
+        "has no effect",
     ),
     # --- routing, split, engines ---
     *(
@@ -1566,13 +1566,13 @@ APPS = [
             {**SHOP, "databases": {"a_b": "owner"}}, {"name": "b", "databases": {"axb": "owner"}}
         ),
         "apps[0].databases.a_b",
-        "would give privileges on database 'axb' too",
+        "would also give privileges on database 'axb' too",
     ),
     Bad(
         "percona-app-wildcard-own",
         on_percona({**SHOP, "databases": {"__": "owner", "ab": "owner"}, "default_database": "ab"}),
         "apps[0].databases.__",
-        "would give privileges on database 'ab' too",
+        "would also give privileges on database 'ab' too",
     ),
     Bad(
         "percona-app-cleanup",
@@ -1585,7 +1585,7 @@ APPS = [
             f"percona-app-wildcard-{database}",
             on_percona({**SHOP, "databases": {name: "owner"}}),
             f"apps[0].databases.{name}",
-            f"would give privileges on database '{database}' too",
+            f"would also give privileges on database '{database}' too",
         )
         for name, database in (
             ("m_sql", "mysql"),

@@ -1,4 +1,4 @@
-"""The monitor's account in the whole program: two take turns when its password is rotated."""
+"""The monitor's account in the whole program: two alternate when its password is rotated."""
 
 import hashlib
 import json

@@ -15,6 +15,7 @@ from components.proxysql.watcher import Watch, script
 from tests.dataplane.load import Event, Journal
 from tests.dataplane.release import program
 from tests.dataplane.watchers import STEPS
+from tools.marks import with_section
 
 LINE = Line("Replication", "primary crashes", "ours now")
 RUN = Run(
@@ -87,18 +88,10 @@ def test_lines_are_chosen_by_patterns() -> None:
         choose(plan, options("nothing"))
 
 
-def test_a_section_is_replaced_and_no_other() -> None:
-    page = "a\n<!-- begin:x -->\nold\n<!-- end:x -->\n<!-- begin:x-2 -->\nkept\n<!-- end:x-2 -->\n"
-    new = figures.with_section(page, "x", "new \\1")
-    assert new == page.replace("old", "new \\1")
-    with pytest.raises(ValueError, match="no section y"):
-        figures.with_section(page, "y", "")
-
-
 def test_the_page_has_the_sections_that_the_benches_write() -> None:
     page = figures.PAGE.read_text()
     for name in ("side-by-side-2.7", "series-2.7", "series-3.0", "nodes-2.7", "nodes-3.0"):
-        figures.with_section(page, name, "")
+        with_section(page, name, str)
 
 
 @pytest.mark.parametrize("plan", [failover.PLAN, cluster.PLAN])

@@ -339,7 +339,7 @@ def test_apps_that_come_or_stay_are_nothing_to_warn_of(said: list[str]) -> None:
 def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
     immutable.check(with_apps(SHOP, BILLING), with_apps(BILLING))
     assert said == [
-        "app 'shop' leaves database 'orders': with this update its Secret goes, and the proxies of "
+        "app 'shop' leaves database 'orders': this update deletes its Secret, and the proxies of "
         "this program refuse its login",
         "database 'orders': these accounts leave the config and stay in the servers "
         "(cleanup: keep): 'shop'",

@@ -1,7 +1,8 @@
-"""Rules between config keys, in modules by the first words of the path that is refused.
+"""Rules between config keys, in modules named by the first words of the refused path.
 
-A rule is a function that yields the faults of one kind. It takes every config that the models
-accept, whatever other rules say of it: so all faults are found at once, and no order matters.
+A rule is a function that yields the faults of one kind. It must work for every config that the
+models accept, even one that other rules refuse: so all faults are found at once, and the order does
+not matter.
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,7 +38,7 @@ RULES = (
     *security.RULES,
     *variables.RULES,
 )
-"""Every rule of a whole config; those in `unused` are of what a stack says itself."""
+"""Every rule of a whole config; the rules in `unused` look at the stack's own values."""
 
 ENGINE_RULES = {
     "mariadb": (*database.MARIADB_RULES, *proxy.MARIADB_RULES, *scheduling.MARIADB_RULES),
@@ -54,7 +55,7 @@ ENGINE_RULES = {
 def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     """Every fault of a config that its models accept.
 
-    `given`: the stack's own values, to refuse one that nothing would follow.
+    `given`: the stack's own values, to refuse values that would have no effect.
     """
     for rule in (*RULES, *ENGINE_RULES[config.engine]):
         yield from rule(config)

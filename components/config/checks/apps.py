@@ -30,7 +30,7 @@ def app_has_its_own_name(config: StackConfig) -> Iterator[Fault]:
 
 
 def _accounts(config: StackConfig, refused: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """The first account that is refused of each app, with the path of what names it."""
+    """The first refused account of each app, with the config path that names it."""
     for path, app in _apps(config):
         if wrong := [account for account in app.accounts if refused(account)]:
             yield _account_path(path, app), wrong[0]
@@ -51,7 +51,7 @@ def account_is_not_of_the_system(config: StackConfig) -> Iterator[Fault]:
 
 
 def account_is_nobody_elses(config: StackConfig) -> Iterator[Fault]:
-    """That the account of a second app of one name is taken is no fault beside its name."""
+    """Two apps of one name are reported for the name only, not for the account too."""
     users = enumerate(config.proxy.users if config.own_proxies else ())
     owners = {user.username: (f"proxy.users[{index}]", "") for index, user in users}
     for path, app in _apps(config):
@@ -76,7 +76,7 @@ def account_is_short_enough(config: StackConfig) -> Iterator[Fault]:
         )
 
 
-def account_is_in_no_query_rule_while_it_turns(config: StackConfig) -> Iterator[Fault]:
+def an_account_that_alternates_is_in_no_query_rule(config: StackConfig) -> Iterator[Fault]:
     by_rules = {rule.username for rule in config.proxy.query_rules}
     for path, app in _apps(config):
         if app.generated and by_rules.intersection(app.accounts):
@@ -250,7 +250,7 @@ def percona_grants_by_pattern(config: StackConfig) -> Iterator[Fault]:
                 if other != database and pattern.fullmatch(other):
                     yield (
                         f"{path}.databases.{database}",
-                        f"would give privileges on database '{other}' too: '_' stands for any "
+                        f"would also give privileges on database '{other}' too: '_' stands for any "
                         "character in the GRANT of Percona's operator",
                         "choose another name",
                     )
@@ -262,7 +262,7 @@ RULES = (
     account_is_not_of_the_system,
     account_is_nobody_elses,
     account_is_short_enough,
-    account_is_in_no_query_rule_while_it_turns,
+    an_account_that_alternates_is_in_no_query_rule,
     somebody_sends_readers_to_replicas,
     readers_have_replicas,
     readers_do_not_write_to_imported_replicas,

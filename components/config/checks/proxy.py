@@ -60,7 +60,7 @@ def lag_leaves_a_reader_out(config: StackConfig) -> Iterator[Fault]:
     if config.proxy.max_replication_lag and unread:
         yield (
             "proxy.max_replication_lag",
-            "has no reader to leave out: nothing is sent to the reader hostgroup",
+            "has no effect: nothing is sent to the reader hostgroup",
             "remove it, or set read_write_split or a user's default_hostgroup",
         )
 
@@ -80,7 +80,7 @@ def the_fence_can_open(config: StackConfig) -> Iterator[Fault]:
     if config.replicated_behind_proxies and config.fence >= replicas:
         yield (
             "proxy.min_semi_sync_replicas",
-            f"can never be met: {replicas} servers are a primary and {replicas - 1} replicas",
+            f"is impossible: {replicas} servers are a primary and {replicas - 1} replicas",
             "lower it; a replica that restarts is missing too",
         )
 

@@ -48,7 +48,7 @@ def only_reads_run_again(config: StackConfig) -> Iterator[Fault]:
 
 
 def _takes_reads_only(rule: QueryRule, groups: Hostgroups) -> bool:
-    """Not if a later rule may take over (lib/Query_Processor.cpp), nor by the hostgroup alone: a
+    """Not if a later rule may apply (lib/Query_Processor.cpp), nor by the hostgroup alone: a
     node of Galera takes writes as a reader too."""
     text = (rule.match_digest or rule.match_pattern or "").upper()
     selects = text.startswith("^SELECT") and not rule.negate_match_pattern

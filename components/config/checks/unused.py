@@ -1,6 +1,5 @@
-"""Values that a stack gives itself and that nothing would follow.
-
-Those of a size or an engine are there for every stack, so these rules look at the stack's own.
+"""Values of a stack that would have no effect. Every stack has the values of its size and engine,
+so these rules look only at those that the stack itself gives.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,13 +15,13 @@ OWN_TIER_KEYS = (
     "security.proxy",
     "security.network_policy",
 )
-"""Config of this program's own proxies, beside that of `proxy`."""
+"""Config of this program's own proxies, in addition to `proxy`."""
 
 OPERATOR_PROXY_KEYS = frozenset(
     {"enabled", "managed_by", "replicas", "resources", "pod_annotations", "pod_labels"}
     | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
 )
-"""What Percona's operator takes for its own ProxySQL; it writes the configuration itself."""
+"""Keys that Percona's operator uses for its own ProxySQL; it writes the configuration itself."""
 
 
 def _is_given(given: Any, path: str) -> bool:

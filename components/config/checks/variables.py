@@ -39,7 +39,7 @@ RESERVED_VARIABLES = {
 KNOWN_VARIABLES = {"admin_variables": ADMIN_VARIABLES, "mysql_variables": MYSQL_VARIABLES}
 
 MAX_SERVICE_AGE = 60_000
-"""Milliseconds for which a connection to the primary's Service may live at most."""
+"""Maximum age of a connection to the primary's Service, in milliseconds."""
 
 
 def waits(config: StackConfig) -> int:
@@ -48,7 +48,7 @@ def waits(config: StackConfig) -> int:
 
 
 def _number(variables: Mapping[str, Variable], name: str, default: int) -> int:
-    """A variable as ProxySQL takes it: text that is not a number leaves the default."""
+    """A variable as ProxySQL reads it: if the text is not a number, the default stays."""
     value = variables.get(name, default)
     if isinstance(value, str):
         words = {"true": 1, "false": 0}

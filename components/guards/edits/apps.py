@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.config.errors import Fault
-from components.guards.edits.facts import Facts, changed, staying_apps, turned_back
+from components.guards.edits.facts import Facts, changed, staying_apps, lower_rotation
 
 TWO_ENTRIES = (
     "add a second app with another account, move the application to its Secret, then remove the "
@@ -37,15 +37,15 @@ def an_app_keeps_its_login(name: str, before: Facts, now: Facts) -> Iterator[Fau
                 )
 
 
-def an_app_turns_forward(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     for app, had, has in staying_apps(before, now):
         if not changed("password", had, has):  # a given one has no rotation
-            whose = f"app '{app}' of database '{name}'"
-            yield from turned_back("apps", whose, int(had["rotation"]), int(has["rotation"]))
+            subject = f"app '{app}' of database '{name}'"
+            yield from lower_rotation("apps", subject, int(had["rotation"]), int(has["rotation"]))
 
 
 RULES = (
     an_account_keeps_its_app,
     an_app_keeps_its_login,
-    an_app_turns_forward,
+    an_apps_rotation_does_not_go_down,
 )

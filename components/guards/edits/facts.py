@@ -26,11 +26,11 @@ def staying_apps(before: Facts, now: Facts) -> Iterator[tuple[str, Facts, Facts]
             yield app, apps[app], facts
 
 
-def turned_back(path: str, whose: str, last: int, rotation: int) -> Iterator[Fault]:
-    """Of accounts that take turns."""
+def lower_rotation(path: str, subject: str, last: int, rotation: int) -> Iterator[Fault]:
+    """The rule for alternating accounts."""
     if rotation < last:
         yield (
             path,
-            f"{whose} has a lower rotation than before, and the login in use would stop working",
+            f"{subject} has a lower rotation than before, and the login in use would stop working",
             f"undo the edit; or, for a new login, set it to {last + 1}",
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.config.errors import Fault
-from components.guards.edits.facts import NEWER_KIND, OLDER_KIND, Facts, changed, turned_back
+from components.guards.edits.facts import NEWER_KIND, OLDER_KIND, Facts, changed, lower_rotation
 
 
 def proxies_keep_their_manager(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
@@ -37,9 +37,9 @@ def the_monitor_keeps_its_name(name: str, before: Facts, now: Facts) -> Iterator
         )
 
 
-def the_monitor_turns_forward(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+def the_monitors_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     if "monitor_rotation" in before and "monitor_rotation" in now:
-        yield from turned_back(
+        yield from lower_rotation(
             "credentials.monitor.rotation",
             f"the monitor of database '{name}'",
             int(before["monitor_rotation"]),
@@ -86,7 +86,7 @@ RULES = (
     proxies_keep_their_manager,
     accounts_are_of_a_kind_the_operators_proxies_use,
     the_monitor_keeps_its_name,
-    the_monitor_turns_forward,
+    the_monitors_rotation_does_not_go_down,
     proxies_scale_within_their_shares,
     volumes_of_proxies_stay,
 )

@@ -13,7 +13,7 @@ def a_retired_one_is_not_emptied(name: str, apps: Facts) -> Iterator[Fault]:
             yield (
                 "retire",
                 f"app '{app}' of database '{name}' has cleanup: delete, and its databases would be "
-                "dropped before the servers go",
+                "dropped before the servers are removed",
                 "set cleanup to keep and run `pulumi up` before; or, to drop them, remove the app "
                 "first",
             )

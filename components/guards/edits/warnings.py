@@ -21,10 +21,10 @@ def _logins(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """Of the monitor and of apps: both logins of one change at once."""
     if "monitor_rotation" in before and "monitor_rotation" in now:
         last, rotation = int(before["monitor_rotation"]), int(now["monitor_rotation"])
-        yield from _turned_twice(f"the monitor of database '{name}'", last, rotation)
+        yield from _rotated_twice(f"the monitor of database '{name}'", last, rotation)
     for app, had, has in staying_apps(before, now):
-        whose = f"app '{app}' of database '{name}'"
-        yield from _turned_twice(whose, int(had["rotation"]), int(has["rotation"]))
+        subject = f"app '{app}' of database '{name}'"
+        yield from _rotated_twice(subject, int(had["rotation"]), int(has["rotation"]))
 
 
 def _privileges(name: str, before: Facts, now: Facts) -> Iterator[str]:
@@ -41,17 +41,17 @@ def _removals(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """Of apps, and of what no app names any more."""
     for app in sorted(before.keys() - now.keys()):
         yield (
-            f"app '{app}' leaves database '{name}': with this update its Secret goes, and the "
+            f"app '{app}' leaves database '{name}': this update deletes its Secret, and the "
             "proxies of this program refuse its login"
         )
     for kind in ("accounts", "databases"):
         yield from _leaving(name, kind, before, now)
 
 
-def _turned_twice(whose: str, last: int, rotation: int) -> Iterator[str]:
+def _rotated_twice(subject: str, last: int, rotation: int) -> Iterator[str]:
     if rotation > last + 1:
         yield (
-            f"{whose}: both logins change, as the rotation goes up by {rotation - last}; clients "
+            f"{subject}: both logins change, as the rotation goes up by {rotation - last}; clients "
             "with the current one are refused before the new one has arrived everywhere"
         )
 
