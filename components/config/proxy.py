@@ -53,7 +53,7 @@ class Service(Model):
     """Unset: Kubernetes chooses one if the type has node ports."""
     expose_admin: Bool = False
     """Make a ClusterIP Service of the admin port, for the account `cluster`; needs `clustering`. It
-    is full control."""
+    gives full control of the proxies."""
     admin_port: Port = ADMIN_PORT
     """Port of the admin Service."""
     admin_node_port: NodePort | None = None

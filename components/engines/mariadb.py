@@ -303,7 +303,8 @@ def _storage(config: StackConfig) -> dict[str, Any]:
     storage = config.database.storage
     result: dict[str, Any] = {
         "size": storage.size,
-        # The operator retains the claims when the object goes; they are never deleted here.
+        # The operator retains the claims when the object is deleted; this program never deletes
+        # them.
         "resizeInUseVolumes": True,
         "waitForVolumeResize": True,
     }
@@ -349,14 +350,13 @@ def _replication(config: StackConfig, password: ResolvedCredential) -> dict[str,
                 "key": password.key,
                 "generate": False,
             },
-            # The server's default is 60 s: for so long nobody followed a primary whose container
-            # was restarted.
+            # With the server's default of 60 s, a restarted primary had no replicas for that long.
             "connectionRetrySeconds": 1,
         },
     }
     if database.semi_sync:
         result["semiSyncAckTimeout"] = config.semi_sync_timeout
-        # Nobody reads what no replica has yet, and what a crash could take back.
+        # Nobody reads what no replica has yet and a crash could lose.
         result["semiSyncWaitPoint"] = "AfterSync"
     return result
 

@@ -300,7 +300,7 @@ def _apps(config: StackConfig) -> list[dict[str, Any]]:
             "grants": privileges(next(iter(app.databases.values()))),
         }
         for app in config.apps
-        for login in sorted(app.logins)  # whichever turn it is
+        for login in sorted(app.logins)  # either of the alternating accounts
     ]
 
 

@@ -30,7 +30,7 @@ class Live:
     writer: int
     """The writer hostgroup."""
     tls_required: bool
-    """Whether a user that says nothing about TLS must use it."""
+    """Whether a user without a setting for TLS must use it."""
 
     def requires_tls(self, user: ProxyUser) -> bool:
         """Whether a user's logins must use TLS."""
@@ -74,7 +74,7 @@ def render_peers(model: Live) -> str:
 def native_password_hash(password: str) -> str:
     """What MariaDB stores for a mysql_native_password account: `*` and 40 hex digits.
 
-    ProxySQL takes it for clients and servers alike: lib/MySQL_Protocol.cpp.
+    ProxySQL accepts it for clients and servers: lib/MySQL_Protocol.cpp.
     """
     return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
 

@@ -36,7 +36,7 @@ class CnfModel:
     certificate: bool
     """Whether the proxies show a given certificate, which a scheduled script keeps fresh."""
     watch: Watch | None
-    """What the watcher of the primary is told; see `watch`."""
+    """The settings of the primary's watcher; see `watch`."""
 
     @property
     def monitored(self) -> bool:
@@ -63,7 +63,7 @@ def cnf_model(config: StackConfig, topology: Topology) -> CnfModel:
 
 
 def watch(config: StackConfig, topology: Topology) -> Watch | None:
-    """What the watcher of the primary is told, where there is one."""
+    """The settings of the primary's watcher, if there is one."""
     if not config.watches_primary:
         return None
     return Watch(

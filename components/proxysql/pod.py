@@ -143,7 +143,7 @@ def _startup() -> k8s.core.v1.ProbeArgs:
 
 
 def _readiness() -> k8s.core.v1.ProbeArgs:
-    """Not the servers' health: during an outage clients shall wait in the proxy."""
+    """Not the servers' health: during an outage clients must wait in the proxy."""
     return k8s.core.v1.ProbeArgs(
         tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="mysql"),
         period_seconds=5,

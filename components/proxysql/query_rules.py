@@ -7,7 +7,7 @@ from components.proxysql.libconfig import Group
 from components.proxysql.model import CnfModel
 
 LOCKING = r"\bFOR\b[\s\S]{1,200}?\b(UPDATE|SHARE)\b|\bLOCK\b[\s\S]{1,200}?\bSHARE\b"
-"""Reads that take locks; comments may stand between the words."""
+"""Reads that take locks; there may be comments between the words."""
 STATEFUL = (
     r"\bINTO\b|@|\bSQL_CALC_FOUND_ROWS\b|\b(GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|IS_FREE_LOCK"
     r"|IS_USED_LOCK|LAST_INSERT_ID|FOUND_ROWS|ROW_COUNT|CONNECTION_ID)\s*\("

@@ -78,7 +78,7 @@ def _backends(model: CnfModel) -> list[_Backend]:
         return [
             _Backend(topology.service, groups.writer),
             _Backend(topology.reader_service, groups.reader, 1000),
-            # Who reads while no replica is there; one read in a thousand otherwise.
+            # Serves reads while there is no replica; otherwise one read in a thousand.
             _Backend(topology.service, groups.reader),
         ]
     # With a topology table every server starts as a reader: a server in the writer hostgroup

@@ -23,9 +23,9 @@ SYNCED_MODULES = (
 """All that peers could copy from each other."""
 
 SERVICE_POOL_CHECK = 1_000
-"""Milliseconds between two looks at the age of idle connections, the least that ProxySQL takes."""
+"""Milliseconds between two checks of the age of idle connections; the minimum of ProxySQL."""
 SERVER_PINGS = 3
-"""Failed pings in a row that shun a server: there are others."""
+"""Failed pings in a row that shun a server when there are others."""
 SERVICE_PINGS = 10
 """The same of the primary's Service, which statements wait for: with the default interval of 2 s
 as long as CONNECT_TIMEOUT."""
@@ -67,7 +67,7 @@ def pgsql_variables(model: CnfModel) -> Group:
 
 
 def routing_variables(model: CnfModel) -> Group:
-    """Variables that the way of routing rests on."""
+    """Variables that the routing depends on."""
     return {
         **(_service() if model.through_service else {}),
         # With autocommit=0 what follows a write belongs to its transaction, without a BEGIN.
@@ -88,7 +88,7 @@ def _cluster(model: CnfModel, secrets: Secrets) -> Group:
         "cluster_username": proxysql.CLUSTER,
         "cluster_password": secrets.proxy_cluster,
         **{f"cluster_{module}_diffs_before_sync": diffs for module in SYNCED_MODULES},
-        # These have a source that changes while proxies run, in each Pod at a moment of its own.
+        # Their source changes while proxies run, in each Pod at a different moment.
         **{f"cluster_{module}_diffs_before_sync": 0 for module in LIVE_MODULES},
     }
     if clustering == "runtime":
@@ -169,7 +169,7 @@ def _service() -> Group:
         # Idle ones are looked at this often, every 10 s by default
         # (lib/MySQL_HostGroups_Manager.cpp, get_multiple_idle_connections).
         "ping_interval_server_msec": SERVICE_POOL_CHECK,
-        # Nothing to shun the only writer for: who waits would wait longer than the operator needs.
+        # Never shun the only writer: clients would wait longer than the operator needs.
         # ProxySQL takes the smaller of `shun_on_failures` and `connect_retries_on_failure` + 1 in
         # one second (lib/MySrvC.cpp, connect_error), so both are at their upper limit; and when
         # even that is reached, for a second (the least that shuns anything: lib/MyHGC.cpp).

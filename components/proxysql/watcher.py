@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from components.proxysql.watcher_sql import LOOK_EVERY, ROUND, statement
 
 INTERVAL = 2_000
-"""Milliseconds between two starts by ProxySQL's scheduler. All but the first find a watcher that
-runs and end; they take over from one that was killed or hangs."""
+"""Milliseconds between two starts by ProxySQL's scheduler. All but the first find a running watcher
+and end; they replace one that was killed or hangs."""
 
 WATCH_ROUNDS = 250
 """Rounds of one statement, if nothing happens: 5 s, which no server calls slow."""

@@ -1,9 +1,9 @@
 """What the watcher asks a server: one statement that answers with one word. Pure."""
 
 ROUND = 0.02
-"""Seconds between two looks at `read_only`, inside the server."""
+"""Seconds between two checks of `read_only`, inside the server."""
 LOOK_EVERY = 5
-"""Rounds between two looks at the replicas, which cost half a millisecond each."""
+"""Rounds between two checks of the replicas, which cost half a millisecond each."""
 
 _STATUS = tuple(
     f"'RPL_SEMI_SYNC_MASTER_{name}'" for name in ("CLIENTS", "STATUS", "WAIT_SESSIONS", "YES_TX")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from components.config.errors import Fault
-from components.guards.edits.facts import Facts, changed, staying_apps, lower_rotation
+from components.guards.edits.facts import Facts, changed, lower_rotation, staying_apps
 
 TWO_ENTRIES = (
     "add a second app with another account, move the application to its Secret, then remove the "
