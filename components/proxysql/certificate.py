@@ -34,7 +34,7 @@ def certificate(
     if issuer is None:
         return None
     service = names.proxysql(config.name, config.engine)
-    full = names.service_host(service, config.namespace)
+    full = names.service_host(service, config.namespace, config.cluster_domain)
     return k8s.apiextensions.CustomResource(
         f"{name}-proxysql-tls",
         api_version="cert-manager.io/v1",

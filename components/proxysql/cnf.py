@@ -154,7 +154,13 @@ class Live:
 def live(config: StackConfig, topology: Topology) -> Live:
     """Logins and peers of a config."""
     proxy = config.proxy
-    peers = names.proxysql_pod_hosts(config.name, config.namespace, proxy.replicas, config.engine)
+    peers = names.proxysql_pod_hosts(
+        config.name,
+        config.namespace,
+        proxy.replicas,
+        config.engine,
+        domain=config.cluster_domain,
+    )
     return Live(
         peers=() if proxy.clustering == "off" else peers,
         users=config.logins,
