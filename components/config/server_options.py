@@ -48,7 +48,6 @@ EVERYWHERE: Mapping[str, str] = {
         _PLACE,
     ),
     "grant_tables": "anyone could log in as anyone",
-    "innodb": "all that replicates is in its tables",
     **dict.fromkeys(
         ("authentication_policy", "default_authentication_plugin", "default_password_lifetime")
         + ("disconnect_on_expired_password", "old_passwords"),
@@ -117,7 +116,7 @@ INTERPRETED = frozenset(
 )
 """What the sum of the memory reads (components/engines/memory.py): only whole names are found."""
 
-WHOLE = frozenset({"lc_messages", "old"})
+WHOLE = frozenset({"innodb", "lc_messages", "old"})
 """Names of options that are also the start of one above."""
 
 _PASSWORD = re.compile(r"(^|_)password$|passphrase$|_token$|_secret$|filekey$")
