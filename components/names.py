@@ -20,14 +20,18 @@ def is_dns_label(text: str) -> bool:
     return re.fullmatch(DNS_LABEL, text) is not None
 
 
-def service_host(service: str, namespace: str) -> str:
+CLUSTER_DOMAIN = "cluster.local"
+"""The DNS domain of most clusters (key `cluster_domain`)."""
+
+
+def service_host(service: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     """The cluster-internal DNS name of a Service."""
-    return f"{service}.{namespace}.svc.cluster.local"
+    return f"{service}.{namespace}.svc.{domain}"
 
 
-def pod_host(pod: str, headless_service: str, namespace: str) -> str:
+def pod_host(pod: str, headless_service: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     """The stable DNS name of a StatefulSet's Pod behind its headless Service."""
-    return f"{pod}.{service_host(headless_service, namespace)}"
+    return f"{pod}.{service_host(headless_service, namespace, domain)}"
 
 
 def mariadb_internal(name: str) -> str:
@@ -45,10 +49,12 @@ def mariadb_secondary(name: str) -> str:
     return f"{name}-secondary"
 
 
-def mariadb_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+def mariadb_pod_hosts(
+    name: str, namespace: str, replicas: int, *, domain: str = CLUSTER_DOMAIN
+) -> tuple[str, ...]:
     """DNS names of all database Pods, in ordinal order."""
     return tuple(
-        pod_host(f"{name}-{ordinal}", mariadb_internal(name), namespace)
+        pod_host(f"{name}-{ordinal}", mariadb_internal(name), namespace, domain)
         for ordinal in range(replicas)
     )
 
@@ -68,14 +74,17 @@ def pxc(name: str) -> str:
     return f"{name}-pxc"
 
 
-def pxc_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+def pxc_pod_hosts(
+    name: str, namespace: str, replicas: int, *, domain: str = CLUSTER_DOMAIN
+) -> tuple[str, ...]:
     """DNS names of all server Pods, in ordinal order.
 
     Of the StatefulSet's own Service: under `<name>-pxc-unready` Pods have no names of their own.
     A Pod that is not ready does not resolve, and ProxySQL treats it as down.
     """
     return tuple(
-        pod_host(f"{pxc(name)}-{ordinal}", pxc(name), namespace) for ordinal in range(replicas)
+        pod_host(f"{pxc(name)}-{ordinal}", pxc(name), namespace, domain)
+        for ordinal in range(replicas)
     )
 
 

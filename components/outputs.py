@@ -13,14 +13,17 @@ from components.proxysql import certificate
 from components.topology import CA_KEY, Endpoint, Topology
 
 
+def _host(config: StackConfig, service: str) -> str:
+    return names.service_host(service, config.namespace, config.cluster_domain)
+
+
 def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
     """Where clients connect."""
     if not config.own_proxies:
         return Endpoint(
             host=topology.service, reader_host=topology.reader_service, port=topology.port
         )
-    proxies = ENGINES[config.engine].proxies(config.name)
-    host = names.service_host(proxies, config.namespace)
+    host = _host(config, ENGINES[config.engine].proxies(config.name))
     return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
 
 
@@ -61,7 +64,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
             admin, admin_port = names.proxysql_admin, proxy.service.admin_port
         contract["proxysql"] = {
             "replicas": proxy.replicas,
-            "admin_host": names.service_host(admin(config.name), namespace),
+            "admin_host": _host(config, admin(config.name)),
             "admin_port": admin_port,
         }
     return contract

@@ -15,6 +15,7 @@ from typing import Any, cast
 import yaml
 
 from components import outputs
+from components.config import server_options
 from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.engine import ENGINES
 from components.config.errors import PROJECT
@@ -254,6 +255,31 @@ def reference() -> str:
     return "\n\n".join(f"### {top}\n\n{table(head, body)}" for top, body in groups.items())
 
 
+def server_option_table() -> str:
+    """Options that `database.my_cnf` cannot set, by their reasons."""
+    groups = (
+        ("all", server_options.EVERYWHERE),
+        ("all", {f"{start}*": why for start, why in server_options.FAMILIES.items()}),
+        ("`replication`, `galera`", server_options.CLUSTERED),
+        (
+            "`replication`, `galera`",
+            {f"{start}*": why for start, why in server_options.CLUSTERED_FAMILIES.items()},
+        ),
+        ("`galera`", server_options.GALERA),
+    )
+    refused: dict[tuple[str, str], list[str]] = {}
+    for topologies, options in groups:
+        for name, why in options.items():
+            refused.setdefault((topologies, why), []).append(f"`{name}`")
+    return table(
+        ("topology", "refused", "because"),
+        [
+            (topologies, ", ".join(sorted(found)), why)
+            for (topologies, why), found in refused.items()
+        ],
+    )
+
+
 def reserved() -> str:
     """ProxySQL variables that a stack cannot set."""
     return table(
@@ -278,6 +304,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "config": overview,
     "reference": reference,
     "reserved": reserved,
+    "my_cnf": server_option_table,
     "figures": figures,
 }
 

@@ -1,27 +1,29 @@
 """`database`: the servers."""
 
-import re
 from typing import Annotated, Self
 
 from pydantic import Field, Strict, model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model, Resources, Storage
-from components.config.types import Annotations, Bool, Duration, PodLabels, TopologyKind
+from components.config.types import (
+    Annotations,
+    Bool,
+    Duration,
+    PodLabels,
+    ProviderOption,
+    ProviderValue,
+    TopologyKind,
+)
 
-OWN_OPTIONS = {
-    "max_connections": "database.max_connections",
-    "port": "the program",
-    "bind_address": "the program",
-    "require_secure_transport": "security.tls",
-    "read_only": "the operator",
-    "rpl_semi_sync_master_enabled": "database.semi_sync",
-    "rpl_semi_sync_master_timeout": "database.semi_sync_timeout",
-    "rpl_semi_sync_master_wait_point": "the program",
-    "rpl_semi_sync_master_wait_no_slave": "proxy.min_semi_sync_replicas",
-    "init_slave": "proxy.min_semi_sync_replicas",
-}
-"""Server options that another config key decides, or that the proxies rely on."""
+
+class Galera(Model):
+    """What only a Galera cluster has, of either engine."""
+
+    provider_options: dict[ProviderOption, ProviderValue] = {}
+    """Options of Galera's provider, such as `gcache.size: 512M`, beside those of the operator, for
+    addresses and TLS, which are refused here. When the last one is removed, a MariaDB cluster keeps
+    it: set its default instead."""
 
 
 class Database(Model):
@@ -40,8 +42,20 @@ class Database(Model):
     """CPU and memory of each server."""
     max_connections: Annotated[int, Strict(), Field(ge=20, le=100_000)]
     """The server's `max_connections`, shared by all proxies and the operator."""
+    binlog_expire_days: Annotated[int, Strict(), Field(ge=1, le=99)]
+    """Days after which servers delete their binary logs. A server that was away for longer, and a
+    restore to a point in time that needs older ones, cannot catch up from them; whole logs are
+    deleted, when a new one begins."""
     my_cnf: str = ""
-    """Text appended to the generated my.cnf."""
+    """Text appended to the generated my.cnf: options of the server by their whole names, in its own
+    sections ([what is refused](configuration.md#my_cnf)). Where it sets no
+    `innodb_buffer_pool_size` and there is a memory limit, the program or Percona's operator does
+    ([how large](operations.md#memory-of-the-servers))."""
+    galera: Galera = Galera()
+    """What only a Galera cluster has, of either engine."""
+    helper_resources: Resources = Resources()
+    """CPU and memory of each container of the operator beside a server: its init container and
+    agent, with engine `percona` the log collector and the helpers of its ProxySQL."""
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
     semi_sync_timeout: Duration | None = None
@@ -69,12 +83,4 @@ class Database(Model):
             )
         if self.topology == "replication" and self.replicas < 2:
             raise field_error("replication needs at least 2 replicas", "set replicas to 3")
-        for line in self.my_cnf.splitlines():
-            words = re.split(r"[\s=]+", line.strip())
-            option = words[0].lower().replace("-", "_").removeprefix("loose_")
-            if option in OWN_OPTIONS:
-                raise field_error(
-                    f"my_cnf must not set {option}: {OWN_OPTIONS[option]} decides it",
-                    "remove the line",
-                )
         return self

@@ -79,11 +79,14 @@ class Engine:
         roles = Credentials.model_fields
         return names.common_objects(name, roles) | self.objects(name)
 
-    def proxy_hosts(self, name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+    def proxy_hosts(
+        self, name: str, namespace: str, replicas: int, domain: str = names.CLUSTER_DOMAIN
+    ) -> tuple[str, ...]:
         """DNS names of the Pods of this program's proxies, in ordinal order."""
         peers, proxies = names.proxysql_peers(name), self.proxies(name)
         return tuple(
-            names.pod_host(f"{proxies}-{ordinal}", peers, namespace) for ordinal in range(replicas)
+            names.pod_host(f"{proxies}-{ordinal}", peers, namespace, domain)
+            for ordinal in range(replicas)
         )
 
     def left_behind(self, name: str, topology: str, replicas: int) -> list[tuple[str, str]]:

@@ -26,12 +26,19 @@ _HA: dict[str, Any] = {
     },
 }
 
+_HELPER: dict[str, Any] = {
+    "requests": {"cpu": "20m", "memory": "64Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
+"""A quota of the namespace counts every container, and refuses Pods in which one has no numbers."""
+
 SIZES: dict[str, dict[str, Any]] = {
     "dev": {
         "database": {
             "topology": "standalone",
             "replicas": 1,
             "max_connections": 151,
+            "binlog_expire_days": 1,
             "storage": {"size": "1Gi"},
         },
         "proxy": {"enabled": False, "replicas": 1, "threads": 2},
@@ -50,6 +57,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "database": {
             **_HA["database"],
             "max_connections": 500,
+            "binlog_expire_days": 3,
+            "helper_resources": _HELPER,
             "storage": {"size": "10Gi"},
             "resources": {
                 "requests": {"cpu": "500m", "memory": "1Gi"},
@@ -70,6 +79,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "database": {
             **_HA["database"],
             "max_connections": 1000,
+            "binlog_expire_days": 7,
+            "helper_resources": _HELPER,
             "storage": {"size": "100Gi"},
             "resources": {
                 "requests": {"cpu": "2", "memory": "8Gi"},

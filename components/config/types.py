@@ -62,6 +62,20 @@ def _dns_label(value: str) -> str:
     return value
 
 
+_DNS_DOMAIN = (
+    r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*"
+)
+
+
+def _dns_domain(value: str) -> str:
+    return _matching(
+        _DNS_DOMAIN,
+        value,
+        "must be a DNS domain of at most 63 characters, without a dot at its end",
+        "use the one that the kubelets have as clusterDomain, such as 'cluster.local'",
+    )
+
+
 _NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
@@ -193,6 +207,35 @@ def _regex(value: str) -> str:
             "correct it; use only syntax that both of them have",
         )
     return value
+
+
+_PROVIDER_OPTION = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+"
+_PROVIDER_VALUE = r"[A-Za-z0-9_.:/+-]{1,200}"
+
+
+def _provider_option(value: str) -> str:
+    return _matching(
+        _PROVIDER_OPTION,
+        value,
+        "must be an option of Galera's provider",
+        "use a name such as 'gcache.size'",
+    )
+
+
+def _provider_value(value: str) -> str:
+    return _matching(
+        _PROVIDER_VALUE,
+        value,
+        "must be letters, digits and `_ . : / + -`",
+        "use a value such as 512M, PT5S or yes",
+    )
+
+
+def _provider_text(value: object) -> object:
+    """Galera reads texts; YAML has booleans and numbers."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int | float) else value
 
 
 def seconds(duration: str) -> int:
@@ -436,6 +479,30 @@ Tag = Annotated[
     _text(
         "version tag, not `latest`, `main` or `master`", _TAG, **{"not": {"enum": list(_FLOATING)}}
     ),
+]
+ProviderOption = Annotated[
+    str,
+    AfterValidator(_provider_option),
+    _text("name of an option of Galera's provider", _PROVIDER_OPTION),
+]
+ProviderValue = Annotated[
+    str,
+    BeforeValidator(_provider_text),
+    AfterValidator(_provider_value),
+    Described(
+        "text, number, `true` or `false`",
+        {
+            "anyOf": [
+                {"type": ["number", "boolean"]},
+                {"type": "string", "pattern": f"^{_PROVIDER_VALUE}$"},
+            ]
+        },
+    ),
+]
+DnsDomain = Annotated[
+    str,
+    AfterValidator(_dns_domain),
+    _text("DNS domain, at most 63 characters", _DNS_DOMAIN),
 ]
 Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
 TopologyKind = Literal["standalone", "replication", "galera"]

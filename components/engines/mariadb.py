@@ -11,6 +11,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config import memory
 from components.config.credentials import Login
 from components.config.engine import MARIADB
 from components.config.stack import StackConfig
@@ -150,9 +151,10 @@ KEPT_OF = {
         *("providerOptions", "recovery", "replicaThreads", "sst"),
     ),
 }
-"""The same below `spec.replication` and `spec.galera`. `primary.podIndex` is how people ask for a
-switchover, and where the operator writes its failovers: an update that dropped it would switch
-back to the first server, and roll it at that moment."""
+"""The same below `spec.replication` and `spec.galera`; of Galera's, `config`, `initJob` and
+`recovery` are set when a cluster is made, `providerOptions` when the stack has some.
+`primary.podIndex` is how people ask for a switchover, and where the operator writes its failovers:
+an update that dropped it would switch back to the first server, and roll it at that moment."""
 
 
 def _left_alone(config: StackConfig) -> list[str]:
@@ -160,6 +162,8 @@ def _left_alone(config: StackConfig) -> list[str]:
     topology = config.database.topology
     fields = [f"spec.{field}" for field in (*FIXED, *KEPT)]
     fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
+    if config.database.galera.provider_options:
+        fields.remove("spec.galera.providerOptions")
     if topology == "replication":
         fields.append("spec.replication.replica.replPasswordSecretKeyRef")
     return fields
@@ -215,15 +219,15 @@ def topology(config: StackConfig) -> Topology:
     """The servers of `config` as the proxy tier sees them."""
     database = config.database
     high_availability = database.topology != "standalone"
-    name, namespace = config.name, config.namespace
+    name, namespace, domain = config.name, config.namespace, config.cluster_domain
     primary = names.mariadb_primary(name) if high_availability else name
     secondary = names.mariadb_secondary(name) if high_availability else name
     return Topology(
         kind=database.topology,
-        hosts=names.mariadb_pod_hosts(name, namespace, database.replicas),
+        hosts=names.mariadb_pod_hosts(name, namespace, database.replicas, domain=domain),
         port=PORT,
-        service=names.service_host(primary, namespace),
-        reader_service=names.service_host(secondary, namespace),
+        service=names.service_host(primary, namespace, domain),
+        reader_service=names.service_host(secondary, namespace, domain),
         server_version=f"{config.full_version}-MariaDB",
         auth_plugin="mysql_native_password",
         ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,
@@ -257,7 +261,10 @@ def my_cnf(config: StackConfig) -> str:
         "default_storage_engine = InnoDB",
         "character_set_server = utf8mb4",
         f"max_connections = {config.database.max_connections}",
+        f"binlog_expire_logs_seconds = {config.database.binlog_expire_days * 86_400}",
     ]
+    if pool := memory.generated_pool(config):
+        lines.append(f"innodb_buffer_pool_size = {pool}")
     if config.database.topology == "galera":
         # Galera certifies rows and needs interleaved auto-increment locks (galera docs).
         lines += ["binlog_format = row", "innodb_autoinc_lock_mode = 2"]
@@ -295,7 +302,30 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     if config.database.topology == "replication":
         result["replication"] = _replication(config, credentials["replication"])
     if config.database.topology == "galera":
-        result["galera"] = {"enabled": True, **_data_plane(config)}
+        result["galera"] = _galera(config)
+    return result
+
+
+def _galera(config: StackConfig) -> dict[str, Any]:
+    """The operator's `spec.galera`. Some of it is for a new cluster only (KEPT_OF)."""
+    database = config.database
+    result: dict[str, Any] = {"enabled": True, **_data_plane(config)}
+    if options := database.galera.provider_options:
+        result["providerOptions"] = dict(options)
+    if database.storage.storage_class:
+        # The second volume, with the cluster's state: what the operator takes otherwise
+        # (GaleraConfig.SetDefaults), with the class of the first.
+        result["config"] = {
+            "volumeClaimTemplate": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "100Mi"}},
+                "storageClassName": database.storage.storage_class,
+            }
+        }
+    if resources := scheduling.resources(database.resources):
+        # Jobs that start a server, to make the first data and to find what is left after a crash.
+        result["initJob"] = {"resources": resources}
+        result["recovery"] = {"enabled": True, "job": {"resources": resources}}
     return result
 
 
@@ -368,6 +398,9 @@ def _tls(config: StackConfig) -> dict[str, Any]:
         return {"enabled": False}
     # ProxySQL's use_ssl alone would fall back to plain connections silently: the server refuses.
     result: dict[str, Any] = {"enabled": True, "required": tls.required}
+    if config.database.topology == "galera":
+        # Like `required`, for whoever turns TLS on in two steps: all nodes must agree.
+        result["galeraSSTEnabled"] = tls.required
     if tls.issuer:
         result["serverCertIssuerRef"] = result["clientCertIssuerRef"] = tls.issuer.model_dump()
     if tls.secret:
@@ -380,11 +413,13 @@ def _data_plane(config: StackConfig) -> dict[str, Any]:
 
     The image is named because the operator only fills in a container that is not set at all.
     """
-    container = {
+    container: dict[str, Any] = {
         "image": config.images.data_plane.reference,
         "imagePullPolicy": config.images.data_plane.pull_policy,
         "securityContext": security.CONTAINER,
     }
+    if resources := scheduling.resources(config.database.helper_resources):
+        container["resources"] = resources
     # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
     # in a namespace, which the garbage collector refuses, so that the object could not be deleted
     # in the foreground, as Pulumi does (kubernetes.io/docs, "Garbage Collection"). Off explicitly,

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config import memory
 from components.config.apps import privileges
 from components.config.engine import PERCONA
 from components.config.images import proxysql_is_patched
@@ -174,12 +175,16 @@ def topology(config: StackConfig) -> Topology:
     name, namespace = config.name, config.namespace
     operator = config.operator_proxies
     service = names.service_host(
-        names.pxc_proxysql(name) if operator else names.pxc(name), namespace
+        names.pxc_proxysql(name) if operator else names.pxc(name),
+        namespace,
+        config.cluster_domain,
     )
     tls = config.security.tls
     return Topology(
         kind="galera",
-        hosts=names.pxc_pod_hosts(name, namespace, config.database.replicas),
+        hosts=names.pxc_pod_hosts(
+            name, namespace, config.database.replicas, domain=config.cluster_domain
+        ),
         port=PORT,
         service=service,
         reader_service=service,
@@ -208,7 +213,16 @@ def my_cnf(config: StackConfig) -> str:
         "[mysqld]",
         "character_set_server = utf8mb4",
         f"max_connections = {config.database.max_connections}",
+        f"binlog_expire_logs_seconds = {config.database.binlog_expire_days * 86_400}",
     ]
+    if pool := memory.generated_pool(config):
+        lines.append(f"innodb_buffer_pool_size = {pool}")
+    if options := config.database.galera.provider_options:
+        # The operator adds its own pc.weight only where this option is absent
+        # (build/pxc-configure-pxc.sh); the server adds those of TLS itself.
+        merged = {"pc.weight": "10", **options}
+        texts = ";".join(f"{name}={value}" for name, value in merged.items())
+        lines.append(f'wsrep_provider_options = "{texts}"')
     tls = config.security.tls
     if tls.enabled and tls.required and not config.operator_proxies:
         # ProxySQL's use_ssl alone would fall back to plain text silently. The operator's own
@@ -270,7 +284,7 @@ def _tls(config: StackConfig) -> dict[str, Any]:
     # The operator's own list has short names only (pkg/controller/pxc/tls.go). Those of both
     # Services, whichever is in use: another list would be another certificate.
     hosts = [
-        names.service_host(service, config.namespace)
+        names.service_host(service, config.namespace, config.cluster_domain)
         for service in (names.pxc(config.name), names.pxc_proxysql(config.name))
     ]
     return {"tls": {**result, "SANs": [*hosts, *(f"*.{host}" for host in hosts)]}}
@@ -336,6 +350,7 @@ def _proxysql(config: StackConfig) -> dict[str, Any]:
         "volumeSpec": _volume(proxy.storage.size, proxy.storage.storage_class),
         "expose": {**expose, **_some("annotations", dict(proxy.service.annotations))},
         **_pod(config, "proxy", config.security.database),
+        **_some("sidecarResources", scheduling.resources(config.database.helper_resources)),
         **_some("labels", dict(proxy.pod_labels)),
         **_some("annotations", dict(proxy.pod_annotations)),
         **_some("resources", scheduling.resources(proxy.resources)),
@@ -351,6 +366,7 @@ def _log_collector(config: StackConfig) -> dict[str, Any]:
         "image": image.reference,
         "imagePullPolicy": image.pull_policy,
         "containerSecurityContext": RESTRICTED,
+        **_some("resources", scheduling.resources(config.database.helper_resources)),
     }
 
 

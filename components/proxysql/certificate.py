@@ -32,7 +32,7 @@ def certificate(
     if issuer is None:
         return None
     service = ENGINES[config.engine].proxies(config.name)
-    full = names.service_host(service, config.namespace)
+    full = names.service_host(service, config.namespace, config.cluster_domain)
     return k8s.apiextensions.CustomResource(
         f"{name}-proxysql-tls",
         api_version="cert-manager.io/v1",

@@ -41,7 +41,7 @@ def live(config: StackConfig, topology: Topology) -> Live:
     """Logins and peers of a config."""
     proxy = config.proxy
     engine = ENGINES[config.engine]
-    peers = engine.proxy_hosts(config.name, config.namespace, proxy.replicas)
+    peers = engine.proxy_hosts(config.name, config.namespace, proxy.replicas, config.cluster_domain)
     return Live(
         peers=() if proxy.clustering == "off" else peers,
         users=config.logins,

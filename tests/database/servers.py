@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -239,14 +240,17 @@ class Server:
             "--innodb-use-native-aio=0",
         )
 
-    def start(self, *arguments: str, settings: Settings | None = None) -> None:
-        """Launch the server; `wait` says when it is usable."""
+    def start(self, *arguments: str, settings: Settings | None = None, more: str = "") -> None:
+        """Launch the server; `wait` says when it is usable.
+
+        `more`: text at the end of its my.cnf. `arguments` win over all of that.
+        """
         lines = [
             key if value is None else f"{key}={value}"
             for key, value in {**self._settings, **(settings or {})}.items()
         ]
         config = self._directory / "my.cnf"
-        config.write_text("\n".join(["[mariadb]", *lines, ""]))
+        config.write_text("\n".join(["[mariadb]", *lines, more, ""]))
         self._installation.own(config)
         self._process = self._installation.spawn(
             self._installation.server,
@@ -287,6 +291,14 @@ class Server:
         """Go on after `pause`."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that the server occupies."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", status)
+        return int(kibibytes) * 1024
 
     def restart(self, settings: Settings | None = None) -> None:
         """Stop and start again, as a pod's container does: only the configuration survives."""

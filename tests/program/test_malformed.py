@@ -419,7 +419,7 @@ PLAIN = [
         Bad(
             f"my-cnf-{option}",
             {"size": "small", "database": {"my_cnf": f"{option} = 1"}},
-            "database",
+            "database.my_cnf",
             f"must not set {option}",
         )
         for option in (
@@ -619,8 +619,53 @@ PLAIN = [
     Bad(
         "connections-my-cnf",
         database(my_cnf="max-connections=9"),
-        "database",
+        "database.my_cnf",
         "must not set max_connections",
+    ),
+    Bad(
+        "my-cnf-client",
+        database(my_cnf=f"[client]\npassword={INLINE}"),
+        "database.my_cnf",
+        "begins a section that this server does not read",
+    ),
+    Bad(
+        "my-cnf-memory",
+        database(my_cnf="innodb_buffer_pool_size = 2G"),
+        "database.my_cnf",
+        "the memory limit is 2048 MiB",
+    ),
+    Bad(
+        "memory-of-connections",
+        database(max_connections=20_000),
+        "database.resources.limits.memory",
+        "20000 connections",
+    ),
+    Bad(
+        "galera-provider-tls",
+        database(topology="galera", galera={"provider_options": {"socket.ssl_key": "/x"}}),
+        "database.galera.provider_options.socket.ssl_key",
+        "security.tls decides it",
+    ),
+    Bad(
+        "galera-provider-text",
+        database(topology="galera", galera={"provider_options": {"gcache.size": "1G;pc.x=1"}}),
+        "database.galera.provider_options.gcache.size",
+        "must be letters, digits",
+    ),
+    Bad(
+        "galera-provider-of-replication",
+        database(galera={"provider_options": {"gcache.size": "1G"}}),
+        "database.galera",
+        "topology galera only",
+    ),
+    Bad(
+        "binlog-never", database(binlog_expire_days=0), "database.binlog_expire_days", "at least 1"
+    ),
+    Bad(
+        "cluster-domain",
+        {"cluster_domain": "cluster.local."},
+        "cluster_domain",
+        "must be a DNS domain",
     ),
     Bad(
         "lag",

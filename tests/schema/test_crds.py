@@ -121,7 +121,7 @@ EVERYTHING: dict[str, Any] = {
         "pod_labels": {"example.com/a": "b"},
         "pod_annotations": {"example.com/a": "b"},
         "resources": {"limits": {"cpu": "9", "memory": "9Gi"}},
-        "my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit * 3 / 4}}",
+        "my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit / 2}}",
     },
     "scheduling": {"database": PLACEMENT, "proxy": PLACEMENT},
     "security": {"tls": {"enabled": True, "issuer": {"name": "i", "kind": "ClusterIssuer"}}},

@@ -143,7 +143,9 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         "database": {
             "replicas": draw(st.sampled_from([1, 3, 5])),
             "storage": storage,
-            "my_cnf": draw(st.sampled_from(["", "sync_binlog = 1", "[mysql]\nprompt = x"])),
+            "my_cnf": draw(
+                st.sampled_from(["", "sync_binlog = 1", "[mysqld-8.0]\nsync_binlog = 1"])
+            ),
         },
         "proxy": {
             "enabled": draw(st.booleans()),
@@ -191,7 +193,7 @@ def test_a_name_that_the_operator_refuses_is_refused_here() -> None:
 
 
 def test_a_template_that_the_operator_refuses_is_refused_here() -> None:
-    template = {"my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit * 3 / 4}}"}
+    template = {"my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit / 2}}"}
     assert spec(config(database=template))
     with pytest.raises(ConfigError, match=r"mysql-ha:database\.my_cnf"):
         config("dev", database=template)
@@ -502,16 +504,39 @@ def test_plain_connections_are_refused(overrides: dict[str, Any], expected: bool
 # --- my.cnf ---
 
 
-@pytest.mark.parametrize(("size", "connections"), [("dev", 151), ("small", 500), ("large", 1000)])
-def test_my_cnf(size: str, connections: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "connections", "days"), [("dev", 151, 1), ("small", 500, 3), ("large", 1000, 7)]
+)
+def test_my_cnf(size: str, connections: int, days: int) -> None:
     lines = spec(config(size))["pxc"]["configuration"].splitlines()
     assert lines[0] == "[mysqld]"
     assert "character_set_server = utf8mb4" in lines
     assert f"max_connections = {connections}" in lines
+    assert f"binlog_expire_logs_seconds = {days * 86_400}" in lines
+    # The operator has a rule of its own for it, by the memory limit.
+    assert not any("innodb_buffer_pool_size" in line for line in lines)
+
+
+def test_provider_options_are_merged_with_the_operators() -> None:
+    lines = percona.my_cnf(
+        config(database={"galera": {"provider_options": {"gcache.size": "512M"}}})
+    ).splitlines()
+    assert 'wsrep_provider_options = "pc.weight=10;gcache.size=512M"' in lines
+    assert "wsrep_provider_options" not in percona.my_cnf(config())
+
+
+def test_containers_of_the_operator_have_resources() -> None:
+    """A quota of the namespace refuses Pods in which one has none."""
+    found = spec(config(percona={"log_collector": True}, proxy={"managed_by": "operator"}))
+    helper = {
+        "requests": {"cpu": "20m", "memory": "64Mi"},
+        "limits": {"cpu": "500m", "memory": "256Mi"},
+    }
+    assert found["logcollector"]["resources"] == found["proxysql"]["sidecarResources"] == helper
 
 
 def test_ones_own_my_cnf_comes_last_and_so_wins() -> None:
-    own = "sync_binlog = 1\n[sst]\ntmpdir = /tmp"
+    own = "sync_binlog = 1\n[server]\nlong_query_time = 1"
     assert percona.my_cnf(config(database={"my_cnf": f"\n{own}\n"})).endswith(f"\n{own}\n")
 
 

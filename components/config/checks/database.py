@@ -72,17 +72,6 @@ def _version_path(config: StackConfig) -> str:
     return "database.version" if config.database.version else "images.database.tag"
 
 
-def a_template_has_its_memory_limit(config: StackConfig) -> Iterator[Fault]:
-    database = config.database
-    # pkg/apis/pxc/v1/pxc_types.go, executeConfigurationTemplate.
-    if "{{" in database.my_cnf and not database.resources.limits.memory:
-        yield (
-            "database.my_cnf",
-            "has '{{': the operator fills in such a template, which needs a memory limit",
-            "set database.resources.limits.memory, or remove the braces",
-        )
-
-
 def statements_wait_as_long_as_a_promotion(config: StackConfig) -> Iterator[Fault]:
     # Behind the fence no promotion waits (rpl_semi_sync_master_wait_no_slave=OFF).
     if not (config.replicated_behind_proxies and config.database.semi_sync) or config.fence:
@@ -103,5 +92,4 @@ PERCONA_RULES = (
     percona_is_galera,
     percona_has_so_many_nodes,
     version_is_one_that_proxies_can_read,
-    a_template_has_its_memory_limit,
 )

@@ -103,6 +103,11 @@ def keys_are_of_the_topology(config: StackConfig, given: Mapping[str, Any]) -> I
                 yield path, "is for database.topology replication only", "remove it"
 
 
+def provider_options_are_galeras(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.database.topology != "galera" and _is_given(given, "database.galera"):
+        yield "database.galera", "is for database.topology galera only", "remove it"
+
+
 def semi_sync_has_its_timeout(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     unused = config.replicated_behind_proxies and not config.database.semi_sync
     if unused and _is_given(given, "database.semi_sync_timeout"):
@@ -115,5 +120,6 @@ RULES = (
     the_operator_takes_the_keys_of_its_proxies,
     a_watcher_looks_at_the_primary,
     keys_are_of_the_topology,
+    provider_options_are_galeras,
     semi_sync_has_its_timeout,
 )
