@@ -244,13 +244,20 @@ class QueryRule(Model):
         )  # fmt: skip
         if all(getattr(self, action) is None for action in actions):
             raise field_error("does nothing", f"set one of {', '.join(actions)}")
-        if not (self.match_pattern or self.match_digest):
-            if self.replace_pattern is not None:
+        if self.replace_pattern is not None:
+            if self.match_pattern is None:
+                # ProxySQL loses the row: a CHECK of the table (lib/ProxySQL_Admin.cpp).
                 raise field_error(
-                    "has replace_pattern, but no pattern to replace", "set match_pattern"
+                    "has replace_pattern, which replaces what match_pattern matched, and none",
+                    "set match_pattern",
                 )
             if self.negate_match_pattern:
-                raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
+                raise field_error(
+                    "has replace_pattern and negate_match_pattern, so nothing is there to replace",
+                    "remove one of them",
+                )
+        if self.negate_match_pattern and not (self.match_pattern or self.match_digest):
+            raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
         if self.flag_out is not None and self.apply:
             raise field_error(
                 "has flag_out and apply, which ends the search for rules",

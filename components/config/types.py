@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast, get_args
@@ -14,9 +13,7 @@ from pydantic_core import CoreSchema
 from components import names
 from components.config import quantity
 from components.config.errors import field_error
-
-MAX_INT = 2**31 - 1
-"""Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
+from components.config.proxysql_variables import MAX_INT
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,44 +145,47 @@ def _label_values(value: dict[str, str]) -> dict[str, str]:
     return _label_map(value)
 
 
+_OWN_PORTS = {6032: "admin", 6070: "metrics", 6132: "PostgreSQL", 6133: "PostgreSQL"}
+"""Ports of ProxySQL that are not the clients'."""
+
+
 def _interfaces(value: str) -> str:
     ports: list[int] = []
     for part in value.split(";"):
         address, _, port = part.rpartition(":")
-        try:
-            ipaddress.IPv4Address(address)
-            ports.append(int(port) if port.isascii() and port.isdigit() else 0)
-        except ValueError:
-            ports.append(0)
-    if not all(0 < port < 65536 for port in ports):
+        if re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is None or not _is_ipv4(address):
+            raise field_error(
+                "must be a list 'address:port;…' of listening IPv4 addresses",
+                "use a value such as '0.0.0.0:6033'",
+            )
+        if address != "0.0.0.0":
+            raise field_error(
+                f"has {address}, where no probe and no Service reaches the port",
+                "use 0.0.0.0, which is every address of the Pod",
+            )
+        if not 1024 <= int(port) < 65536:
+            raise field_error(
+                "has a port that is not from 1024 to 65535: the proxies run without the right to "
+                "open a lower one",
+                "use a value such as '0.0.0.0:6033', and proxy.service.port for the Service's",
+            )
+        ports.append(int(port))
+    if len(set(ports)) < len(ports) or _OWN_PORTS.keys() & set(ports):
         raise field_error(
-            "must be a list 'address:port;…' of listening IPv4 addresses",
-            "use a value such as '0.0.0.0:6033'",
-        )
-    if len(set(ports)) < len(ports) or {6032, 6070, 6132, 6133} & set(ports):
-        raise field_error(
-            "has a port twice, or one of ProxySQL's own (6032 admin, 6070 metrics, 6132 and 6133 "
-            "PostgreSQL)",
+            "has a port twice, or one of ProxySQL's own ("
+            + ", ".join(f"{port} {name}" for port, name in _OWN_PORTS.items())
+            + ")",
             "use other ports",
         )
     return value
 
 
-def _regex(value: str) -> str:
-    """ProxySQL compiles it with PCRE (or RE2): what Python reads alike is taken."""
-    _sql_text(value)
+def _is_ipv4(value: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of POSIX classes, which PCRE has
-            re.compile(value)
-    except re.error:
-        value = ""
-    if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
-        raise field_error(
-            "is not a regular expression that both PCRE and Python accept",
-            "correct it; use only syntax that both of them have",
-        )
-    return value
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
 
 
 def seconds(duration: str) -> int:
@@ -258,16 +258,54 @@ def _schema_name(value: str) -> str:
     )
 
 
-_CLIENT_ADDRESS = r"[0-9a-fA-F.:]{1,45}%?|%"
+_CLIENT_ADDRESS = r"[0-9a-f.:]{1,45}%?|%"
 
 
 def _client_address(value: str) -> str:
-    return _matching(
-        _CLIENT_ADDRESS,
-        value,
-        "must be an address, or the start of one and '%'",
-        "use a value such as 10.0.0.7 or 10.0.%",
+    """ProxySQL compares texts, one with `%` as a start (lib/Query_Processor.cpp)."""
+    start = value.removesuffix("%")
+    if start == value:
+        try:
+            possible = str(ipaddress.ip_address(value)) == value
+        except ValueError:
+            possible = False
+    else:
+        possible = _begins_an_ipv4(start) or _begins_an_ipv6(start)
+    if not possible:
+        raise field_error(
+            "must be an address in its usual form, or the start of one and '%', or no client ever "
+            "matches it",
+            "use a value such as 10.0.0.7, 10.0.% or fe80::1",
+        )
+    return value
+
+
+def _begins_an_ipv4(start: str) -> bool:
+    parts = start.split(".")
+    *whole, last = parts
+    octet = r"0|[1-9][0-9]{0,2}"
+    return len(parts) <= 4 and all(
+        re.fullmatch(octet, part, re.ASCII) and int(part) < 256
+        for part in (*whole, *([last] if last else []))
     )
+
+
+def _begins_an_ipv6(start: str) -> bool:
+    groups = re.fullmatch(r"(::|(0|[1-9a-f][0-9a-f]{0,3}):{1,2})*([1-9a-f][0-9a-f]{0,3}|0)?", start)
+    return groups is not None and start.count("::") <= 1 and start.count(":") <= 7
+
+
+def _digest(value: str) -> str:
+    if re.fullmatch(_DIGEST, value) is None or int(value, 16) in (0, 2**64 - 1):
+        # ProxySQL drops the condition: the rule would match every statement.
+        raise field_error(
+            "must be 0x and 16 hexadecimal digits, neither all 0 nor all F",
+            "use a digest that stats_mysql_query_digest lists, in quotes",
+        )
+    return value
+
+
+_DIGEST = r"0x[0-9A-Fa-f]{16}"
 
 
 def _variable(value: object) -> object:
@@ -374,7 +412,7 @@ PodLabels = Annotated[
 ]
 Regex = Annotated[
     str,
-    AfterValidator(_regex),
+    AfterValidator(_sql_text),
     _text("regular expression without a double quote", _SQL_TEXT),
 ]
 Replacement = Annotated[
@@ -392,7 +430,7 @@ ClientAddress = Annotated[
     AfterValidator(_client_address),
     _text("address, or its start and `%`", _CLIENT_ADDRESS),
 ]
-Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
+Digest = Annotated[str, AfterValidator(_digest), _text("`0x` and 16 hexadecimal digits", _DIGEST)]
 SchemaName = Annotated[
     str, AfterValidator(_schema_name), _text("1 to 64 of `A-Z a-z 0-9 _ $ -`", _SCHEMA_NAME)
 ]
@@ -419,8 +457,8 @@ Interfaces = Annotated[
     str,
     AfterValidator(_interfaces),
     _text(
-        "`address:port`, several with `;`; not 6032, 6070, 6132, 6133",
-        r"[0-9.]{7,15}:[0-9]+(;[0-9.]{7,15}:[0-9]+)*",
+        "`0.0.0.0:port`, several with `;`; from 1024, not 6032, 6070, 6132, 6133",
+        r"0\.0\.0\.0:[0-9]+(;0\.0\.0\.0:[0-9]+)*",
     ),
 ]
 Tag = Annotated[

@@ -1,5 +1,6 @@
 """Queries by which a Pod sees whether ProxySQL runs what its files say. Pure."""
 
+from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.proxysql.cnf import (
     SYNCED_MODULES,
     CnfModel,
@@ -65,12 +66,9 @@ def live_check(model: Live, *, running: bool) -> str:
 
 def _has_value(name: str, value: Scalar) -> str:
     """The condition that a variable runs with a value; ProxySQL keeps the old one if it is bad."""
-    if isinstance(value, str):
-        spellings = [value]
-    else:  # a switch may be written 0 or 1 and is shown as false or true
-        spellings = [str(int(value))] + {0: ["false"], 1: ["true"]}.get(int(value), [])
-    values = ", ".join(f"'{spelling}'" for spelling in spellings)
+    kind, _, short = name.partition("-")
+    known = {"admin": ADMIN_VARIABLES, "mysql": MYSQL_VARIABLES}[kind]
     return (
         "(SELECT COUNT(*) FROM runtime_global_variables "
-        f"WHERE variable_name='{name}' AND variable_value IN ({values}))=1"
+        f"WHERE variable_name='{name}' AND variable_value='{known[short].shown(value)}')=1"
     )
