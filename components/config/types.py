@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, Strict
@@ -158,10 +159,11 @@ def _interfaces(value: str) -> str:
                 "must be a list 'address:port;…' of listening IPv4 addresses",
                 "use a value such as '0.0.0.0:6033'",
             )
-        if address != "0.0.0.0":
+        if address not in ("0.0.0.0", "127.0.0.1") or (address == "127.0.0.1" and not ports):
             raise field_error(
                 f"has {address}, where no probe and no Service reaches the port",
-                "use 0.0.0.0, which is every address of the Pod",
+                "use 0.0.0.0, which is every address of the Pod; 127.0.0.1 after it is for other "
+                "containers of the Pod",
             )
         if not 1024 <= int(port) < 65536:
             raise field_error(
@@ -265,10 +267,7 @@ def _client_address(value: str) -> str:
     """ProxySQL compares texts, one with `%` as a start (lib/Query_Processor.cpp)."""
     start = value.removesuffix("%")
     if start == value:
-        try:
-            possible = str(ipaddress.ip_address(value)) == value
-        except ValueError:
-            possible = False
+        possible = value in (_canonical(AF_INET, value), _canonical(AF_INET6, value))
     else:
         possible = _begins_an_ipv4(start) or _begins_an_ipv6(start)
     if not possible:
@@ -278,6 +277,14 @@ def _client_address(value: str) -> str:
             "use a value such as 10.0.0.7, 10.0.% or fe80::1",
         )
     return value
+
+
+def _canonical(family: AddressFamily, value: str) -> str | None:
+    """An address as ProxySQL writes it; none if it is no address."""
+    try:
+        return inet_ntop(family, inet_pton(family, value))
+    except OSError:
+        return None
 
 
 def _begins_an_ipv4(start: str) -> bool:
@@ -457,8 +464,8 @@ Interfaces = Annotated[
     str,
     AfterValidator(_interfaces),
     _text(
-        "`0.0.0.0:port`, several with `;`; from 1024, not 6032, 6070, 6132, 6133",
-        r"0\.0\.0\.0:[0-9]+(;0\.0\.0\.0:[0-9]+)*",
+        "`0.0.0.0:port`, more with `;`, also of 127.0.0.1; from 1024, not 6032, 6070, 6132, 6133",
+        r"0\.0\.0\.0:[0-9]+(;(0\.0\.0\.0|127\.0\.0\.1):[0-9]+)*",
     ),
 ]
 Tag = Annotated[

@@ -459,12 +459,7 @@ class ProxySql(pulumi.ComponentResource):
             # rolling update at the first Pod.
             startup_probe=k8s.core.v1.ProbeArgs(
                 exec_=k8s.core.v1.ExecActionArgs(
-                    command=[
-                        "sh",
-                        "-c",
-                        f"{_CLIENT} < {cnf.CONFIG_DIR}/self-check.sql | grep -qx 1 && "
-                        f"{_CLIENT} < {cnf.LIVE_DIR}/in-use.sql | grep -qx 1",
-                    ]
+                    command=["sh", "-c", self_check.startup_probe(_CLIENT)]
                 ),
                 # The kubelet's shortest; readiness follows at once (pkg/kubelet/prober).
                 period_seconds=1,
