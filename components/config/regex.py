@@ -6,7 +6,7 @@ says so. What is taken here is a part of the syntax on which there is no doubt; 
 (pcrepattern(3) of PCRE 8.45; github.com/google/re2/wiki/Syntax).
 
 PCRE calls itself for each turn of a repeated group, on the 1 MiB stack of a ProxySQL thread
-(`stacksize`): `(a|b)+` ends the whole proxy at a statement of 2,000 characters, on 2.7 and 3.0
+(`stacksize`): `(a|b)+` ends the whole proxy at a statement of 20,000 characters, on 2.7 and 3.0
 (tests/dataplane/test_regex.py). It gives up after ten million steps, and then the rule matches
 nothing.
 """
@@ -20,7 +20,7 @@ Engine: TypeAlias = Literal["PCRE", "RE2"]
 MAX_SIZE = 20_000
 """Estimated bytes of a compiled pattern; PCRE's limit is 65,536."""
 MAX_DEPTH = 1_000
-"""Estimated calls within each other of a match. PCRE ends a proxy at 4,000 to 8,000."""
+"""Estimated calls within each other of a match; the stack takes several times as many."""
 MAX_TURNS = 10
 """Repeats of a group with a repeat of variable length in it: more take exponentially long."""
 

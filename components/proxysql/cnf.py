@@ -481,7 +481,12 @@ def rule_rows(model: CnfModel) -> Sequence[Group]:
     return rules
 
 
-_RULE_KEYS = {"flag_in": "flagIN", "flag_out": "flagOUT"}
+_RULE_KEYS = {
+    "flag_in": "flagIN",
+    "flag_out": "flagOUT",
+    "next_query_flag_in": "next_query_flagIN",
+    "ok_msg": "OK_msg",
+}
 """Where ProxySQL's spelling is another."""
 
 

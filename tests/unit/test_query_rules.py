@@ -14,7 +14,12 @@ from components.config.stack import StackConfig
 from components.proxysql.self_check import self_check
 from tests.unit.models import cnf_model, config, parsed_cnf, proxied_configs
 
-SPELLED = {"flag_in": "flagIN", "flag_out": "flagOUT"}
+SPELLED = {
+    "flag_in": "flagIN",
+    "flag_out": "flagOUT",
+    "next_query_flag_in": "next_query_flagIN",
+    "ok_msg": "OK_msg",
+}
 """Fields whose ProxySQL key is another; all others have its name."""
 EVERY: dict[str, Any] = {
     "rule_id": 7,
@@ -33,10 +38,13 @@ EVERY: dict[str, Any] = {
     "replace_pattern": r"\1 'x'",
     "destination_hostgroup": 20,
     "cache_ttl": 5,
+    "cache_empty_result": False,
     "timeout": 100,
     "retries": 0,
     "delay": 200,
     "error_msg": "it's closed",
+    "ok_msg": "it's done",
+    "next_query_flag_in": 3,
     "multiplex": 0,
     "log": False,
     "apply": False,
@@ -64,7 +72,7 @@ def test_every_field_arrives_under_the_name_that_proxysql_reads() -> None:
     opener = {"rule_id": 1, "flag_out": 3, "apply": False}
     row = rendered(rules(opener, EVERY))[1]
     assert row == {SPELLED.get(key, key): value for key, value in EVERY.items()}
-    flags = {"active": 1, "negate_match_pattern": 0, "log": 0, "apply": 0}
+    flags = {"active": 1, "negate_match_pattern": 0, "log": 0, "apply": 0, "cache_empty_result": 0}
     assert {key: repr(row[key]) for key in flags} == {k: str(v) for k, v in flags.items()}
 
 
@@ -125,7 +133,7 @@ def test_without_rules_there_is_no_table() -> None:
 
 # --- texts that would break ProxySQL's SQL ---
 
-TEXTS = ("match_digest", "match_pattern", "replace_pattern", "error_msg", "comment")
+TEXTS = ("match_digest", "match_pattern", "replace_pattern", "error_msg", "ok_msg", "comment")
 ONE_LINE = st.text(
     st.characters(codec="utf-8", exclude_characters='"', exclude_categories=["Cc"]),
     min_size=1,
@@ -226,6 +234,18 @@ def test_rules_in_a_chain() -> None:
     assert "query_rules[1].flag_in: 6 is not the flag_out of any earlier active rule" in refusal(
         chained(6)
     )
+
+
+def test_rules_of_the_next_statement() -> None:
+    first = {"rule_id": 2, "username": "app", "next_query_flag_in": 5}
+    second = {"rule_id": 1, "flag_in": 5, "timeout": 1000}
+    rows = rendered(rules(first, second))
+    assert rows[0]["next_query_flagIN"] == rows[1]["flagIN"] == 5
+
+
+def test_no_result_is_kept_without_a_time() -> None:
+    with pytest.raises(ValidationError, match="keeps no result"):
+        rule(cache_empty_result=True)
 
 
 @pytest.mark.parametrize(

@@ -82,11 +82,12 @@ def rule_is_reached(config: StackConfig) -> Iterator[Fault]:
     every = config.proxy.query_rules
     for path, rule in _rules(config):
         before = (other for other in every if other.active and other.rule_id < rule.rule_id)
-        if rule.flag_in not in {0, *(other.flag_out for other in before)}:
+        later = {other.next_query_flag_in for other in every if other.active}
+        if rule.flag_in not in {0, *(other.flag_out for other in before), *later}:
             yield (
                 f"{path}.flag_in",
-                f"{rule.flag_in} is not the flag_out of any earlier active rule, so this rule "
-                "never runs",
+                f"{rule.flag_in} is not the flag_out of any earlier active rule, nor the "
+                "next_query_flag_in of any, so this rule never runs",
                 "correct it",
             )
 
