@@ -107,7 +107,7 @@ def earlier(now: Release) -> Release:
     for name, (value, then) in VARIABLES.items():
         now = now.edited(f"{name} = {value}\n", f"{name} = {then}\n")
         # The startup probe compares some of them with what it was given.
-        expected = rf"('mysql-{name}' AND variable_value IN \()[^)]*"
+        expected = rf"('mysql-{name}' AND variable_value=)'[^']*'"
         text = re.sub(expected, rf"\g<1>'{then}'", now.files[check])
         now = replace(now, files={**now.files, check: text})
     return now

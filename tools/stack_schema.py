@@ -13,9 +13,12 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.errors import PROJECT
-from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.config.proxysql_variables import (
+    ADMIN_VARIABLES,
+    MYSQL_VARIABLES,
+    RESERVED_VARIABLES,
+)
 from components.config.stack import StackConfig, StackKeys
 from components.names import DNS_LABEL
 from tools.keys import default, meaning, model_of
@@ -23,8 +26,12 @@ from tools.keys import default, meaning, model_of
 Schema = dict[str, Any]
 
 VARIABLES: Mapping[str, frozenset[str]] = {
-    "proxy.admin_variables": ADMIN_VARIABLES - RESERVED_VARIABLES["admin_variables"],
-    "proxy.mysql_variables": MYSQL_VARIABLES - RESERVED_VARIABLES["mysql_variables"],
+    "proxy.admin_variables": frozenset(
+        ADMIN_VARIABLES.keys() - RESERVED_VARIABLES["admin_variables"].keys()
+    ),
+    "proxy.mysql_variables": frozenset(
+        MYSQL_VARIABLES.keys() - RESERVED_VARIABLES["mysql_variables"].keys()
+    ),
 }
 """The names that a mapping of ProxySQL's variables may have, by config path."""
 

@@ -16,11 +16,11 @@ import yaml
 
 from components import outputs
 from components.config import server_options
-from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.engine import ENGINES
 from components.config.errors import PROJECT
 from components.config.load import Loaded, Stack, resolve
 from components.config.presets import SIZES
+from components.config.proxysql_variables import RESERVED_VARIABLES
 from components.config.stack import StackConfig, StackKeys
 from components.credentials import GENERATED_KEY, ResolvedCredential
 from components.engines import percona
@@ -283,12 +283,19 @@ def server_option_table() -> str:
 def reserved() -> str:
     """ProxySQL variables that a stack cannot set."""
     return table(
-        ("below", "refused"),
+        ("below", "refused", "because it"),
         [
-            (f"`proxy.{kind}`", ", ".join(f"`{name}`" for name in sorted(names)))
+            (f"`proxy.{kind}`", ", ".join(f"`{name}`" for name in sorted(alike)), rule)
             for kind, names in RESERVED_VARIABLES.items()
+            for rule, alike in _by_rule(names)
         ],
     )
+
+
+def _by_rule(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Each reason, with the names that are refused for it."""
+    for rule in dict.fromkeys(rule for rule, _ in names.values()):
+        yield rule, [name for name, (reason, _) in names.items() if reason == rule]
 
 
 def figures() -> str:

@@ -220,6 +220,9 @@ class QueryRule(Model):
     """Where the statement goes: the writer's or the reader's."""
     cache_ttl: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] | None = None
     """Milliseconds for which a result is served from the proxy's memory."""
+    cache_empty_result: Bool | None = None
+    """Whether a result without rows is kept too. Unset:
+    `proxy.mysql_variables.query_cache_stores_empty_result`. Needs `cache_ttl`."""
     timeout: Milliseconds | None = None
     """Milliseconds after which the statement is killed."""
     retries: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
@@ -228,6 +231,10 @@ class QueryRule(Model):
     """Milliseconds that the statement waits first."""
     error_msg: Message | None = None
     """The statement is refused with this text."""
+    ok_msg: Message | None = None
+    """The statement is not run, and answered with OK and this text; before `error_msg`."""
+    next_query_flag_in: Natural | None = None
+    """The session's next statement begins with the rules of this `flag_in`."""
     multiplex: Literal[0, 1, 2] | None = None
     """0: from now on the session keeps its connection to the server; 1: it no longer does; 2: a
     variable in the statement does not make the session keep its connection."""
@@ -242,17 +249,26 @@ class QueryRule(Model):
     def _acts(self) -> Self:
         actions = (
             "flag_out", "replace_pattern", "destination_hostgroup", "cache_ttl", "timeout",
-            "retries", "delay", "error_msg", "multiplex", "log",
+            "retries", "delay", "error_msg", "ok_msg", "next_query_flag_in", "multiplex", "log",
         )  # fmt: skip
         if all(getattr(self, action) is None for action in actions):
             raise field_error("does nothing", f"set one of {', '.join(actions)}")
-        if not (self.match_pattern or self.match_digest):
-            if self.replace_pattern is not None:
+        if self.replace_pattern is not None:
+            if self.match_pattern is None:
+                # ProxySQL loses the row: a CHECK of the table (lib/ProxySQL_Admin.cpp).
                 raise field_error(
-                    "has replace_pattern, but no pattern to replace", "set match_pattern"
+                    "has replace_pattern, which replaces what match_pattern matched, and none",
+                    "set match_pattern",
                 )
             if self.negate_match_pattern:
-                raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
+                raise field_error(
+                    "has replace_pattern and negate_match_pattern, so nothing is there to replace",
+                    "remove one of them",
+                )
+        if self.negate_match_pattern and not (self.match_pattern or self.match_digest):
+            raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
+        if self.cache_empty_result is not None and self.cache_ttl is None:
+            raise field_error("has cache_empty_result, but keeps no result", "set cache_ttl")
         if self.flag_out is not None and self.apply:
             raise field_error(
                 "has flag_out and apply, which ends the search for rules",

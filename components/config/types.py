@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, Strict
@@ -14,16 +14,8 @@ from pydantic_core import CoreSchema
 from components import names
 from components.config import quantity
 from components.config.errors import field_error
-from components.config.proxysql import (
-    ADMIN_PORT,
-    METRICS_PORT,
-    OWN_PORTS,
-    PGSQL_ADMIN_PORT,
-    PGSQL_PORT,
-)
-
-MAX_INT = 2**31 - 1
-"""Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
+from components.config.proxysql import OWN_PORTS
+from components.config.proxysql_variables import MAX_INT
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,40 +165,40 @@ def _interfaces(value: str) -> str:
     ports: list[int] = []
     for part in value.split(";"):
         address, _, port = part.rpartition(":")
-        try:
-            ipaddress.IPv4Address(address)
-            ports.append(int(port) if port.isascii() and port.isdigit() else 0)
-        except ValueError:
-            ports.append(0)
-    if not all(0 < port < 65536 for port in ports):
+        if re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is None or not _is_ipv4(address):
+            raise field_error(
+                "must be a list 'address:port;…' of listening IPv4 addresses",
+                "use a value such as '0.0.0.0:6033'",
+            )
+        if address not in ("0.0.0.0", "127.0.0.1") or (address == "127.0.0.1" and not ports):
+            raise field_error(
+                f"has {address}, where no probe and no Service reaches the port",
+                "use 0.0.0.0, which is every address of the Pod; 127.0.0.1 after it is for other "
+                "containers of the Pod",
+            )
+        if not 1024 <= int(port) < 65536:
+            raise field_error(
+                "has a port that is not from 1024 to 65535: the proxies run without the right to "
+                "open a lower one",
+                "use a value such as '0.0.0.0:6033', and proxy.service.port for the Service's",
+            )
+        ports.append(int(port))
+    if len(set(ports)) < len(ports) or OWN_PORTS.keys() & set(ports):
         raise field_error(
-            "must be a list 'address:port;…' of listening IPv4 addresses",
-            "use a value such as '0.0.0.0:6033'",
-        )
-    if len(set(ports)) < len(ports) or OWN_PORTS & set(ports):
-        raise field_error(
-            f"has a port twice, or one of ProxySQL's own ({ADMIN_PORT} admin, {METRICS_PORT} "
-            f"metrics, {PGSQL_ADMIN_PORT} and {PGSQL_PORT} PostgreSQL)",
+            "has a port twice, or one of ProxySQL's own ("
+            + ", ".join(f"{port} {name}" for port, name in OWN_PORTS.items())
+            + ")",
             "use other ports",
         )
     return value
 
 
-def _regex(value: str) -> str:
-    """ProxySQL compiles it with PCRE (or RE2): what Python reads alike is taken."""
-    _sql_text(value)
+def _is_ipv4(value: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of POSIX classes, which PCRE has
-            re.compile(value)
-    except re.error:
-        value = ""
-    if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
-        raise field_error(
-            "is not a regular expression that both PCRE and Python accept",
-            "correct it; use only syntax that both of them have",
-        )
-    return value
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
 
 
 _PROVIDER_OPTION = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+"
@@ -308,16 +300,59 @@ def _schema_name(value: str) -> str:
     )
 
 
-_CLIENT_ADDRESS = r"[0-9a-fA-F.:]{1,45}%?|%"
+_CLIENT_ADDRESS = r"[0-9a-f.:]{1,45}%?|%"
 
 
 def _client_address(value: str) -> str:
-    return _matching(
-        _CLIENT_ADDRESS,
-        value,
-        "must be an address, or the start of one and '%'",
-        "use a value such as 10.0.0.7 or 10.0.%",
+    """ProxySQL compares texts, one with `%` as a start (lib/Query_Processor.cpp)."""
+    start = value.removesuffix("%")
+    if start == value:
+        possible = value in (_canonical(AF_INET, value), _canonical(AF_INET6, value))
+    else:
+        possible = _begins_an_ipv4(start) or _begins_an_ipv6(start)
+    if not possible:
+        raise field_error(
+            "must be an address in its usual form, or the start of one and '%', or no client ever "
+            "matches it",
+            "use a value such as 10.0.0.7, 10.0.% or fe80::1",
+        )
+    return value
+
+
+def _canonical(family: AddressFamily, value: str) -> str | None:
+    """An address as ProxySQL writes it; none if it is no address."""
+    try:
+        return inet_ntop(family, inet_pton(family, value))
+    except OSError:
+        return None
+
+
+def _begins_an_ipv4(start: str) -> bool:
+    parts = start.split(".")
+    *whole, last = parts
+    octet = r"0|[1-9][0-9]{0,2}"
+    return len(parts) <= 4 and all(
+        re.fullmatch(octet, part, re.ASCII) and int(part) < 256
+        for part in (*whole, *([last] if last else []))
     )
+
+
+def _begins_an_ipv6(start: str) -> bool:
+    groups = re.fullmatch(r"(::|(0|[1-9a-f][0-9a-f]{0,3}):{1,2})*([1-9a-f][0-9a-f]{0,3}|0)?", start)
+    return groups is not None and start.count("::") <= 1 and start.count(":") <= 7
+
+
+def _digest(value: str) -> str:
+    if re.fullmatch(_DIGEST, value) is None or int(value, 16) in (0, 2**64 - 1):
+        # ProxySQL drops the condition: the rule would match every statement.
+        raise field_error(
+            "must be 0x and 16 hexadecimal digits, neither all 0 nor all F",
+            "use a digest that stats_mysql_query_digest lists, in quotes",
+        )
+    return value
+
+
+_DIGEST = r"0x[0-9A-Fa-f]{16}"
 
 
 def _variable(value: object) -> object:
@@ -424,7 +459,7 @@ PodLabels = Annotated[
 ]
 Regex = Annotated[
     str,
-    AfterValidator(_regex),
+    AfterValidator(_sql_text),
     _text("regular expression without a double quote", _SQL_TEXT),
 ]
 Replacement = Annotated[
@@ -442,7 +477,7 @@ ClientAddress = Annotated[
     AfterValidator(_client_address),
     _text("address, or its start and `%`", _CLIENT_ADDRESS),
 ]
-Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
+Digest = Annotated[str, AfterValidator(_digest), _text("`0x` and 16 hexadecimal digits", _DIGEST)]
 SchemaName = Annotated[
     str, AfterValidator(_schema_name), _text("1 to 64 of `A-Z a-z 0-9 _ $ -`", _SCHEMA_NAME)
 ]
@@ -469,8 +504,9 @@ Interfaces = Annotated[
     str,
     AfterValidator(_interfaces),
     _text(
-        f"`address:port`, several with `;`; not {', '.join(map(str, sorted(OWN_PORTS)))}",
-        r"[0-9.]{7,15}:[0-9]+(;[0-9.]{7,15}:[0-9]+)*",
+        "`0.0.0.0:port`, more with `;`, also of 127.0.0.1; from 1024, not "
+        f"{', '.join(map(str, OWN_PORTS))}",
+        r"0\.0\.0\.0:[0-9]+(;(0\.0\.0\.0|127\.0\.0\.1):[0-9]+)*",
     ),
 ]
 Tag = Annotated[

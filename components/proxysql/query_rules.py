@@ -17,7 +17,12 @@ STATEFUL = (
 HIDDEN = r"/\*M?!|;\s*\S"
 """Comments that the server runs, and statements after the first."""
 
-_KEYS = {"flag_in": "flagIN", "flag_out": "flagOUT"}
+_KEYS = {
+    "flag_in": "flagIN",
+    "flag_out": "flagOUT",
+    "next_query_flag_in": "next_query_flagIN",
+    "ok_msg": "OK_msg",
+}
 """Where ProxySQL's spelling of a field is another."""
 
 

@@ -74,11 +74,22 @@ def start(data_dir: str, *, linked: bool) -> str:
 
 
 def started() -> str:
-    """Shell text that succeeds once ProxySQL runs every row of its files."""
-    return (
-        f"{ADMIN} < {CONFIG_DIR}/{SELF_CHECK_FILE} | grep -qx 1 && "
-        f"{ADMIN} < {LIVE_DIR}/{IN_USE_CHECK_FILE} | grep -qx 1"
-    )
+    """The startup probe: shell text that succeeds once ProxySQL runs every row of its files.
+
+    What is missing is its output, which the kubelet puts into an event. It is also written once to
+    the container's log, and is the message with which the container ends when the kubelet gives up.
+    """
+    return f"""\
+lacks=$({ADMIN} < {CONFIG_DIR}/{SELF_CHECK_FILE}) || exit 1
+[ "$lacks" = 1 ] && {{ lacks=$({ADMIN} < {LIVE_DIR}/{IN_USE_CHECK_FILE}) || exit 1; }}
+[ "$lacks" = 1 ] && exit 0
+[ "$lacks" = 0 ] && lacks="logins or peers"
+said="ProxySQL did not load from its files: $lacks"
+echo "$said"
+end=/dev/termination-log
+[ -w $end ] && [ "$said" != "$(cat $end)" ] && echo "$said" > $end &&
+    {{ echo "$said" > /proc/1/fd/2; }} 2>/dev/null
+exit 1"""
 
 
 def stop(drain: Drain) -> str:

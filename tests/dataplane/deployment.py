@@ -97,7 +97,7 @@ class Lab:
         self, semi_sync_timeout_ms: int, my_cnf: Sequence[str] = FENCED
     ) -> Generator[Servers]:
         """A primary and two semi-sync replicas."""
-        folder = self._folder("replication")
+        folder = self.folder("replication")
         with replication(self.installation, folder, semi_sync_timeout_ms, my_cnf) as servers:
             servers.pristine()
             yield servers
@@ -108,7 +108,7 @@ class Lab:
         provider = self.installation.galera_provider()
         if provider is None:
             raise RuntimeError("no Galera provider on this machine (Debian: galera-4)")
-        with galera(self.installation, self._folder("galera"), provider) as servers:
+        with galera(self.installation, self.folder("galera"), provider) as servers:
             servers.pristine()
             yield servers
 
@@ -131,7 +131,7 @@ class Lab:
             operator = Operator(servers, delays or Delays(), relabel)
             tier = stack.enter_context(
                 proxies.tier(
-                    self.binary, self.installation, self._folder("tier"), servers.network, release
+                    self.binary, self.installation, self.folder("tier"), servers.network, release
                 )
             )
             expected = self._writers(servers, release)
@@ -149,7 +149,8 @@ class Lab:
             case _:
                 return {servers.nodes[0].host}
 
-    def _folder(self, name: str) -> Path:
+    def folder(self, name: str) -> Path:
+        """An empty directory of this run, for the user that the servers run as."""
         self._count += 1
         path = self.directory / f"{name}-{self._count}"
         path.mkdir()

@@ -267,13 +267,22 @@ PLAIN = [
     *(
         Bad(f"text-interfaces-{name}", proxy(interfaces=text), "proxy.interfaces", "address:port")
         for name, text in (
-            ("port", "0.0.0.0:0"),
-            ("big-port", "0.0.0.0:65536"),
             ("python-number", "0.0.0.0:6_033"),
             ("address", "999.1.1.1:6033"),
             ("ipv6", "[::]:6033"),
             ("host", "localhost:6033"),
             ("end", "0.0.0.0:6033;"),
+        )
+    ),
+    *(
+        Bad(f"interfaces-{name}", proxy(interfaces=text), "proxy.interfaces", says)
+        for name, text, says in (
+            ("port-0", "0.0.0.0:0", "from 1024 to 65535"),
+            ("low-port", "0.0.0.0:80", "from 1024 to 65535"),
+            ("big-port", "0.0.0.0:65536", "from 1024 to 65535"),
+            ("loopback", "127.0.0.1:6033", "no probe and no Service"),
+            ("loopback-first", "127.0.0.1:6034;0.0.0.0:6033", "no probe and no Service"),
+            ("another-address", "0.0.0.0:6033;10.0.0.7:6034", "no probe and no Service"),
         )
     ),
     # ProxySQL cannot listen twice on a port, and the container would name one port twice.
@@ -434,9 +443,20 @@ PLAIN = [
             f"rule-regex-{n}",
             rules(match_pattern=text),
             "proxy.query_rules[0].match_pattern",
-            "PCRE and Python",
+            says,
         )
-        for n, text in enumerate((r"\u0041", "(?a)x", "(?P<n>a)(?P<n>b)"))
+        for n, (text, says) in enumerate(
+            (
+                (r"\u0041", r"has \u"),
+                ("(?a)x", "begins with (?a"),
+                ("(?P<n>a)(?P<n>b)", "the name of a group twice"),
+                ("(?P<é>x)", "ASCII letters"),
+                ("^a{,3}$", "plain text"),
+                ("(?:(?:a{1000}){1000}){1000}", "too large"),
+                ("(a+)+$", "backtrack"),
+                ("^(a|b)+$", "end the proxy"),
+            )
+        )
     ),
     Bad(
         "rule-negates-nothing",
@@ -854,7 +874,28 @@ PLAIN = [
         "rule-nothing-to-replace",
         rules(replace_pattern="x"),
         "proxy.query_rules[0]",
-        "no pattern to replace",
+        "replaces what match_pattern matched, and none",
+    ),
+    Bad(
+        "rule-replaces-a-digest",
+        rules(match_digest="^SELECT", replace_pattern="x"),
+        "proxy.query_rules[0]",
+        "replaces what match_pattern matched, and none",
+    ),
+    Bad(
+        "rule-replaces-what-is-not-there",
+        rules(match_pattern="a", negate_match_pattern=True, replace_pattern="x"),
+        "proxy.query_rules[0]",
+        "nothing is there to replace",
+    ),
+    *(
+        Bad(
+            f"rule-replacement-{n}",
+            rules(match_pattern="(a)", replace_pattern=text),
+            "proxy.query_rules[0].replace_pattern",
+            says,
+        )
+        for n, (text, says) in enumerate(((r"\2", "group 2"), (r"\n", "neither a digit")))
     ),
     Bad(
         "rule-flag-and-apply",
@@ -908,8 +949,8 @@ PLAIN = [
             # The numbers above are those of read_write_split.
             ("rule_id", "big", 1_000_000_001, "at most 999999999"),
             ("rule_id", "text", "1", "integer"),
-            ("match_digest", "open", "(SELECT", "is not a regular expression"),
-            ("match_pattern", "open", "[a", "is not a regular expression"),
+            ("match_digest", "open", "(SELECT", "has a ( without a )"),
+            ("match_pattern", "open", "[a", "has a [ without a ]"),
             ("match_digest", "quote", 'a"b', "a double quote"),
             ("match_pattern", "newline", "a\nb", "control character"),
             ("match_pattern", "empty", "", "1 to 2000 characters"),
@@ -919,7 +960,7 @@ PLAIN = [
             ("error_msg", "empty", "", "1 to 2000 characters"),
             ("client_addr", "host", "web.example", "must be an address"),
             ("client_addr", "mask", "10.0.0.0/8", "must be an address"),
-            ("digest", "short", "0x12", "must match"),
+            ("digest", "short", "0x12", "16 hexadecimal digits"),
             ("schemaname", "quote", "a'b", "1 to 64 letters"),
             ("comment", "quote", "it's", "must match"),
             ("username", "quote", "a'b", "letters"),
@@ -1079,31 +1120,31 @@ PLAIN = [
         "variable-reserved",
         proxy(mysql_variables={"query_retries_on_failure": 1}),
         "proxy.mysql_variables.query_retries_on_failure",
-        "safety rule",
+        "run a write twice",
     ),
     Bad(
         "variable-field",
         proxy(mysql_variables={"threads": 4}),
         "proxy.mysql_variables.threads",
-        "another config field",
+        "is decided by proxy.threads",
     ),
     Bad(
         "variable-admin",
         proxy(admin_variables={"admin_credentials": "a:b"}),
         "proxy.admin_variables.admin_credentials",
-        "set by another",
+        "is decided by credentials.proxy_admin",
     ),
     Bad(
         "variable-sync",
         proxy(admin_variables={"cluster_mysql_users_diffs_before_sync": 3}),
         "proxy.admin_variables.cluster_mysql_users_diffs_before_sync",
-        "safety rule",
+        "is decided by proxy.clustering",
     ),
     Bad(
         "variable-big",
         proxy(mysql_variables={"wait_timeout": 99999999999}),
         "proxy.mysql_variables.wait_timeout",
-        "reads as 0",
+        "from 0 to 1728000000",
     ),
     Bad(
         "variable-quote",
@@ -2103,6 +2144,7 @@ NEIGHBOURS: list[dict[str, Any]] = [
     rules(flag_out=1, apply=False),
     rules(match_digest="^SELECT a FROM `t` WHERE b = 'it''s' AND c LIKE 'x\\\\_%'"),
     rules(match_pattern="x", replace_pattern=""),
+    rules(match_pattern="(a)(b)", replace_pattern=r"\2\1\\"),
     rules(rule_id=999_999_999, client_addr="10.0.%"),
     proxy(tls={"required": True}),
     security(network_policy={"clients_from": ["0-shop"]}),

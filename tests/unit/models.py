@@ -179,14 +179,14 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
                 st.fixed_dictionaries(
                     {},
                     optional={
-                        "wait_timeout": st.integers(0, 2**31 - 1),
+                        "wait_timeout": st.integers(1, 1_728_000_000),
                         "verbose_query_error": st.booleans(),
                         "init_connect": st.just("SET NAMES utf8mb4"),
                     },
                 )
             ),
             "admin_variables": draw(
-                st.fixed_dictionaries({}, optional={"refresh_interval": st.integers(100, 9999)})
+                st.fixed_dictionaries({}, optional={"refresh_interval": st.integers(101, 9999)})
             ),
         },
     }

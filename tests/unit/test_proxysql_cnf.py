@@ -12,9 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.config import credentials
-from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.load import merge, resolve
-from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.config.proxysql_variables import (
+    ADMIN_VARIABLES,
+    MYSQL_VARIABLES,
+    RESERVED_VARIABLES,
+)
 from components.config.stack import StackConfig
 from components.proxysql.cnf import digest, render
 from components.proxysql.libconfig import quote, render_document
@@ -107,8 +110,8 @@ def test_the_file_parses_and_every_key_is_one_that_proxysql_reads(config: StackC
     parsed = parsed_cnf(config)
     tables = {"datadir", "admin_variables", "mysql_variables", "pgsql_variables", *ROW_KEYS}
     assert parsed.keys() <= tables
-    assert parsed["admin_variables"].keys() <= ADMIN_VARIABLES
-    assert parsed["mysql_variables"].keys() <= MYSQL_VARIABLES
+    assert parsed["admin_variables"].keys() <= ADMIN_VARIABLES.keys()
+    assert parsed["mysql_variables"].keys() <= MYSQL_VARIABLES.keys()
     for table, keys in ROW_KEYS.items():
         for row in parsed.get(table, []):
             assert row.keys() <= set(keys.split())
@@ -276,7 +279,7 @@ def test_a_variable_that_the_program_decides_cannot_be_overridden(
     )
     rendered = parsed_cnf(config("small", proxy=proxy))[kind]
     decided = {key for key in rendered if not tunable.match(key)}
-    assert decided <= RESERVED_VARIABLES[kind]
+    assert decided <= RESERVED_VARIABLES[kind].keys()
 
 
 def test_a_users_own_hostgroup_and_schema() -> None:
@@ -436,16 +439,17 @@ def runtime_tables(parsed: dict[str, Any]) -> sqlite3.Connection:
     return db
 
 
-def checked(db: sqlite3.Connection, config: StackConfig) -> int:
-    """What the startup probe finds: 1 if both queries do."""
+def checked(db: sqlite3.Connection, config: StackConfig) -> str:
+    """What the startup probe finds: 1 if both queries do, or what the first says instead."""
     in_use = live_check(live_model(config), running=True)
     queries = (self_check(cnf_model(config)), in_use)
-    return min(db.execute(query).fetchone()[0] for query in queries)
+    answers = [str(db.execute(query).fetchone()[0]) for query in queries]
+    return next((answer for answer in answers if answer != "1"), "1")
 
 
 @given(proxied_configs())
 def test_the_self_check_accepts_a_complete_load(config: StackConfig) -> None:
-    assert checked(runtime_tables(parsed_cnf(config)), config) == 1
+    assert checked(runtime_tables(parsed_cnf(config)), config) == "1"
 
 
 def checked_config(topology: str) -> StackConfig:
@@ -528,9 +532,31 @@ LOSSES = {
 def test_the_self_check_notices_a_loss(topology: str, loss: str) -> None:
     config = checked_config(topology)
     db = runtime_tables(parsed_cnf(config))
-    assert checked(db, config) == 1
+    assert checked(db, config) == "1"
     assert db.execute(loss).rowcount > 0
-    assert checked(db, config) == 0
+    assert checked(db, config) != "1"
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("DELETE FROM runtime_mysql_query_rules", "number of query rules, query rule 1"),
+        (
+            "DELETE FROM runtime_mysql_servers WHERE hostname LIKE 'mysql-1.%'",
+            "number of servers, server mysql-1.mysql-internal.default.svc.cluster.local",
+        ),
+        (
+            "UPDATE runtime_global_variables SET variable_value = '1001' "
+            "WHERE variable_name = 'mysql-wait_timeout'",
+            "variable mysql-wait_timeout",
+        ),
+        ("DELETE FROM runtime_mysql_users WHERE username = 'app'", "0"),
+    ],
+)
+def test_the_self_check_says_what_is_lost(loss: str, said: str) -> None:
+    db = runtime_tables(parsed_cnf(CHECKED))
+    db.execute(loss)
+    assert checked(db, CHECKED) == said
 
 
 @pytest.mark.parametrize(("topology", "loss"), [(t, loss) for t in LOSSES for loss in LOSSES[t]])
