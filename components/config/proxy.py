@@ -11,6 +11,7 @@ from components.config.types import (
     MAX_INT,
     Annotations,
     Bool,
+    Bytes,
     ClientAddress,
     Comment,
     Count,
@@ -25,13 +26,13 @@ from components.config.types import (
     Password,
     PodLabels,
     Port,
-    Quantity,
     Regex,
     Replacement,
     SchemaName,
     SecretKey,
     UserName,
     Variable,
+    VariableName,
 )
 
 
@@ -290,7 +291,7 @@ class ProxyStorage(Model):
 
     persistent: Bool = False
     """A volume per proxy instead of an emptyDir. Fixed while on."""
-    size: Quantity = "2Gi"
+    size: Bytes = "2Gi"
     """Size limit of the emptyDir, or size of the persistent volume, in bytes."""
     storage_class: ObjectName | None = None
     """Unset: the cluster's default."""
@@ -341,7 +342,9 @@ class Proxy(Model):
     `max_replicas` of 80 % of the server's."""
     max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
     """Seconds after which a reader is left out; 0 is off."""
-    server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
+    server_version: (
+        Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+[-.A-Za-z0-9]{0,60}$")] | None
+    ) = None
     """The version told to clients. Unset: the database's."""
     interfaces: Interfaces = "0.0.0.0:6033"
     """Where the client port listens, in the Pod."""
@@ -375,9 +378,9 @@ class Proxy(Model):
     """Labels of the proxy Pods."""
     drain: Drain = Drain()
     """What a Pod does before it stops."""
-    admin_variables: dict[str, Variable] = {}
+    admin_variables: dict[VariableName, Variable] = {}
     """ProxySQL `admin-` variables, without the prefix."""
-    mysql_variables: dict[str, Variable] = {}
+    mysql_variables: dict[VariableName, Variable] = {}
     """ProxySQL `mysql-` variables, without the prefix."""
 
     @property

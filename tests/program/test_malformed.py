@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.config.errors import path_of
 from components.config.load import merge
 from render import recorder
 from render.case import canary
@@ -117,7 +118,7 @@ MEAN = "did you mean"
 NODE_PORT = proxy(service={"type": "NodePort", "node_port": 30001})
 
 MARIADBS: dict[str, dict[str, Any]] = {
-    "images.data_plane": {"images": {"data_plane": {"tag": "1"}}},
+    "images.data_plane": {"images": {"data_plane": {"tag": "1.2"}}},
     "credentials.replication": {"credentials": {"replication": {"rotation": 0}}},
 }
 """Config that means nothing to Percona's operator, by path."""
@@ -175,7 +176,7 @@ PLAIN = [
         "key-affinity",
         {"scheduling": {"proxy": {"affinity": {"podAffinities": {}}}}},
         "scheduling.proxy.affinity.podAffinities",
-        "'nodeAffinity', 'podAffinity' or 'podAntiAffinity'",
+        f"{MEAN} 'podAffinity'",
     ),
     Bad("key-security", {"security": {"protected": True}}, "security.protected", "'protect'"),
     Bad("key-image", {"images": {"proxy": {"tags": "1"}}}, "images.proxy.tags", f"{MEAN} 'tag'"),
@@ -241,13 +242,13 @@ PLAIN = [
     Bad("text-engine-list", {"engine": ["mariadb"]}, "engine", "one of mariadb, percona"),
     Bad("text-mode", proxy(managed_by="external"), "proxy.managed_by", "one of mysql-ha, operator"),
     Bad("text-routing", proxy(routing="service"), "proxy.routing", "'primary_service'"),
-    Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "quantity"),
-    Bad("text-storage-0", database(storage={"size": "0"}), "database.storage.size", "than zero"),
+    Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "a unit"),
+    Bad("text-storage-0", database(storage={"size": "0Gi"}), "database.storage.size", "than zero"),
     Bad(
         "text-memory",
         proxy(resources={"limits": {"memory": "lots"}}),
         "proxy.resources.limits.memory",
-        "quantity",
+        "a unit",
     ),
     Bad("text-duration", database(ready_timeout="20"), "database.ready_timeout", "duration"),
     Bad("text-duration-empty", database(ready_timeout=""), "database.ready_timeout", "duration"),
@@ -507,7 +508,7 @@ PLAIN = [
     ),
     Bad(
         "image-unknown",
-        {"images": {"proxy": {"tag": "edge"}}},
+        {"images": {"proxy": {"tag": "debian"}}},
         "images.proxy.tag",
         "may lack the fix",
     ),
@@ -527,7 +528,7 @@ PLAIN = [
     ),
     Bad(
         "image-no-version",
-        {"images": {"database": {"tag": "lts"}}},
+        {"images": {"database": {"tag": "noble"}}},
         "database.version",
         "cannot be read",
     ),
@@ -624,7 +625,7 @@ PLAIN = [
     ),
     Bad(
         "lag",
-        {"proxy": {"max_replication_lag": 5}},
+        proxy(max_replication_lag=5) | database(topology="galera"),
         "proxy.max_replication_lag",
         "replication with proxy.routing monitor only",
     ),
@@ -718,7 +719,7 @@ PLAIN = [
     ),
     Bad(
         "foreign-collector",
-        {"images": {"log_collector": {"tag": "1"}}},
+        {"images": {"log_collector": {"tag": "1.2"}}},
         "images.log_collector",
         "is not for engine mariadb",
     ),
@@ -783,7 +784,7 @@ PLAIN = [
     ),
     Bad(
         "percona-namespace",
-        {"engine": "percona", "size": "small", "create_namespace": True},
+        {"engine": "percona", "size": "small", "namespace": "shop", "create_namespace": True},
         "create_namespace",
         "Pod Security `restricted`",
     ),
@@ -1152,7 +1153,7 @@ PLAIN = [
     Bad("databases-entry", {"databases": {"shop": 1}}, "databases.shop", "must be a mapping"),
     Bad("databases-null", {"databases": {"shop": None}}, "databases.shop", "must be a mapping"),
     Bad("databases-text", {"databases": "shop"}, "databases", "must be a YAML mapping"),
-    Bad("databases-name", {"databases": {"Shop": {}}}, "databases.Shop.name", "DNS label"),
+    Bad("databases-name", {"databases": {"Shop": {}}}, "databases.Shop", "DNS label"),
     Bad(
         "databases-name-twice",
         {"databases": {"shop": {"name": "b"}}},
@@ -1207,7 +1208,7 @@ PLAIN = [
     Bad(
         "databases-node-port",
         {**NODE_PORT, "databases": {"a": {}, "b": {}}},
-        "databases.b.proxy.service.node_port",
+        "proxy.service.node_port",
         "is the node port of database 'a' too",
     ),
     Bad(
@@ -1289,7 +1290,7 @@ APPS = [
         Bad(
             f"app-database-{name}",
             app(databases={"shop": "owner", name: "readonly"}, default_database="shop"),
-            f"apps[0].databases.{name}",
+            path_of(("apps", 0, "databases", name)),
             "must be 1 to 64 letters",
         )
         for name in ("a b", "*", "a.b", "a`b", "a%", "x" * 65)

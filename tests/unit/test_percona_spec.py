@@ -107,6 +107,13 @@ def needless(found: Mapping[str, Any]) -> Iterator[str]:
         yield "proxySize"
 
 
+APART: dict[str, Any] = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": "rack", "labelSelector": {"matchLabels": {"app": "db"}}}
+    ]
+}
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, Any]:
     """Overrides of a Percona stack over everything that the spec depends on."""
@@ -114,7 +121,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     def maybe(strategy: st.SearchStrategy[Any]) -> Any:
         return draw(st.none() | strategy)
 
-    affinities: list[dict[str, Any]] = [{"nodeAffinity": {}}, {"podAntiAffinity": {}}]
+    affinities: list[dict[str, Any]] = [{"nodeAffinity": {}}, {"podAntiAffinity": APART}]
     choices: dict[Any, st.SearchStrategy[Any]] = {
         "disruption_budget": st.booleans(),
         "spread": st.sampled_from(["none", "preferred", "required"]),

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.config.checks import (
+    advice,
     apps,
     credentials,
     database,
     images,
+    limits,
     percona,
     proxy,
     proxy_users,
@@ -31,6 +33,7 @@ RULES = (
     *credentials.RULES,
     *database.RULES,
     *images.RULES,
+    *limits.RULES,
     *percona.RULES,
     *proxy.RULES,
     *proxy_users.RULES,
@@ -50,4 +53,13 @@ def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     for rule in RULES:
         yield from rule(config)
     for rule in unused.RULES:
+        yield from rule(config, given)
+
+
+def warnings(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """What of an accepted config may not be what its writer thinks: path, rule and fix.
+
+    `given`: as in `faults`.
+    """
+    for rule in advice.RULES:
         yield from rule(config, given)
