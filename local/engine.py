@@ -42,9 +42,21 @@ def stack_file(wanted: str) -> tuple[str, Path]:
 
 
 def stack_config(file: Path) -> dict[str, Any]:
-    """The `config` section of a stack file."""
-    content: Mapping[str, Any] = yaml.safe_load(file.read_text()) or {}
-    return dict(content.get("config") or {})
+    """The `config` section of a stack file. Raises LocalError for a file that has none."""
+    try:
+        content: Any = yaml.safe_load(file.read_text()) or {}
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or type(error).__name__
+        raise LocalError(f"{file.name}{place}: this is not YAML ({reason}).") from None
+    section = cast(Any, content).get("config") or {} if isinstance(content, dict) else None
+    if not isinstance(section, dict):
+        raise LocalError(f"{file.name}: `config` must be a mapping.")
+    config = cast(dict[Any, Any], section)
+    if wrong := [key for key in config if not isinstance(key, str)]:
+        raise LocalError(f"{file.name}: config key {wrong[0]!r} is not text; put it in quotes.")
+    return config
 
 
 def names_cluster(config: Mapping[str, Any]) -> bool:

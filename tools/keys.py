@@ -158,6 +158,8 @@ def _value(model: Any, path: str) -> Any:
 def shown(value: Any) -> str:
     if value is None or value == "":
         return "unset"
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_unset=True)
     if isinstance(value, (dict, tuple)) and not value:
         return "empty"
     return f"`{yaml_text(value)}`"

@@ -6,7 +6,7 @@ Fields and rules: k8s.io/api/core/v1 `types.go`, k8s.io/kubernetes `pkg/apis/cor
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict, model_validator
+from pydantic import AfterValidator, Field, Strict, model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model
@@ -59,6 +59,12 @@ class NodeExpression(Model):
                 return self
 
 
+def _one(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) != 1:
+        raise field_error("is not one name", "list the name of one node")
+    return value
+
+
 class NodeField(Model):
     """A condition on the name of a node."""
 
@@ -66,7 +72,7 @@ class NodeField(Model):
     """The only field that Kubernetes knows here."""
     operator: Literal["In", "NotIn"]
     """Whether it is the node, or any but it."""
-    values: Annotated[tuple[NodeName, ...], Field(min_length=1, max_length=1)]
+    values: Annotated[tuple[NodeName, ...], AfterValidator(_one)]
     """The node's name."""
 
 
@@ -79,10 +85,16 @@ class NodeTerm(Model):
     """On its name."""
 
 
+def _some(value: tuple[NodeTerm, ...]) -> tuple[NodeTerm, ...]:
+    if not value:
+        raise field_error("is empty", "list one term or more")
+    return value
+
+
 class NodeSelector(Model):
     """Terms of which a node must meet one."""
 
-    nodeSelectorTerms: Annotated[tuple[NodeTerm, ...], Field(min_length=1)]
+    nodeSelectorTerms: Annotated[tuple[NodeTerm, ...], AfterValidator(_some)]
     """At least one."""
 
 

@@ -130,7 +130,8 @@ RENAMED = {"mode": "managed_by", "password_secret": "existing_secret"}
 def _explain(detail: ErrorDetails) -> Fault:
     """The fault of one pydantic error; it never quotes the input."""
     keys = detail["loc"]
-    if len(keys) > 1 and keys[-1] == "[key]":  # pydantic's mark of a key that is wrong itself
+    # pydantic's mark of a key of a mapping that is wrong itself; it may also be a key's name.
+    if len(keys) > 1 and keys[-1] == "[key]" and detail["type"] != "extra_forbidden":
         keys = keys[:-1]
     return path_of(keys), *_rule_and_fix(detail, keys)
 
@@ -461,7 +462,8 @@ def _place(path: str, where: str, own: Any, common: Mapping[str, Any]) -> str:
                 return path
             break
         own, of_all = cast(Any, own[key]), cast(Any, of_all).get(key)
-    return f"{where}{path}".rstrip(".")
+    # A key in brackets follows no dot.
+    return f"{where.rstrip('.')}{path}" if path.startswith("[") else f"{where}{path}".rstrip(".")
 
 
 def _warnings(databases: Sequence[Loaded]) -> list[str]:

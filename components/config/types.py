@@ -443,7 +443,7 @@ Bytes = Annotated[
 Registry = Annotated[str, AfterValidator(_registry), _text("host with a dot or a port", _REGISTRY)]
 Repository = Annotated[str, AfterValidator(_repository), _text("path of an image", _REPOSITORY)]
 VariableName = Annotated[
-    str, AfterValidator(_variable_name), _text("name of a variable", _VARIABLE_NAME)
+    str, AfterValidator(_variable_name), Described("variable", {"type": "string"})
 ]
 Duration = Annotated[
     str, AfterValidator(_duration), _text("duration (`90s`, `20m`, `1h30m`)", _DURATION)
