@@ -135,6 +135,11 @@ def anti(**term: Any) -> dict[str, Any]:
     return {"podAntiAffinity": {REQUIRED: [term]}}
 
 
+TOLERATIONS: list[tuple[dict[str, Any], str]] = [
+    ({}, "has no key"),
+    ({"key": "a", "operator": "Exists", "value": "b"}, "has a value"),
+    ({"key": "a", "toleration_seconds": 5}, "not effect NoExecute"),
+]
 AFFINITIES: list[tuple[dict[str, Any], str, str]] = [
     ({"nodeAffinity": {"required": []}}, "nodeAffinity.required", "known keys: req"),
     ({"nodeAffinity": {REQUIRED: {}}}, f"nodeAffinity.{REQUIRED}.nodeSelectorTerms", "required"),
@@ -350,13 +355,7 @@ PLAIN = [
             "scheduling.proxy.tolerations[0]",
             says,
         )
-        for number, (fields, says) in enumerate(
-            (
-                ({}, "has no key"),
-                ({"key": "a", "operator": "Exists", "value": "b"}, "has a value"),
-                ({"key": "a", "toleration_seconds": 5}, "not effect NoExecute"),
-            )
-        )
+        for number, (fields, says) in enumerate(TOLERATIONS)
     ),
     *(
         Bad(

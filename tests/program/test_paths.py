@@ -72,7 +72,10 @@ def test_a_fault_is_where_the_stack_file_has_it(config: dict[str, Any], paths: l
 
 
 def test_a_password_of_all_databases_has_their_path() -> None:
-    config = {"credentials": {"monitor": {"password": "CANARYshort"}}, "databases": {"a": {}}}
+    config: dict[str, Any] = {
+        "credentials": {"monitor": {"password": "CANARYshort"}},
+        "databases": {"a": {}},
+    }
     error = recorder.run({"size": "small", **config}, secret_keys=("credentials",)).error
     assert error and error.startswith("mysql-ha:credentials.monitor.password: ")
     assert len(error.splitlines()) == 1 and "CANARY" not in error

@@ -6,7 +6,7 @@ Rules as in `unused`: they look at what the stack says itself.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.config.checks.unused import OWN_TIER_KEYS, is_given, keys_below
+from components.config.checks.unused import OWN_TIER_KEYS, is_given
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 from components.config.types import seconds
@@ -27,7 +27,7 @@ def proxies_that_are_off_read_nothing(
 ) -> Iterator[Fault]:
     if config.proxy.enabled:
         return
-    keys = sorted({*keys_below(given.get("proxy", {}))} - {"enabled", "managed_by"})
+    keys = sorted(given.get("proxy", {}).keys() - {"enabled", "managed_by"})
     beside = (*OWN_TIER_KEYS, "scheduling.proxy", "images.proxy")
     paths = (*(f"proxy.{key}" for key in keys), *beside)
     yield from _ignored(given, paths, "while proxy.enabled is false")

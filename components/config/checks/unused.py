@@ -39,11 +39,11 @@ def is_given(given: Any, path: str) -> bool:
     return is_given(below, rest) if rest else below != {}
 
 
-def keys_below(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """The paths of all leaves below a mapping, `service.type` as well as `replicas`."""
     for key, below in value.items():
         if isinstance(below, Mapping) and key in ("service", "storage"):
-            yield from keys_below(cast(Mapping[str, Any], below), f"{prefix}{key}.")
+            yield from _keys(cast(Mapping[str, Any], below), f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}"
 
@@ -70,7 +70,7 @@ def the_operator_takes_the_keys_of_its_proxies(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
     if config.proxy.managed_by == "operator":
-        for key in set(keys_below(given.get("proxy", {}))) - OPERATOR_PROXY_KEYS:
+        for key in set(_keys(given.get("proxy", {}))) - OPERATOR_PROXY_KEYS:
             yield (
                 f"proxy.{key}",
                 "is not for proxy.managed_by operator: Percona's operator writes its ProxySQL's "
@@ -115,7 +115,7 @@ def a_size_without_proxies_has_no_keys_of_them(
     """Where the stack itself switches them off, it is warned (`advice`)."""
     if config.proxy.enabled or is_given(given, "proxy.enabled"):
         return
-    for key in sorted(set(keys_below(given.get("proxy", {}))) - {"managed_by"}):
+    for key in sorted(given.get("proxy", {}).keys() - {"managed_by"}):
         if is_given(given, f"proxy.{key}"):
             yield (
                 f"proxy.{key}",
