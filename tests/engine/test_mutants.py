@@ -1,6 +1,7 @@
 """Tier 4: the API server takes the objects of configs of which one leaf was replaced.
 
-Of those that the program accepts: 20 in an ordinary run, 500 with `MUTANTS=all`.
+Of those that the program accepts: 20 in an ordinary run, 500 with `MUTANTS=all`, or as many as
+`MUTANTS_SERVED` says, beginning with `MUTANTS_SEED`.
 """
 
 import itertools
@@ -25,7 +26,7 @@ from tests.program import mutants
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
 
-WANTED = 500 if os.environ.get("MUTANTS") == "all" else 20
+WANTED = int(os.environ.get("MUTANTS_SERVED", 500 if os.environ.get("MUTANTS") == "all" else 20))
 
 
 Object: TypeAlias = dict[str, Any]

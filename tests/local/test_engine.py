@@ -49,6 +49,7 @@ def test_the_committed_stacks_stay_on_this_machine() -> None:
         ("- a", "`config` must be a mapping"),
         ("config: small", "`config` must be a mapping"),
         ("config: {1: a}", "config key 1 is not text"),
+        ("config: " + "{a: " * 9999, "this is not YAML"),
     ],
 )
 def test_a_stack_file_that_is_broken_is_named(tmp_path: Path, text: str, says: str) -> None:

@@ -22,6 +22,7 @@ def _nest(depth: int, *, listed: bool = False) -> Any:
     return value
 
 
+DEEPEST = _nest(600)
 NASTY: tuple[Any, ...] = (
     # Of other types.
     *(None, True, False, 0, 1, -1, 0.5, -0.0, "", [], {}, [None], {"": None}, [[]], [{}]),
@@ -65,7 +66,7 @@ NASTY: tuple[Any, ...] = (
     ["a", "a"],
     _nest(40),
     _nest(40, listed=True),
-    _nest(600),
+    DEEPEST,
 )
 
 

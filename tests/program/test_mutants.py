@@ -11,6 +11,8 @@ import pytest
 
 from components.config.errors import ConfigError
 from components.config.load import read
+from local import engine
+from render.case import as_new, case
 from tests.program import mutants
 
 WANTED = os.environ.get("MUTANTS", "1500")
@@ -44,3 +46,12 @@ def test_a_mutant_is_accepted_or_refused(part: int) -> None:
             error.add_note(f"mutant: {one}")
             raise
     assert refused > len(CHOSEN) / PARTS / 2
+
+
+def test_what_make_reads_of_a_mutant_ends_in_no_traceback() -> None:
+    """Beside the program: its namespaces, and what `make render` puts into it."""
+    for name, keys, number in mutants.sample(1000, seed=1):
+        if mutants.NASTY[number] is not mutants.DEEPEST:  # `stack_config` refuses it
+            config = mutants.mutant(name, keys, number)
+            assert case("mutant", as_new(config)).id == "mutant"
+            assert all(engine.namespaces(config))
