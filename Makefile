@@ -33,8 +33,9 @@ test: lint ## Lint and every test
 	$(PY) -m pytest -m "not cluster" -n 2 --dist loadfile --no-loadscope-reorder
 	$(PY) -m pytest -m "cluster and not long" tests/cluster
 
-test-long: venv/.stamp ## The scenarios on real nodes that take minutes each
+test-long: venv/.stamp ## Every mutant of a config, and the scenarios on real nodes that take minutes each
 	@$(PY) -m local build
+	MUTANTS=all $(PY) -m pytest tests/program/test_mutants.py tests/engine/test_mutants.py
 	$(PY) -m pytest -m long tests/cluster
 
 test-fast: venv/.stamp ## The tests that need no engine and no server

@@ -34,7 +34,9 @@ class Database(Model):
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
     """Number of servers. Standalone: 1; replication: 2 or more, and you cannot add more later;
     Galera: odd, 3 or more; Percona: 1, 3 or 5."""
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$", max_length=20)] | None = None
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", max_length=20)] | None = (
+        None
+    )
     """Server version; needed only when the image tag does not start with it."""
     storage: Storage
     """The volume of each server."""

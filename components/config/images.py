@@ -6,15 +6,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.config.model import Model
-from components.config.types import ObjectName, Tag
+from components.config.types import ObjectName, Registry, Repository, Tag
 
 
 class Image(Model):
     """A container image, pinned by version tag and optionally by digest."""
 
-    registry: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?$")] = "docker.io"
+    registry: Registry = "docker.io"
     """Registry host."""
-    repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")]
+    repository: Repository
     """Path in the registry."""
     tag: Tag
     """Version."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from components.config import quantity
 from components.config.errors import field_error
-from components.config.types import ObjectName, Quantity, SecretKey
+from components.config.types import Bytes, Cores, ObjectName, SecretKey
 
 
 class Model(BaseModel):
@@ -36,9 +36,9 @@ class Resources(Model):
     class Amounts(Model):
         """Requests or limits; an absent amount is not set in the Pod."""
 
-        cpu: Quantity | None = None
+        cpu: Cores | None = None
         """Cores."""
-        memory: Quantity | None = None
+        memory: Bytes | None = None
         """Bytes."""
 
     requests: Amounts = Amounts()
@@ -61,7 +61,7 @@ class Resources(Model):
 class Storage(Model):
     """The volume of a server."""
 
-    size: Quantity
+    size: Bytes
     """Size of each server's volume, in bytes. Never shrinks."""
     storage_class: ObjectName | None = None
     """Unset: the cluster's default. Fixed."""

@@ -11,7 +11,7 @@ from components.config.types import Bool
 class Percona(Model):
     """What only a Percona XtraDB Cluster has."""
 
-    cr_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$", max_length=20)] = "1.18.0"
+    cr_version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", max_length=20)] = "1.18.0"
     """The operator version whose behaviour you want, 1.18.0 or later; the installed operator must
     not be older."""
     log_collector: Bool = False

@@ -12,6 +12,7 @@ from components.config.types import (
     MAX_INT,
     Annotations,
     Bool,
+    Bytes,
     ClientAddress,
     Comment,
     Count,
@@ -26,13 +27,13 @@ from components.config.types import (
     Password,
     PodLabels,
     Port,
-    Quantity,
     Regex,
     Replacement,
     SchemaName,
     SecretKey,
     UserName,
     Variable,
+    VariableName,
 )
 
 
@@ -308,7 +309,7 @@ class ProxyStorage(Model):
 
     persistent: Bool = False
     """A volume per proxy instead of an emptyDir. Fixed while on."""
-    size: Quantity = "2Gi"
+    size: Bytes = "2Gi"
     """Size limit of the emptyDir, or size of the persistent volume, in bytes."""
     storage_class: ObjectName | None = None
     """Unset: the cluster's default."""
@@ -359,7 +360,9 @@ class Proxy(Model):
     divided by `max_replicas`."""
     max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
     """Seconds of lag after which a reader gets no statements; 0 is off."""
-    server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
+    server_version: (
+        Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+[-.A-Za-z0-9]{0,60}$")] | None
+    ) = None
     """The version told to clients. Unset: the database's."""
     interfaces: Interfaces = "0.0.0.0:6033"
     """Where the client port listens, in the Pod."""
@@ -393,9 +396,9 @@ class Proxy(Model):
     """Labels of the proxy Pods."""
     drain: Drain = Drain()
     """What a Pod does before it stops."""
-    admin_variables: dict[str, Variable] = {}
+    admin_variables: dict[VariableName, Variable] = {}
     """ProxySQL `admin-` variables, without the prefix."""
-    mysql_variables: dict[str, Variable] = {}
+    mysql_variables: dict[VariableName, Variable] = {}
     """ProxySQL `mysql-` variables, without the prefix."""
 
     @property

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, Strict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Strict,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -80,39 +87,55 @@ def _namespace(value: str) -> str:
     )
 
 
-_OBJECT_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_OBJECT_NAME = rf"(?=.{{1,253}}$){_SUBDOMAIN}"
+"""A DNS subdomain (apimachinery pkg/util/validation, IsDNS1123Subdomain)."""
 
 
 def _object_name(value: str) -> str:
     return _matching(
         _OBJECT_NAME,
         value,
-        "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
+        "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.', each "
+        "part between dots with a letter or digit at both ends)",
         "use the name that `kubectl get` prints",
     )
 
 
-_SECRET_KEY = r"[-._a-zA-Z0-9]{1,253}"
+_SECRET_KEY = r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}"
+"""It becomes the name of a file (apimachinery pkg/util/validation, IsConfigMapKey)."""
 
 
 def _secret_key(value: str) -> str:
     return _matching(
         _SECRET_KEY,
         value,
-        "must be a key of a Secret (letters, digits, '-', '_' and '.')",
+        "must be a key of a Secret (letters, digits, '-', '_' and '.'; not '.', nor '..' at the "
+        "start)",
         "use a key that `kubectl describe secret` lists",
     )
 
 
-def _quantity(value: str) -> str:
-    try:
-        parsed = quantity.parse(value)
-    except ValueError:
+def _cores(value: str) -> str:
+    if re.fullmatch(quantity.CORES, value) is None:
+        raise field_error("must be a number of cores", "use a value such as 500m, 2 or 1.5")
+    return _positive(value)
+
+
+def _bytes(value: str) -> str:
+    if re.fullmatch(quantity.BYTES, value) is None:
         raise field_error(
-            "must be a Kubernetes quantity", "use a value such as 500m, 2 or 10Gi"
-        ) from None
-    if parsed <= 0:
-        raise field_error("must be greater than zero", "use a value such as 500m, 2 or 10Gi")
+            "must be a number of bytes with a unit (k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei)",
+            "use a value such as 512Mi or 10Gi",
+        )
+    if quantity.parse(value) > quantity.MAX_BYTES:
+        raise field_error("is more than Kubernetes can count", "use a smaller one")
+    return _positive(value)
+
+
+def _positive(value: str) -> str:
+    if quantity.parse(value) <= 0:
+        raise field_error("must be greater than zero", "raise it")
     return value
 
 
@@ -120,9 +143,15 @@ _DURATION = r"(?=.)([1-9][0-9]{0,7}h)?([1-9][0-9]{0,7}m)?([1-9][0-9]{0,7}s)?"
 """It begins with a look ahead: one of the parts must be there."""
 
 
+MAX_HOURS = 2_562_047
+"""Longest time that Go counts, in nanoseconds of an int64 (time.Duration)."""
+
+
 def _duration(value: str) -> str:
     if re.fullmatch(_DURATION, value) is None:
         raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
+    if seconds(value) > MAX_HOURS * 3600:
+        raise field_error(f"is longer than {MAX_HOURS}h, the longest there is", "shorten it")
     return value
 
 
@@ -139,7 +168,11 @@ def _user_name(value: str) -> str:
 
 
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_LABEL_KEY = f"({_OBJECT_NAME}/)?{_LABEL_NAME}"
+_LABEL_KEY = rf"((?=[^/]{{1,253}}/){_SUBDOMAIN}/)?{_LABEL_NAME}"
+"""apimachinery pkg/util/validation, IsQualifiedName."""
+MAX_METADATA = 240 * 1024
+"""Bytes of all annotations of an object, keys and values. Kubernetes has 256 KiB (apimachinery
+pkg/api/validation, TotalAnnotationSizeLimitB), of which the program and Pulumi use some."""
 
 
 def _label_map(value: dict[str, str]) -> dict[str, str]:
@@ -148,7 +181,43 @@ def _label_map(value: dict[str, str]) -> dict[str, str]:
             raise field_error(
                 "has a key that Kubernetes does not accept", "use keys such as 'example.com/team'"
             )
+    if sum(len(text.encode()) for pair in value.items() for text in pair) > MAX_METADATA:
+        raise field_error(
+            f"has more than {MAX_METADATA // 1024} KiB of keys and values",
+            "keep the text elsewhere",
+        )
     return value
+
+
+def _annotations(value: dict[str, str]) -> dict[str, str]:
+    for key in _label_map(value):
+        if re.match(r"([^/]*\.)?pulumi\.com/", key):
+            raise field_error(
+                "has an annotation of Pulumi's own, which changes how it makes, awaits or deletes "
+                "the object",
+                "remove it",
+            )
+    return value
+
+
+def _label_key(value: str) -> str:
+    return _matching(
+        _LABEL_KEY, value, "must be the key of a label", "use one such as 'example.com/team'"
+    )
+
+
+def _taint_key(value: str) -> str:
+    """Empty, as unset, means every taint."""
+    return value and _label_key(value)
+
+
+def _label_value(value: str) -> str:
+    return _matching(
+        f"({_LABEL_NAME})?",
+        value,
+        "must be the value of a label (at most 63 letters, digits, '-', '_' and '.')",
+        "use one such as 'shop'",
+    )
 
 
 def _label_values(value: dict[str, str]) -> dict[str, str]:
@@ -233,7 +302,7 @@ def _provider_text(value: object) -> object:
 def seconds(duration: str) -> int:
     """The seconds of a Duration such as `90s` or `1h30m`."""
     units = {"h": 3600, "m": 60, "s": 1}
-    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
+    return sum(int(n) * units[unit] for n, unit in re.findall(r"([0-9]+)([hms])", duration))
 
 
 _SQL_TEXT = r"""[^"\x00-\x1f]{1,2000}"""
@@ -376,17 +445,56 @@ def _pod_labels(value: dict[str, str]) -> dict[str, str]:
 
 
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_FLOATING = ("latest", "main", "master")
+_FLOATING = ("latest", "main", "master", "edge", "nightly", "stable", "lts", "rc")
+"""Whatever their case, and a number alone as well."""
 
 
 def _tag(value: str) -> str:
     if re.fullmatch(_TAG, value) is None:
         raise field_error("must be an image tag", "use a tag such as '11.8.5'")
-    if value in _FLOATING:
+    if value.lower() in _FLOATING or re.fullmatch(r"v?[0-9]+", value):
         raise field_error(
             "is a floating tag", "pin a version, or set a digest beside a version tag"
         )
     return value
+
+
+_HOST = r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
+_REGISTRY = rf"(localhost|(?=[^:]*[.:]){_HOST}(\.{_HOST})*)(:[0-9]{{1,5}})?"
+_REPOSITORY = r"(?=.{1,200}$)[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*"
+"""Both: github.com/distribution/reference, regexp.go."""
+
+
+def _registry(value: str) -> str:
+    return _matching(
+        _REGISTRY,
+        value,
+        "must be the host of a registry, with a dot or a port: another word is a folder of "
+        "docker.io",
+        "use a host such as registry.example.com or registry.example.com:5000",
+    )
+
+
+def _repository(value: str) -> str:
+    return _matching(
+        _REPOSITORY,
+        value,
+        "must be the path of an image (lower-case letters and digits, with '.', '_', '__' or '-' "
+        "between, and '/' between folders)",
+        "use a path such as library/mariadb",
+    )
+
+
+_VARIABLE_NAME = r"[A-Za-z0-9_.-]{1,100}"
+
+
+def _variable_name(value: str) -> str:
+    return _matching(
+        _VARIABLE_NAME,
+        value,
+        "must be the name of a variable (letters, digits and '_')",
+        "use a name of ProxySQL's, without the prefix",
+    )
 
 
 Bool = Annotated[bool, Strict()]
@@ -414,10 +522,20 @@ Label = Annotated[str, AfterValidator(_dns_label), _text("DNS label", names.DNS_
 Namespace = Annotated[str, AfterValidator(_namespace), _text("namespace name", _NAMESPACE)]
 ObjectName = Annotated[str, AfterValidator(_object_name), _text("object name", _OBJECT_NAME)]
 SecretKey = Annotated[str, AfterValidator(_secret_key), _text("Secret key", _SECRET_KEY)]
-Quantity = Annotated[
-    str,
-    AfterValidator(_quantity),
-    _text("quantity above 0 (`500m`, `2`, `10Gi`)", quantity.PATTERN),
+NodeName = Annotated[str, AfterValidator(_object_name), _text("node name", _OBJECT_NAME)]
+LabelKey = Annotated[str, AfterValidator(_label_key), _text("label key", _LABEL_KEY)]
+TaintKey = Annotated[str, AfterValidator(_taint_key), _text("key of a taint", f"({_LABEL_KEY})?")]
+LabelValue = Annotated[str, AfterValidator(_label_value), _text("label value", f"({_LABEL_NAME})?")]
+Cores = Annotated[
+    str, AfterValidator(_cores), _text("cores above 0 (`500m`, `2`, `1.5`)", quantity.CORES)
+]
+Bytes = Annotated[
+    str, AfterValidator(_bytes), _text("bytes above 0, with a unit (`512Mi`)", quantity.BYTES)
+]
+Registry = Annotated[str, AfterValidator(_registry), _text("host with a dot or a port", _REGISTRY)]
+Repository = Annotated[str, AfterValidator(_repository), _text("path of an image", _REPOSITORY)]
+VariableName = Annotated[
+    str, AfterValidator(_variable_name), Described("variable", {"type": "string"})
 ]
 Duration = Annotated[
     str, AfterValidator(_duration), _text("duration (`90s`, `20m`, `1h30m`)", _DURATION)
@@ -439,8 +557,8 @@ def _labels(words: str, key: Mapping[str, Any], value: Mapping[str, Any]) -> Des
 _LABEL_VALUE = {"pattern": f"^(?:{_LABEL_NAME})?$"}
 Annotations = Annotated[
     dict[str, str],
-    AfterValidator(_label_map),
-    _labels("mapping of annotation key to text", {}, {}),
+    AfterValidator(_annotations),
+    _labels("mapping of annotation key to text; none of Pulumi's own", {}, {}),
 ]
 Labels = Annotated[
     dict[str, str],
@@ -485,7 +603,7 @@ Comment = Annotated[str, Field(pattern=r"""^[^'"\\\x00-\x1f]{0,200}$""")]
 """ProxySQL puts it into SQL unescaped, hence no quotes."""
 Granted = Annotated[
     Role | tuple[str, ...],
-    BeforeValidator(_granted),
+    PlainValidator(_granted),
     Described(
         "`readonly`, `readwrite`, `owner` or list of privileges",
         {
@@ -513,7 +631,9 @@ Tag = Annotated[
     str,
     AfterValidator(_tag),
     _text(
-        "version tag, not `latest`, `main` or `master`", _TAG, **{"not": {"enum": list(_FLOATING)}}
+        "version tag, none that floats (`latest`, `main`, `lts`, `11`, …)",
+        _TAG,
+        **{"not": {"enum": list(_FLOATING)}},
     ),
 ]
 ProviderOption = Annotated[
@@ -540,5 +660,9 @@ DnsDomain = Annotated[
     AfterValidator(_dns_domain),
     _text("DNS domain, at most 63 characters", _DNS_DOMAIN),
 ]
-Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
+Variable = Annotated[
+    int | bool | str,
+    # It decides alone: a choice that pydantic makes would be a part of the error's path.
+    PlainValidator(_variable, json_schema_input_type=int | bool | str),
+]
 TopologyKind = Literal["standalone", "replication", "galera"]

@@ -11,21 +11,21 @@ from typing import Any, cast
 import pulumi
 
 from components.config.engine import ENGINES
-from components.config.errors import below, refuse
-from components.config.stack import StackConfig
+from components.config.errors import refuse
+from components.config.load import Loaded
 from components.engines.wiring import WIRING
 
 
 def matching_live_spec(
-    config: StackConfig, where: str, opts: pulumi.ResourceOptions | None = None
+    loaded: Loaded, opts: pulumi.ResourceOptions | None = None
 ) -> pulumi.Output[Mapping[str, Any]]:
     """The live object's `spec`, once it was read and found to agree with the config.
 
-    `where`: the config path of the database (`databases.<name>.`), if it has one. The object is
-    read with `opts`, already at preview. Fails with a ConfigError that names every field that a
-    later `pulumi up` would have to change although it cannot, or not safely; the engine itself
-    reports an object that does not exist.
+    The object is read with `opts`, already at preview. Fails with a ConfigError that names every
+    field that a later `pulumi up` would have to change although it cannot, or not safely; the
+    engine itself reports an object that does not exist.
     """
+    config = loaded.config
     live = pulumi.CustomResource(
         ENGINES[config.engine].api.type_token,
         f"{config.name}-adopted",
@@ -37,7 +37,8 @@ def matching_live_spec(
 
     def compare(spec: Any) -> Mapping[str, Any]:
         found = cast(Mapping[str, Any], spec or {})
-        refuse(below(where, WIRING[config.engine].differences(config, found)))
+        differences = WIRING[config.engine].differences(config, found)
+        refuse((loaded.at(path), rule, fix) for path, rule, fix in differences)
         return found
 
     return cast(pulumi.Output[Any], live.__dict__["spec"]).apply(compare)

@@ -5,7 +5,7 @@ object, and the data with it. Each `pulumi up` exports these facts as the output
 next preview reads them back from its own stack and refuses an edit that contradicts them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import pulumi
@@ -148,7 +148,8 @@ def guarded(
     current = of(stack)
 
     def compare(before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        check(before, current, retire=stack.retire)
+        places = {one.config.name: one.at for one in stack.databases}
+        check(before, current, retire=stack.retire, places=places)
         return current
 
     return known.apply(compare)
@@ -159,12 +160,19 @@ def check(
     current: Mapping[str, Mapping[str, Any]],
     *,
     retire: Iterable[str] = (),
+    places: Mapping[str, Callable[[str], str]] | None = None,
 ) -> None:
     """Refuse edits that would replace, shrink or drop a database that exists; warn of others.
 
-    `known` and `current` are facts by database name. Raises ConfigError with every fault.
+    `known` and `current` are facts by database name; `places` has where the stack file has a
+    database's config paths. Raises ConfigError with every fault.
     """
-    refuse(edits.faults(known, current, frozenset(retire)))
+    retired, placed = frozenset(retire), places or {}
+    refuse(
+        (placed[name](path) if name in placed else path, rule, fix)
+        for name in known
+        for path, rule, fix in edits.faults(name, known[name], current.get(name), retired)
+    )
     for name in sorted(known.keys() & current.keys()):
         for text in warnings(name, known[name], current[name]):
             pulumi.log.warn(text)

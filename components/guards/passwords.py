@@ -42,12 +42,11 @@ def given(
     """
     config, found = loaded.config, dict[Holder, pulumi.Output[str]]()
     for source in sources(config):
-        at = f"{loaded.where}{source.path}"
         if ref := source.declared.existing_secret:
-            at += ".existing_secret"
+            at = loaded.at(f"{source.path}.existing_secret")
             text = _read(f"{config.name}-{source.path}", config.namespace, ref, at, opts)
         elif source.declared.password:
-            at += ".password"
+            at = loaded.at(f"{source.path}.password")
             text = loaded.passwords[source.holder]
         else:
             continue

@@ -37,7 +37,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     reader = passwords.reader(cluster, facts) if reads else None
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]
-    adopted = [adoption.matching_live_spec(one.config, one.where, reader) for one in adopting]
+    adopted = [adoption.matching_live_spec(one, reader) for one in adopting]
     accepted = pulumi.Output.all(
         facts,
         volumes.free(stack, compared, cluster),

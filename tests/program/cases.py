@@ -115,7 +115,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
             tier: {
                 "spread": "required",
                 "node_selector": {"disk": "ssd"},
-                "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+                "tolerations": [
+                    {
+                        "key": "db",
+                        "operator": "Exists",
+                        "effect": "NoExecute",
+                        "toleration_seconds": 60,
+                    }
+                ],
                 "node_loss_seconds": 120,
                 "priority_class": "important",
                 "affinity": {"nodeAffinity": {}},

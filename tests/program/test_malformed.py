@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.config.errors import path_of
 from components.config.load import merge
 from render import recorder
 from render.case import canary
@@ -113,11 +114,64 @@ def stored(**fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def placed(tier: str, **fields: Any) -> dict[str, Any]:
+    return {"size": "small", "scheduling": {tier: fields}}
+
+
 MEAN = "did you mean"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+TERM: dict[str, Any] = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"a": "b"}}}
+ANTI = f"podAntiAffinity.{REQUIRED}[0]"
+NODES = f"nodeAffinity.{REQUIRED}.nodeSelectorTerms[0]"
+
+
+def node(**expression: Any) -> dict[str, Any]:
+    term = {"matchExpressions": [{"key": "disk", **expression}]}
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
+
+
+def anti(**term: Any) -> dict[str, Any]:
+    return {"podAntiAffinity": {REQUIRED: [term]}}
+
+
+TOLERATIONS: list[tuple[dict[str, Any], str]] = [
+    ({}, "has no key"),
+    ({"key": "a", "operator": "Exists", "value": "b"}, "has a value"),
+    ({"key": "a", "toleration_seconds": 5}, "not effect NoExecute"),
+]
+AFFINITIES: list[tuple[dict[str, Any], str, str]] = [
+    ({"nodeAffinity": {"required": []}}, "nodeAffinity.required", "known keys: req"),
+    ({"nodeAffinity": {REQUIRED: {}}}, f"nodeAffinity.{REQUIRED}.nodeSelectorTerms", "required"),
+    (
+        {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}},
+        f"nodeAffinity.{REQUIRED}.nodeSelectorTerms",
+        "is empty",
+    ),
+    (node(operator="Is"), f"{NODES}.matchExpressions[0].operator", "must be 'In'"),
+    (node(operator="In"), f"{NODES}.matchExpressions[0]", "In has no values"),
+    (node(operator="Exists", values=["a"]), f"{NODES}.matchExpressions[0]", "takes no values"),
+    (node(operator="Gt", values=["a"]), f"{NODES}.matchExpressions[0]", "an integer"),
+    (node(operator="In", values=["a b"]), f"{NODES}.matchExpressions[0].values[0]", "of a label"),
+    (anti(labelSelector={}), f"{ANTI}.topologyKey", "is required"),
+    (anti(topologyKey="a", labelSelector=["a"]), f"{ANTI}.labelSelector", "must be a mapping"),
+    (anti(topologyKey="a", matchLabelKeys=["a"]), ANTI, "no labelSelector"),
+    (anti(**TERM, matchLabelKeys=["a"], mismatchLabelKeys=["a"]), ANTI, "keep it in one"),
+    (
+        {"podAntiAffinity": {PREFERRED: {"weight": 1, "podAffinityTerm": TERM}}},
+        f"podAntiAffinity.{PREFERRED}",
+        "must be a list",
+    ),
+    (
+        {"podAffinity": {PREFERRED: [{"weight": 101, "podAffinityTerm": TERM}]}},
+        f"podAffinity.{PREFERRED}[0].weight",
+        "at most 100",
+    ),
+]
 NODE_PORT = proxy(service={"type": "NodePort", "node_port": 30001})
 
 MARIADBS: dict[str, dict[str, Any]] = {
-    "images.data_plane": {"images": {"data_plane": {"tag": "1"}}},
+    "images.data_plane": {"images": {"data_plane": {"tag": "1.2"}}},
     "credentials.replication": {"credentials": {"replication": {"rotation": 0}}},
 }
 """Config that means nothing to Percona's operator, by path."""
@@ -175,10 +229,158 @@ PLAIN = [
         "key-affinity",
         {"scheduling": {"proxy": {"affinity": {"podAffinities": {}}}}},
         "scheduling.proxy.affinity.podAffinities",
-        "'nodeAffinity', 'podAffinity' or 'podAntiAffinity'",
+        f"{MEAN} 'podAffinity'",
     ),
     Bad("key-security", {"security": {"protected": True}}, "security.protected", "'protect'"),
     Bad("key-image", {"images": {"proxy": {"tags": "1"}}}, "images.proxy.tags", f"{MEAN} 'tag'"),
+    *(
+        Bad(f"key-named-{key}", proxy(**{key: True}), f"proxy.{key}", "is not a config key")
+        for key in ("bool", "int", "str")
+    ),
+    Bad("key-[key]", proxy(**{"[key]": 1}), 'proxy["[key]"]', "is not a config key"),
+    Bad("key-index", {"databases": {"a": {"apps[0]": {}}}}, 'databases.a["apps[0]"]', "'apps'"),
+    Bad("key-variable", proxy(mysql_variables={"int": [1]}), "proxy.mysql_variables.int", "whole"),
+    Bad("key-lines", proxy(**{"a\nb": 1}), 'proxy["a\\nb"]', "is not a config key"),
+    Bad("key-long", proxy(**{"x" * 999: 1}), f'proxy["{"x" * 79}\\u2026"]', "is not a config key"),
+    # --- keys of others ---
+    Bad("other-project", {"mysqlha:size": "small"}, "mysqlha:size", f"{MEAN} 'mysql-ha:size'"),
+    Bad("other-provider", {"kubernets:context": "x"}, "kubernets:context", f"{MEAN} 'kubernetes:"),
+    Bad("other-setting", {"kubernetes:contxt": "prod"}, "kubernetes:contxt", f"{MEAN} 'context'"),
+    # --- JSON that YAML, a model or the state cannot hold ---
+    Bad("json-huge", {"database": "1" * 5000}, "database", "must be a YAML mapping"),
+    Bad("json-deep", {"proxy": "[" * 9999 + "]" * 9999}, "proxy", "nested more than 32 deep"),
+    Bad("json-deep-key", {"proxy": '{"a":' * 99 + "1" + "}" * 99}, "proxy.a.a", "nested"),
+    Bad("json-nan", {"proxy": '{"threads": NaN}'}, "proxy.threads", "is not a number"),
+    Bad("json-infinite", {"proxy": '{"threads": 1e999}'}, "proxy.threads", "is not a number"),
+    Bad(
+        "json-surrogate",
+        {"proxy": '{"pod_annotations": {"a": "\\ud800"}}'},
+        "proxy.pod_annotations.a",
+        "is not Unicode text",
+    ),
+    Bad("json-surrogate-key", {"proxy": '{"\\ud800": 1}'}, "proxy", "not Unicode text"),
+    # --- what the API server refuses ---
+    *(
+        Bad(
+            f"storage-{size}",
+            database(storage={"size": size}),
+            "database.storage.size",
+            "more than Kubernetes can count" if "Ei" in size else "bytes with a unit",
+        )
+        for size in ("5", "500m", "\u0665Gi", "\uff11Gi", "9999999999999999999Ei", "8Ei")
+    ),
+    *(
+        Bad(
+            f"cpu-{cpu}",
+            proxy(resources={"limits": {"cpu": cpu}}),
+            "proxy.resources.limits.cpu",
+            "number of cores",
+        )
+        for cpu in ("1Gi", "2k", "0.0001", "\u0661")
+    ),
+    Bad(
+        "storage-class",
+        database(storage={"size": "1Gi", "storage_class": "a..b"}),
+        "database.storage.storage_class",
+        "each part between dots",
+    ),
+    *(
+        Bad(
+            f"secret-key-{key}",
+            {"credentials": {"root": given("given", key)}},
+            "credentials.root.existing_secret.key",
+            "key of a Secret",
+        )
+        for key in (".", "..", "..a")
+    ),
+    Bad("duration-go", database(ready_timeout="2562048h"), "database.ready_timeout", "2562047h"),
+    Bad("version-digits", database(version="\u0661.\u0662"), "database.version", "must match"),
+    Bad(
+        "server-version-digits",
+        proxy(server_version="\u0668.\u0660.\u0660"),
+        "proxy.server_version",
+        "must match",
+    ),
+    *(
+        Bad(
+            f"registry-{text}",
+            {"images": {"database": {"registry": text}}},
+            "images.database.registry",
+            "host of a registry",
+        )
+        for text in ("registry", "-r.example.com", "r.example.com:\u0665", "r.example.com/a", "")
+    ),
+    *(
+        Bad(
+            f"repository-{text}",
+            {"images": {"database": {"repository": text}}},
+            "images.database.repository",
+            "path of an image",
+        )
+        for text in ("a//b", "a___b", "A", "a/", "a:b", "x" * 201)
+    ),
+    *(
+        Bad(f"tag-{tag}", {"images": {"database": {"tag": tag}}}, "images.database.tag", "floating")
+        for tag in ("Latest", "11", "LTS", "v11")
+    ),
+    *(
+        Bad(
+            f"pulumi-{key}",
+            proxy(service={"annotations": {key: "true"}}),
+            "proxy.service.annotations",
+            "of Pulumi's own",
+        )
+        for key in ("pulumi.com/skipAwait", "x.pulumi.com/a")
+    ),
+    Bad(
+        "annotations-big",
+        proxy(pod_annotations={"a": "x" * 300_000}),
+        "proxy.pod_annotations",
+        "more than 240 KiB",
+    ),
+    Bad("annotation-key", proxy(pod_annotations={"a..b/c": ""}), "proxy.pod_annotations", "a key"),
+    *(
+        Bad(
+            f"namespace-own-{name}",
+            {"namespace": name, "create_namespace": True},
+            "create_namespace",
+            "every cluster has",
+        )
+        for name in ("default", "kube-system")
+    ),
+    *(
+        Bad(
+            f"toleration-{number}",
+            placed("proxy", tolerations=[fields]),
+            "scheduling.proxy.tolerations[0]",
+            says,
+        )
+        for number, (fields, says) in enumerate(TOLERATIONS)
+    ),
+    *(
+        Bad(
+            f"affinity-{number}",
+            placed("proxy", affinity=fields),
+            f"scheduling.proxy.affinity.{path}",
+            says,
+        )
+        for number, (fields, path, says) in enumerate(AFFINITIES)
+    ),
+    Bad(
+        "affinity-operators",
+        placed(
+            "database", affinity={"podAntiAffinity": {REQUIRED: [{**TERM, "namespaces": ["a"]}]}}
+        ),
+        f"scheduling.database.affinity.podAntiAffinity.{REQUIRED}[0].namespaces",
+        "is not in the operator's MariaDB object",
+    ),
+    Bad(
+        "affinity-no-spread",
+        placed("database", spread="required", affinity={"podAntiAffinity": {}}),
+        "scheduling.database.affinity.podAntiAffinity",
+        "take the place of the one that spread makes",
+    ),
+    Bad("dev-proxy-users", {"proxy": {"users": [APP]}}, "proxy.users", "size dev has no proxies"),
     # --- wrong types ---
     Bad("type-database", {"database": [1]}, "database", "must be a mapping"),
     Bad("type-database-text", {"database": "small"}, "database", "must be a YAML mapping"),
@@ -241,13 +443,13 @@ PLAIN = [
     Bad("text-engine-list", {"engine": ["mariadb"]}, "engine", "one of mariadb, percona"),
     Bad("text-mode", proxy(managed_by="external"), "proxy.managed_by", "one of mysql-ha, operator"),
     Bad("text-routing", proxy(routing="service"), "proxy.routing", "'primary_service'"),
-    Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "quantity"),
-    Bad("text-storage-0", database(storage={"size": "0"}), "database.storage.size", "than zero"),
+    Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "a unit"),
+    Bad("text-storage-0", database(storage={"size": "0Gi"}), "database.storage.size", "than zero"),
     Bad(
         "text-memory",
         proxy(resources={"limits": {"memory": "lots"}}),
         "proxy.resources.limits.memory",
-        "quantity",
+        "a unit",
     ),
     Bad("text-duration", database(ready_timeout="20"), "database.ready_timeout", "duration"),
     Bad("text-duration-empty", database(ready_timeout=""), "database.ready_timeout", "duration"),
@@ -527,7 +729,7 @@ PLAIN = [
     ),
     Bad(
         "image-unknown",
-        {"images": {"proxy": {"tag": "edge"}}},
+        {"images": {"proxy": {"tag": "debian"}}},
         "images.proxy.tag",
         "may lack the fix",
     ),
@@ -547,7 +749,7 @@ PLAIN = [
     ),
     Bad(
         "image-no-version",
-        {"images": {"database": {"tag": "lts"}}},
+        {"images": {"database": {"tag": "noble"}}},
         "database.version",
         "cannot be read",
     ),
@@ -689,7 +891,7 @@ PLAIN = [
     ),
     Bad(
         "lag",
-        {"proxy": {"max_replication_lag": 5}},
+        proxy(max_replication_lag=5) | database(topology="galera"),
         "proxy.max_replication_lag",
         "replication with proxy.routing monitor only",
     ),
@@ -783,7 +985,7 @@ PLAIN = [
     ),
     Bad(
         "foreign-collector",
-        {"images": {"log_collector": {"tag": "1"}}},
+        {"images": {"log_collector": {"tag": "1.2"}}},
         "images.log_collector",
         "is not for engine mariadb",
     ),
@@ -848,7 +1050,7 @@ PLAIN = [
     ),
     Bad(
         "percona-namespace",
-        {"engine": "percona", "size": "small", "create_namespace": True},
+        {"engine": "percona", "size": "small", "namespace": "shop", "create_namespace": True},
         "create_namespace",
         "Pod Security `restricted`",
     ),
@@ -1238,7 +1440,7 @@ PLAIN = [
     Bad("databases-entry", {"databases": {"shop": 1}}, "databases.shop", "must be a mapping"),
     Bad("databases-null", {"databases": {"shop": None}}, "databases.shop", "must be a mapping"),
     Bad("databases-text", {"databases": "shop"}, "databases", "must be a YAML mapping"),
-    Bad("databases-name", {"databases": {"Shop": {}}}, "databases.Shop.name", "DNS label"),
+    Bad("databases-name", {"databases": {"Shop": {}}}, "databases.Shop", "DNS label"),
     Bad(
         "databases-name-twice",
         {"databases": {"shop": {"name": "b"}}},
@@ -1293,7 +1495,7 @@ PLAIN = [
     Bad(
         "databases-node-port",
         {**NODE_PORT, "databases": {"a": {}, "b": {}}},
-        "databases.b.proxy.service.node_port",
+        "proxy.service.node_port",
         "is the node port of database 'a' too",
     ),
     Bad(
@@ -1375,7 +1577,7 @@ APPS = [
         Bad(
             f"app-database-{name}",
             app(databases={"shop": "owner", name: "readonly"}, default_database="shop"),
-            f"apps[0].databases.{name}",
+            path_of(("apps", 0, "databases", name)),
             "must be 1 to 64 letters",
         )
         for name in ("a b", "*", "a.b", "a`b", "a%", "x" * 65)
@@ -2056,7 +2258,8 @@ def refused(bad: Bad, preview: bool) -> recorder.Recording:
     assert recording.error is not None, "the program accepted it"
     lines = recording.error.splitlines()
     assert len(lines) == 1, recording.error
-    assert lines[0].startswith(f"mysql-ha:{bad.path}: "), lines[0]
+    project = "" if bad.id.startswith("other-") else "mysql-ha:"
+    assert lines[0].startswith(f"{project}{bad.path}: "), lines[0]
     assert bad.says in lines[0], lines[0]
     _, found, fix = lines[0].partition(". Fix: ")
     assert found, lines[0]

@@ -109,7 +109,9 @@ PLACEMENT: dict[str, Any] = {
     "spread": "required",
     "disruption_budget": True,
     "node_selector": {"disk": "ssd"},
-    "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+    "tolerations": [
+        {"key": "db", "operator": "Exists", "effect": "NoExecute", "toleration_seconds": 60}
+    ],
     "node_loss_seconds": 120,
     "priority_class": "important",
     "affinity": {"nodeAffinity": {}, "podAffinity": {}},

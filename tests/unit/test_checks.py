@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.config import checks
-from components.config.checks import unused
+from components.config.checks import advice, unused
 from components.config.errors import ConfigError, Fault
 from components.config.load import merge, read, resolve
 from tests.program import test_malformed as malformed
@@ -257,7 +257,7 @@ def test_every_rule_is_run_once() -> None:
     ]
     folder = Path(str(checks.__file__)).parent
     assert len(modules) == len([*folder.glob("[a-z]*.py")])
-    run = [*checks.RULES, *unused.RULES]
+    run = [*checks.RULES, *unused.RULES, *advice.RULES]
     for rules in checks.ENGINE_RULES.values():
         run += rules
     assert sorted(map(id, written)) == sorted(map(id, run))

@@ -108,6 +108,13 @@ def needless(found: Mapping[str, Any]) -> Iterator[str]:
         yield "proxySize"
 
 
+APART: dict[str, Any] = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": "rack", "labelSelector": {"matchLabels": {"app": "db"}}}
+    ]
+}
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, Any]:
     """Overrides of a Percona stack over everything that the spec depends on."""
@@ -115,7 +122,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     def maybe(strategy: st.SearchStrategy[Any]) -> Any:
         return draw(st.none() | strategy)
 
-    affinities: list[dict[str, Any]] = [{"nodeAffinity": {}}, {"podAntiAffinity": {}}]
+    affinities: list[dict[str, Any]] = [{"nodeAffinity": {}}, {"podAntiAffinity": APART}]
     choices: dict[Any, st.SearchStrategy[Any]] = {
         "disruption_budget": st.booleans(),
         "spread": st.sampled_from(["none", "preferred", "required"]),
@@ -408,7 +415,8 @@ def test_one_field_overrides_and_the_rest_stays(
 
 
 def test_scheduling() -> None:
-    tolerations = [{"key": "db", "operator": "Exists", "toleration_seconds": 60}]
+    own = {"key": "db", "operator": "Exists", "effect": "NoExecute"}
+    tolerations = [{**own, "toleration_seconds": 60}]
     chosen = {
         "node_selector": {"disk": "ssd"},
         "tolerations": tolerations,
@@ -421,7 +429,7 @@ def test_scheduling() -> None:
         labels = names.pxc_selector("mysql", tier)
         assert pod["nodeSelector"] == {"disk": "ssd"}
         toleration, *of_lost_nodes = pod["tolerations"]
-        assert toleration == {"key": "db", "operator": "Exists", "tolerationSeconds": 60}
+        assert toleration == {**own, "tolerationSeconds": 60}
         assert [t["tolerationSeconds"] for t in of_lost_nodes] == [45, 45]
         (term,) = at(
             pod,
@@ -774,7 +782,7 @@ def test_a_tag_without_a_version_needs_one() -> None:
         ({"database": {"topology": "replication"}}, "database.topology"),
         ({"database": {"topology": "standalone", "replicas": 1}}, "database.topology"),
         ({"database": {"semi_sync": False}}, "database.semi_sync"),
-        ({"images": {"data_plane": {"tag": "1"}}}, "images.data_plane"),
+        ({"images": {"data_plane": {"tag": "1.2"}}}, "images.data_plane"),
         ({"credentials": {"replication": {"rotation": 0}}}, "credentials.replication"),
         ({"percona": {"cr_version": "1.17.0"}}, "percona.cr_version"),
         ({"proxy": {"users": []}}, "proxy.users"),

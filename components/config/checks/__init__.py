@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.config.checks import (
+    advice,
     apps,
     credentials,
     database,
     galera,
     images,
+    limits,
     my_cnf,
     percona,
     proxy,
@@ -35,10 +37,12 @@ RULES = (
     *database.RULES,
     *galera.RULES,
     *images.RULES,
+    *limits.RULES,
     *my_cnf.RULES,
     *proxy.RULES,
     *proxy_users.RULES,
     *query_rules.RULES,
+    *scheduling.RULES,
     *security.RULES,
     *variables.RULES,
 )
@@ -64,4 +68,13 @@ def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     for rule in (*RULES, *ENGINE_RULES[config.engine]):
         yield from rule(config)
     for rule in unused.RULES:
+        yield from rule(config, given)
+
+
+def warnings(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """What of an accepted config may not be what its writer thinks: path, rule and fix.
+
+    `given`: as in `faults`.
+    """
+    for rule in advice.RULES:
         yield from rule(config, given)

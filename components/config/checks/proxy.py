@@ -47,7 +47,7 @@ def admin_has_a_login(config: StackConfig) -> Iterator[Fault]:
 
 
 def lag_is_looked_at(config: StackConfig) -> Iterator[Fault]:
-    if config.proxy.max_replication_lag and not _monitored(config):
+    if config.proxy.enabled and config.proxy.max_replication_lag and not _monitored(config):
         yield (
             "proxy.max_replication_lag",
             "applies to database.topology replication with proxy.routing monitor only",

@@ -40,7 +40,21 @@ def the_operators_proxies_pass_a_new_namespace(config: StackConfig) -> Iterator[
         )
 
 
-RULES = (name_is_short_enough,)
+CLUSTERS_OWN = ("default", "kube-system", "kube-public", "kube-node-lease")
+"""Namespaces that every cluster has (kubernetes.io/docs, "Initial namespaces")."""
+
+
+def a_namespace_of_the_clusters_own_is_not_made(config: StackConfig) -> Iterator[Fault]:
+    if config.create_namespace and config.namespace in CLUSTERS_OWN:
+        yield (
+            "create_namespace",
+            f"would make namespace {config.namespace}, which every cluster has, and enforce Pod "
+            "Security `restricted` on what runs there",
+            "remove it, or set namespace",
+        )
+
+
+RULES = (a_namespace_of_the_clusters_own_is_not_made, name_is_short_enough)
 PERCONA_RULES = (
     an_imported_cluster_gets_no_accounts,
     the_operators_proxies_pass_a_new_namespace,

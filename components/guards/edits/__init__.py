@@ -5,7 +5,7 @@ and its facts (`immutable.of`), before and now. What is missing in `before` an e
 not know; what is missing on one side came or goes as a whole.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from components.config.errors import Fault
 from components.guards.edits import apps, database, proxies, removal
@@ -16,14 +16,13 @@ RULES = (*database.RULES, *proxies.RULES, *apps.RULES)
 
 
 def faults(
-    before: Mapping[str, Facts], now: Mapping[str, Facts], retired: Collection[str]
+    name: str, before: Facts, now: Facts | None, retired: Collection[str]
 ) -> Iterator[Fault]:
-    """Every fault of an edit, by the facts of its databases by name."""
-    for name, had in before.items():
-        if name in now:
-            for rule in RULES:
-                yield from rule(name, had, now[name])
-        elif name in retired:
-            yield from removal.a_retired_one_is_not_emptied(name, had.get("apps", {}))
-        else:
-            yield from removal.nothing_is_deleted(name)
+    """Every fault of an edit, by the facts of one database; None: it is gone."""
+    if now is not None:
+        for rule in RULES:
+            yield from rule(name, before, now)
+    elif name in retired:
+        yield from removal.a_retired_one_is_not_emptied(name, before.get("apps", {}))
+    else:
+        yield from removal.nothing_is_deleted(name)
