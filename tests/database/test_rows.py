@@ -7,9 +7,8 @@ from collections.abc import Callable, Generator
 
 import pytest
 
+from testbed.database.servers import Cluster, Server
 from tools.rows import Difference, Query, chunks, compare, tables
-
-from .servers import Cluster, Server
 
 pytestmark = pytest.mark.database
 

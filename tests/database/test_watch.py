@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from components.proxysql.watcher import ASK_LOOKS, LOOK_EVERY, Watch, statement
-
-from .servers import Account, Cluster, Server, eventually
+from testbed.database.servers import Account, Cluster, Server, eventually
 
 pytestmark = [
     pytest.mark.database,

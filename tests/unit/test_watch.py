@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.proxysql.watcher import Watch, login, script, statement
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
 
 WATCH = Watch(host="primary.test", port=3306, hostgroup=10, wait=2)
 FENCE = replace(WATCH, replicas=1)

@@ -10,7 +10,7 @@ from components import names
 from components.proxysql import certificate, cnf
 from components.proxysql.cnf import CONFIG_DIR
 from render import recorder
-from tests.database.servers import Account
+from testbed.database.servers import Account
 
 from .loopback import ADMIN_PORT, CLIENT_PORT, SERVER_PORT, Network
 from .nodes import APP, MONITOR, SECOND
