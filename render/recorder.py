@@ -20,6 +20,7 @@ import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
+from pulumi.runtime.proto import source_pb2
 
 from components.guards import switchover, volumes
 from components.guards.api import Unanswered
@@ -311,6 +312,9 @@ def run(
         with (
             mock.patch.object(volumes, "Cluster", Cluster),
             mock.patch.object(switchover, "Cluster", Cluster),
+            # For an error's sake the engine would be told where each resource was made, which
+            # takes a third of a run; nobody records it.
+            mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
         ):
             sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
                 stack.run_in_stack(program)
