@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -68,7 +68,7 @@ def _used(users: TextIO) -> bool:
 @contextmanager
 def running(
     plane: ControlPlane, keep: Callable[[], bool] = lambda: False
-) -> Iterator[ControlPlane]:
+) -> Generator[ControlPlane]:
     """A control plane that is started, and stopped afterwards unless `keep` says otherwise."""
     # `timeout` and CI end a run with SIGTERM, at which Python would skip the finally below.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
