@@ -312,8 +312,8 @@ def run(
         with (
             mock.patch.object(volumes, "Cluster", Cluster),
             mock.patch.object(switchover, "Cluster", Cluster),
-            # For an error's sake the engine would be told where each resource was made, which
-            # takes a third of a run; nobody records it.
+            # The engine would be told where each resource was made, for its messages: under pytest
+            # that takes a third of a run, and nothing here records it.
             mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
         ):
             sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]

@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_finish() -> None:
     """Tests by the thousand and what is recorded for them stay: looking through them again and
-    again for garbage is a quarter of the time of the fast tiers."""
+    again for garbage takes time, and finds none in them."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

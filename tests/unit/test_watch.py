@@ -67,7 +67,7 @@ class Pod:
         self.verdict = "fit"
         for name, text in {"status": "ONLINE", "pool": "0"}.items():
             self.write(name, text)
-        for name in ("dies", "idle", "busy", "closed", "killed", "looks", "asked"):
+        for name in ("dies", "idle", "busy", "closed", "killed", "looks", "asked", "log"):
             (directory / name).touch()
         for name, text in {"admin": ADMIN, "server": SERVER}.items():
             (directory / name).write_text(text)
