@@ -14,13 +14,13 @@ from pathlib import Path
 
 from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
-from tests.database.servers import SqlError
-from tests.dataplane.deployment import Lab
-from tests.dataplane.hosts import in_use, lead, moved, with_hosts
-from tests.dataplane.nodes import Node, Servers
-from tests.dataplane.proxies import Proxy
-from tests.dataplane.release import Release, program
-from tests.dataplane.service import service
+from testbed.database.servers import SqlError
+from testbed.dataplane.deployment import Lab
+from testbed.dataplane.hosts import in_use, lead, moved, with_hosts
+from testbed.dataplane.nodes import Node, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.release import Release, program
+from testbed.dataplane.service import service
 
 PAGE = Path(__file__).parents[1] / "docs" / "proxysql.md"
 DEAD = (2.0, 3.1, 4.2, 5.3, 6.4)

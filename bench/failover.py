@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.database.servers import eventually
-from tests.dataplane import deployment, release, watchers
-from tests.dataplane.deployment import Happening, Lab, watch
-from tests.dataplane.mariadb_operator import Delays
-from tests.dataplane.nodes import APP, UNFENCED, Servers
-from tests.dataplane.release import Release, chart_a, program
+from testbed.database.servers import eventually
+from testbed.dataplane import deployment, release, watchers
+from testbed.dataplane.deployment import Happening, Lab, watch
+from testbed.dataplane.mariadb_operator import Delays
+from testbed.dataplane.nodes import APP, UNFENCED, Servers
+from testbed.dataplane.release import Release, chart_a, program
 
 from . import figures
 from .figures import AFTER, BEFORE, CONNECTING, Figures, Line, Run, choose

@@ -20,6 +20,7 @@ import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
+from pulumi.runtime.proto import source_pb2
 
 from components.guards import api
 from components.guards.api import Unanswered
@@ -308,7 +309,12 @@ def run(
             return (found or {}).get(path)
 
     try:
-        with mock.patch.object(api, "Cluster", Cluster):
+        with (
+            mock.patch.object(api, "Cluster", Cluster),
+            # The engine would be told where each resource was made, for its messages: under pytest
+            # that takes a third of a run, and nothing here records it.
+            mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
+        ):
             sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
                 stack.run_in_stack(program)
             )

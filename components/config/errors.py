@@ -35,8 +35,8 @@ def _place(fault: Fault) -> tuple[str, Fault]:
 def path_of(keys: Sequence[str | int]) -> str:
     """The config path of nested keys and indexes, as `pulumi config set --path` takes it.
 
-    A key with a dot, a bracket or another such character is in brackets and quotes; one too long to be shown is
-    cut.
+    A key with a dot, a bracket or another such character is in brackets and quotes; one too long
+    to be shown is cut.
     """
     path = ""
     for key in keys:

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from render import recorder
-
-from . import operator_sql
-from .servers import Account, Cluster, Server, SqlError
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Cluster, Server, SqlError
 
 pytestmark = pytest.mark.database
 

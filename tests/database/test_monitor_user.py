@@ -8,10 +8,11 @@ from contextlib import ExitStack
 import pytest
 
 from components.config.stack import monitor_connections
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Cluster, Server, SqlError, eventually
 
-from . import monitor_queries, operator_sql
+from . import monitor_queries
 from .monitor_queries import Setup
-from .servers import Account, Cluster, Server, SqlError, eventually
 
 pytestmark = pytest.mark.database
 

@@ -15,9 +15,8 @@ import pytest
 
 from components.config import memory, server_options
 from local import ports
+from testbed.database.servers import HOST, Account, Installation, Server, SqlError, stopping
 from tests.program.cases import file_cases, recorded
-
-from .servers import HOST, Account, Installation, Server, SqlError, stopping
 
 pytestmark = pytest.mark.database
 

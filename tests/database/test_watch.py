@@ -11,8 +11,7 @@ import pytest
 
 from components.proxysql.watcher import ASK_LOOKS
 from components.proxysql.watcher_sql import LOOK_EVERY, statement
-
-from .servers import Account, Cluster, Server, eventually
+from testbed.database.servers import Account, Cluster, Server, eventually
 
 pytestmark = [
     pytest.mark.database,

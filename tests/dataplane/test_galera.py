@@ -6,12 +6,12 @@ from itertools import groupby
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane import deployment
+from testbed.dataplane.deployment import Lab, watch
+from testbed.dataplane.nodes import Servers
 
-from . import deployment
 from .conftest import release_of
-from .deployment import Lab, watch
-from .nodes import Servers
 
 pytestmark = pytest.mark.dataplane
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Deployment, Lab, Outcome, watch
+from testbed.dataplane.nodes import APP, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.release import Release
 
 from .conftest import release_of
-from .deployment import Deployment, Lab, Outcome, watch
-from .nodes import APP, Servers
-from .proxies import Proxy
-from .release import Release
 from .test_proxies import SHORT
 
 pytestmark = pytest.mark.dataplane

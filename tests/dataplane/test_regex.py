@@ -12,9 +12,8 @@ from collections.abc import Generator
 import pytest
 
 from components.config.regex import Engine, RegexError, check
-
-from .alone import Alone
-from .deployment import Lab
+from testbed.dataplane.alone import Alone
+from testbed.dataplane.deployment import Lab
 
 pytestmark = pytest.mark.dataplane
 

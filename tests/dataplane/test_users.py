@@ -20,15 +20,15 @@ from components.config.stack import StackConfig
 from components.engines import mariadb
 from components.proxysql.live import live, render_peers, render_users
 from components.proxysql.self_check import live_check
-from tests.database import operator_sql
-from tests.database.servers import Account, Session, SqlError, eventually
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Session, SqlError, eventually
+from testbed.dataplane.deployment import Deployment, Lab, logs_in
+from testbed.dataplane.nodes import APP, SECOND, Node, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.release import NAME, NAMESPACE, PROXIES
 from tests.unit import libconfig
 
 from .conftest import release_of
-from .deployment import Deployment, Lab, logs_in
-from .nodes import APP, SECOND, Node, Servers
-from .proxies import Proxy
-from .release import NAME, NAMESPACE, PROXIES
 
 pytestmark = pytest.mark.dataplane
 

@@ -19,9 +19,8 @@ from components.config.proxysql_variables import (
     Value,
     charset_of,
 )
-
-from .alone import Alone
-from .deployment import Lab
+from testbed.dataplane.alone import Alone
+from testbed.dataplane.deployment import Lab
 
 pytestmark = pytest.mark.dataplane
 

@@ -185,7 +185,7 @@ class TestSmall:
         assert len(secrets - set(cluster.list("secrets"))) == 1
 
     def test_rotation_and_scale_in(self, engine: Engine, stack: Stack, cluster: Cluster) -> None:
-        """One update, as each roll of the proxies takes their `minReadySeconds`."""
+        """One update, as each roll of the proxies takes its time."""
         before = passwords_in_state(stack)
         edited = config(
             "small", self.NAME, proxy={"replicas": 2}, credentials={"monitor": {"rotation": 1}}

@@ -2274,10 +2274,18 @@ def test_ids_are_unique() -> None:
     assert len(set(ids)) == len(ids) >= 300
 
 
-@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
 @pytest.mark.parametrize("bad", [*PLAIN, *APPS], ids=lambda bad: bad.id)
-def test_refused_before_anything_is_registered(bad: Bad, preview: bool) -> None:
-    assert refused(bad, preview).resources == []
+def test_refused_before_anything_is_registered(bad: Bad) -> None:
+    assert refused(bad, preview=True).resources == []
+
+
+ONE_OF_EACH = {bad.path.partition(".")[0].partition("[")[0]: bad for bad in [*PLAIN, *APPS]}
+"""First word of the path to a refusal. The config is loaded before anything asks for a preview."""
+
+
+@pytest.mark.parametrize("bad", ONE_OF_EACH.values(), ids=lambda bad: bad.id)
+def test_an_update_refuses_what_a_preview_refuses(bad: Bad) -> None:
+    assert refused(bad, preview=False).resources == []
 
 
 def reads(bad: Bad) -> int:

@@ -12,9 +12,9 @@ from bench import cluster, failover, figures, picture
 from bench.figures import HEADER, Line, Run, choose, panels, parsed, plain, row, tables
 from bench.picture import Panel
 from components.proxysql.watcher import Watch, script
-from tests.dataplane.load import Event, Journal
-from tests.dataplane.release import program
-from tests.dataplane.watchers import STEPS
+from testbed.dataplane.load import Event, Journal
+from testbed.dataplane.release import program
+from testbed.dataplane.watchers import STEPS
 from tools.marks import with_section
 
 LINE = Line("Replication", "primary crashes", "ours now")

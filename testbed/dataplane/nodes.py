@@ -10,8 +10,8 @@ from pathlib import Path
 from components.config.stack import monitor_connections
 from components.engines.mariadb import FENCE_OPTIONS, READ_ONLY
 from local.certificates import Authority
-from tests.database import operator_sql
-from tests.database.servers import (
+from testbed.database import operator_sql
+from testbed.database.servers import (
     ROOT,
     Account,
     Installation,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from components.config.proxysql_variables import Value
 from local import ports
-from tests.database.servers import (
+from testbed.database.servers import (
     HOST,
     Account,
     Installation,

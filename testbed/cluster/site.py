@@ -17,8 +17,8 @@ from components.config.load import merge
 from local import LocalError
 from local.engine import Engine
 from local.real.cluster import RealCluster
-from tests.database.servers import Account, Session, SqlError
-from tests.dataplane.load import CLIENT_TIMEOUT, LIFETIMES, READ_ONLY, Journal, clients
+from testbed.database.servers import Account, Session, SqlError
+from testbed.dataplane.load import CLIENT_TIMEOUT, LIFETIMES, READ_ONLY, Journal, clients
 
 from .inside import Inside, enter
 

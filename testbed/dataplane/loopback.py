@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.database.servers import Account, Session
+from testbed.database.servers import Account, Session
 
 SERVER_PORT = 3306
 CLIENT_PORT = 6033

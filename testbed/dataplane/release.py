@@ -10,7 +10,7 @@ from components import names
 from components.config.engine import MARIADB
 from components.proxysql.layout import CA_DIR, CONFIG_DIR, DATA_DIR, LIVE_DIR, TLS_DIR
 from render import recorder
-from tests.database.servers import Account
+from testbed.database.servers import Account
 
 from .loopback import ADMIN_PORT, CLIENT_PORT, SERVER_PORT, Network
 from .nodes import APP, MONITOR, SECOND

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from local import ports
-from tests.database.servers import (
+from testbed.database.servers import (
     Account,
     Installation,
     Result,

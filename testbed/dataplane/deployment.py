@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.database.servers import Account, Installation, Session, SqlError, eventually
+from testbed.database.servers import Account, Installation, Session, SqlError, eventually
 
 from . import proxies
 from .load import LIFETIMES, LOST, Journal, load

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tests.database import operator_sql
-from tests.database.servers import Account, Session, SqlError, eventually
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Session, SqlError, eventually
 
 from .nodes import REPLICATION, Node, Servers, follow, sequence
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from tests.database.servers import Account, Session, SqlError
+from testbed.database.servers import Account, Session, SqlError
 
 from .loopback import CLIENT_PORT, RemoteSession
 from .nodes import APP
