@@ -2,10 +2,13 @@ PYTHON ?= python3
 PY := venv/bin/python
 STACK ?=
 APP ?=
+# A file stays with one worker: its tests share what they have made. For two cores: most tests of the
+# longer tiers wait for servers, the others compute.
+PARALLEL := --dist loadfile --no-loadscope-reorder -n
 # What only looks or ends something goes with the venv that is there, also without a network.
 INSTALLED := $(if $(wildcard venv/.stamp),,venv/.stamp)
 
-.PHONY: help up preview render sql down status test test-long test-fast lint bench
+.PHONY: help up preview render sql down status test test-cluster test-long test-fast lint bench
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,17 +31,21 @@ down: $(INSTALLED) ## Destroy all local stacks (or STACK=...), stop everything, 
 status: $(INSTALLED) ## Local processes, stacks and objects
 	@$(PY) -m local status
 
-test: lint ## Lint and every test
+test: lint ## Lint and every test but those on real nodes
 	@$(PY) -m local build
-	$(PY) -m pytest -m "not cluster" -n 2 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -m "not cluster" $(PARALLEL) 4
+
+test-cluster: venv/.stamp ## The tests on real nodes, without the long ones
+	@$(PY) -m local build
 	$(PY) -m pytest -m "cluster and not long" tests/cluster
 
-test-long: venv/.stamp ## The scenarios on real nodes that take minutes each
+test-long: venv/.stamp ## Every mutant of a config, and the scenarios on real nodes that take minutes each
 	@$(PY) -m local build
+	MUTANTS=all $(PY) -m pytest tests/program/test_mutants.py tests/engine/test_mutants.py
 	$(PY) -m pytest -m long tests/cluster
 
 test-fast: venv/.stamp ## The tests that need no engine and no server
-	$(PY) -m pytest -m "not engine and not database and not dataplane and not cluster"
+	$(PY) -m pytest $(PARALLEL) 2 tests/local tests/program tests/schema tests/unit
 
 lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are made of
 	venv/bin/ruff check .

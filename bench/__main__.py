@@ -1,6 +1,6 @@
-"""`python -m bench`: what this program costs beside an empty one, measured in one run.
+"""`python -m bench`: what this program costs compared with an empty one, measured in one run.
 
-Cases take turns, so that a slow moment of the machine hits all of them; a case's figure is its
+Cases alternate, so that a slow moment of the machine hits all of them; a case's figure is its
 median. Writes bench/results.md, and with `--all` bench/cold.md.
 """
 
@@ -24,7 +24,7 @@ from unittest import mock
 from components.config.load import resolve
 from components.config.presets import SIZES
 from components.engines import mariadb
-from components.proxysql import cnf, self_check
+from components.proxysql import live, self_check
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import namespaces, stack_config
@@ -118,7 +118,7 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
             )
         finally:
             cluster.stop()
-    plugins = "stand-in plugins" if plugin_path else "official plugins"
+    plugins = "local plugins" if plugin_path else "official plugins"
     return measured, growth, f"pulumi {engine.version}, {plugins}"
 
 
@@ -157,11 +157,11 @@ def rendering(rounds: int) -> Measured:
         config = resolve(
             {key.removeprefix("mysql-ha:"): value for key, value in with_apps(count).items()}
         )
-        model = cnf.live(config, mariadb.topology(config))
+        model = live.live(config, mariadb.topology(config))
         passwords = {user.username: f"{user.username}-{'x' * 32}" for user in config.logins}
 
         def once() -> None:
-            cnf.render_users(model, passwords)
+            live.render_users(model, passwords)
             self_check.live_check(model, running=False)
             self_check.live_check(model, running=True)
 
@@ -262,7 +262,7 @@ def main() -> None:
     sections = [
         "# Bench results",
         f"Environment: {environment(runner, *sdks)}.",
-        f"Cases took turns, {arguments.rounds} rounds after a warm-up; ratios are to the first "
+        f"Cases alternated, {arguments.rounds} rounds after a warm-up; ratios are to the first "
         "line of each table.",
         compared("`pulumi preview` of a new stack, real engine", engine),
         "Each preview has a process of its own. The clock runs from the engine's start to its end; "

@@ -23,10 +23,10 @@ from local.real.cluster import RealCluster
 from local.real.images import Plan, proxysql_program, proxysql_version
 from local.real.network import NAMESPACES
 from local.toolchain import REAL, Toolchain
-from tests.cluster import scenarios, site
-from tests.cluster.conftest import engine_of, missing, sources
-from tests.cluster.inside import Inside
-from tests.cluster.site import SHOP, Seen, Site
+from testbed.cluster import scenarios, site
+from testbed.cluster.inside import Inside
+from testbed.cluster.setup import engine_of, missing, sources
+from testbed.cluster.site import SHOP, Seen, Site
 
 from . import figures
 from .figures import AFTER, BEFORE, CONNECTING, Figures, Line, Run, choose, say

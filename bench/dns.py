@@ -3,7 +3,7 @@
 Two proxies side by side know a Galera node by a name: one with the DNS cache of this program, one
 with ProxySQL's own default. The node's address dies, a while later it answers at another, and the
 name leads there. Needs ProxySQL (on PATH or named by PROXYSQL), Debian's mariadb-server and
-galera-4, and user namespaces. Rewrites its version's row between the marks in docs/proxysql.md.
+galera-4, and user namespaces. Rewrites its version's row in docs/proxysql.md.
 """
 
 import argparse
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
-from tests.database.servers import SqlError
-from tests.dataplane.deployment import Lab
-from tests.dataplane.hosts import in_use, lead, moved, with_hosts
-from tests.dataplane.nodes import Node, Servers
-from tests.dataplane.proxies import Proxy
-from tests.dataplane.release import Release, program
-from tests.dataplane.service import service
+from testbed.database.servers import SqlError
+from testbed.dataplane.deployment import Lab
+from testbed.dataplane.hosts import in_use, lead, moved, with_hosts
+from testbed.dataplane.nodes import Node, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.release import Release, program
+from testbed.dataplane.service import service
 
 PAGE = Path(__file__).parents[1] / "docs" / "proxysql.md"
 DEAD = (2.0, 3.1, 4.2, 5.3, 6.4)
@@ -63,7 +63,7 @@ def waited(condition: Callable[[], bool]) -> float:
 def rounds(proxy: Proxy, hosts: Path, node: Node, addresses: tuple[str, str]) -> list[float]:
     """Seconds from the answer at a new address until the proxy uses it, of each round.
 
-    The addresses take turns, and the first round, in which none was known, does not count.
+    The addresses alternate, and the first round, in which none was known, does not count.
     """
     times: list[float] = []
     for number, dead in enumerate((0.0, *DEAD)):

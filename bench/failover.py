@@ -1,7 +1,7 @@
 """`python -m bench.failover`: what clients see of failovers, and what the servers hold afterwards.
 
 Our proxies as they are, as they were before they had a watcher, with `proxy.routing: monitor`, and
-the original chart's take turns in one run. Needs ProxySQL (on PATH or named by PROXYSQL) and
+the original chart's alternate in one run. Needs ProxySQL (on PATH or named by PROXYSQL) and
 Debian's mariadb-server. Writes docs/failover.svg and a section of docs/failover.md for the release
 of ProxySQL: `side-by-side` with one run of each line, `series` with several. What an option leaves
 out stays as it was measured before.
@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.database.servers import eventually
-from tests.dataplane import deployment, release, watchers
-from tests.dataplane.deployment import Happening, Lab, watch
-from tests.dataplane.mariadb_operator import Delays
-from tests.dataplane.nodes import APP, UNFENCED, Servers
-from tests.dataplane.release import Release, chart_a, program
+from testbed.database.servers import eventually
+from testbed.dataplane import deployment, release, watchers
+from testbed.dataplane.deployment import Happening, Lab, watch
+from testbed.dataplane.mariadb_operator import Delays
+from testbed.dataplane.nodes import APP, UNFENCED, Servers
+from testbed.dataplane.release import Release, chart_a, program
 
 from . import figures
 from .figures import AFTER, BEFORE, CONNECTING, Figures, Line, Run, choose
@@ -107,7 +107,7 @@ def earlier(now: Release) -> Release:
     for name, (value, then) in VARIABLES.items():
         now = now.edited(f"{name} = {value}\n", f"{name} = {then}\n")
         # The startup probe compares some of them with what it was given.
-        expected = rf"('mysql-{name}' AND variable_value IN \()[^)]*"
+        expected = rf"('mysql-{name}' AND variable_value=)'[^']*'"
         text = re.sub(expected, rf"\g<1>'{then}'", now.files[check])
         now = replace(now, files={**now.files, check: text})
     return now

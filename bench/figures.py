@@ -1,13 +1,12 @@
 """What the benches of faults have measured: kept as JSON, shown as tables in docs/failover.md.
 
-Each line is written as soon as it is there, so a bench that is ended early leaves what it has.
+Each line is written as soon as it is measured, so a bench that is ended early keeps its lines.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import signal
 import statistics
 import sys
@@ -18,6 +17,8 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+
+from tools.marks import with_section
 
 from . import picture
 from .picture import Panel
@@ -122,16 +123,6 @@ def panels(lines: Sequence[Line], runs: Runs) -> list[Panel]:
     return [Panel(scenario, drawn) for scenario, drawn in found.items()]
 
 
-def with_section(page: str, name: str, text: str) -> str:
-    """A page with the text between two marks replaced; raises ValueError without them."""
-    marks = re.compile(
-        rf"(<!-- begin:{re.escape(name)} -->\n).*(<!-- end:{re.escape(name)} -->)", re.DOTALL
-    )
-    if not marks.search(page):
-        raise ValueError(f"{PAGE.name} has no section {name}")
-    return marks.sub(lambda match: f"{match[1]}{text}\n{match[2]}", page)
-
-
 def release(version: str) -> str:
     """`3.0` of 3.0.12-…: what sections of the page are named by."""
     return ".".join(version.split(".")[:2])
@@ -139,7 +130,7 @@ def release(version: str) -> str:
 
 @dataclass
 class Figures:
-    """A section of the page, what it rests on, and its picture."""
+    """A section of the page, its runs, and its picture."""
 
     name: str
     """Of the section, and of the file with the runs."""
@@ -158,7 +149,7 @@ class Figures:
 
     def begin(self) -> None:
         """Read what is kept; raises ValueError if the page has no such section."""
-        with_section(PAGE.read_text(), self.name, "")
+        with_section(PAGE.read_text(), self.name, str)
         kept: list[dict[str, Any]] = json.loads(self.file.read_text()) if self.file.exists() else []
         self.runs = {
             line: found
@@ -176,7 +167,7 @@ class Figures:
         """The file, the section and the picture."""
         self.file.parent.mkdir(exist_ok=True)
         self.file.write_text(plain(self.runs))
-        PAGE.write_text(with_section(PAGE.read_text(), self.name, self.text()))
+        PAGE.write_text(with_section(PAGE.read_text(), self.name, lambda _: f"{self.text()}\n"))
         if self.picture and (shown := panels(self.plan, self.runs)):
             self.picture.write_text(picture.svg(shown, self.environment, BEFORE))
 

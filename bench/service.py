@@ -2,7 +2,7 @@
 
 Twice: with the variables of this program, and with those that it had before. There is no watcher,
 so that the variables are compared and nothing else. Needs ProxySQL (on PATH or named by PROXYSQL)
-and Debian's mariadb-server. Rewrites its version's row between the marks in docs/proxysql.md.
+and Debian's mariadb-server. Rewrites its version's row in docs/proxysql.md.
 """
 
 import argparse
@@ -12,11 +12,11 @@ from pathlib import Path
 from bench.failover import FENCED_MS, VARIABLES
 from bench.figures import end_by_contexts, say
 from bench.page import seconds, with_row
-from tests.database.servers import eventually
-from tests.dataplane.deployment import Deployment, Lab
-from tests.dataplane.load import LIFETIMES, load
-from tests.dataplane.nodes import APP, MONITOR, Servers
-from tests.dataplane.release import program
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Deployment, Lab
+from testbed.dataplane.load import LIFETIMES, load
+from testbed.dataplane.nodes import APP, MONITOR, Servers
+from testbed.dataplane.release import program
 
 PAGE = Path(__file__).parents[1] / "docs" / "proxysql.md"
 GAPS = (2.0, 3.1, 4.2, 5.3, 6.4)

@@ -3,8 +3,9 @@
 A Secret has the shape of the Service Binding specification (servicebinding.io, "Well-known Secret
 Entries"), so that a framework that knows it needs no other configuration.
 
-A new password goes the way that these components depend on each other: account Secrets, accounts in
-the servers, the proxies' users, and last the Secret by which the application connects.
+A new password is applied in the order in which these components depend on each other: account
+Secrets, accounts in the servers, the proxies' users, and last the Secret by which the application
+connects.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,7 +83,7 @@ class BindingsArgs:
     """`endpoint`: where apps connect. `passwords`: by user name.
 
     `after`: by app, its accounts and the proxies' users, so that a Secret never names a login
-    before both were told of it.
+    before both know it.
     """
 
     config: StackConfig

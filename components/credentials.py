@@ -1,4 +1,5 @@
-"""Where each role's password is: a Secret made for it, generated or given, or one that exists."""
+"""The Secret of each role's password: made by this program, with a generated or given password, or
+an existing one."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ class ResolvedCredential:
 class CredentialsArgs:
     """`roles`: which credentials this database needs; `protect`: which of them nothing may delete.
 
-    `alternating`: by role, the accounts that take turns, the current one first. `given`: passwords
+    `alternating`: by role, the alternating accounts, the current one first. `given`: passwords
     that are not generated, by holder. `after`: what every object waits for.
     """
 
@@ -52,7 +53,7 @@ class CredentialsArgs:
 
 
 def generated(name: str, rotation: int, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
-    """32 letters and digits, which every part of the stack carries unescaped; by `rotation`."""
+    """32 letters and digits, which no part of the stack must escape; by `rotation`."""
     # Constants: a change of any of them would replace the password.
     constants = pulumi.ResourceOptions(ignore_changes=["length", "special"])
     return random.RandomPassword(
@@ -81,8 +82,8 @@ def encoded(texts: pulumi.Input[Mapping[str, pulumi.Input[str]]]) -> pulumi.Outp
 def account_annotations(account: str) -> dict[str, str]:
     """The annotation of a Secret with an account's password.
 
-    A constant, but one must be there: Percona's operator takes a Secret without annotations for
-    unchanged, and would leave an account that exists its old password
+    It is a constant, but a Secret needs one: Percona's operator treats a Secret without annotations
+    as unchanged, and an existing account would keep its old password
     (pkg/controller/pxc/users_custom.go, userPasswordChanged).
     """
     return {"mysql-ha/account": account}

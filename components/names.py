@@ -12,34 +12,26 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-MAX_NAME = {"mariadb": 40, "percona": 22}
-"""Longest database name by engine, in characters. The label `controller-revision-hash` is the
-StatefulSet's name plus 11 characters and a label holds 63, so `<name>-proxysql` must stay below 52.
-Percona's operator has a limit of its own (pkg/apis/pxc/v1/pxc_types.go, clusterNameMaxLen)."""
-
-MARIADB_API = "k8s.mariadb.com/v1alpha1"
-PXC_API, PXC_KIND = "pxc.percona.com/v1", "PerconaXtraDBCluster"
-OPERATOR_OBJECTS = {"mariadb": f"{MARIADB_API}:MariaDB", "percona": f"{PXC_API}:{PXC_KIND}"}
-"""API version and kind of the object that an engine's operator runs a database from."""
-OPERATOR_PLURALS = {"mariadb": "mariadbs", "percona": "perconaxtradbclusters"}
-"""What the API calls objects of that kind in a path."""
-
 DNS_LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
 def is_dns_label(text: str) -> bool:
-    """Whether `text` is an RFC 1035 label, as Kubernetes asks of a Service name."""
+    """Whether `text` is an RFC 1035 label, as Kubernetes requires for a Service name."""
     return re.fullmatch(DNS_LABEL, text) is not None
 
 
-def service_host(service: str, namespace: str) -> str:
+CLUSTER_DOMAIN = "cluster.local"
+"""The DNS domain of most clusters (key `cluster_domain`)."""
+
+
+def service_host(service: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     """The cluster-internal DNS name of a Service."""
-    return f"{service}.{namespace}.svc.cluster.local"
+    return f"{service}.{namespace}.svc.{domain}"
 
 
-def pod_host(pod: str, headless_service: str, namespace: str) -> str:
+def pod_host(pod: str, headless_service: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     """The stable DNS name of a StatefulSet's Pod behind its headless Service."""
-    return f"{pod}.{service_host(headless_service, namespace)}"
+    return f"{pod}.{service_host(headless_service, namespace, domain)}"
 
 
 def mariadb_internal(name: str) -> str:
@@ -57,10 +49,12 @@ def mariadb_secondary(name: str) -> str:
     return f"{name}-secondary"
 
 
-def mariadb_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+def mariadb_pod_hosts(
+    name: str, namespace: str, replicas: int, *, domain: str = CLUSTER_DOMAIN
+) -> tuple[str, ...]:
     """DNS names of all database Pods, in ordinal order."""
     return tuple(
-        pod_host(f"{name}-{ordinal}", mariadb_internal(name), namespace)
+        pod_host(f"{name}-{ordinal}", mariadb_internal(name), namespace, domain)
         for ordinal in range(replicas)
     )
 
@@ -71,23 +65,26 @@ def mariadb_ca_bundle(name: str) -> str:
 
 
 def mariadb_agent(name: str) -> str:
-    """The Secret by which the operator logs in to the agents beside the servers of a cluster."""
+    """The Secret with which the operator logs in to the agents beside the servers of a cluster."""
     return f"{name}-agent-auth"
 
 
 def pxc(name: str) -> str:
-    """Percona's StatefulSet of servers and its headless Service, which has the ready ones."""
+    """Percona's StatefulSet of servers and its headless Service, which publishes the ready ones."""
     return f"{name}-pxc"
 
 
-def pxc_pod_hosts(name: str, namespace: str, replicas: int) -> tuple[str, ...]:
+def pxc_pod_hosts(
+    name: str, namespace: str, replicas: int, *, domain: str = CLUSTER_DOMAIN
+) -> tuple[str, ...]:
     """DNS names of all server Pods, in ordinal order.
 
     Of the StatefulSet's own Service: under `<name>-pxc-unready` Pods have no names of their own.
-    A Pod that is not ready does not resolve, and ProxySQL takes it for one that is down.
+    A Pod that is not ready does not resolve, and ProxySQL treats it as down.
     """
     return tuple(
-        pod_host(f"{pxc(name)}-{ordinal}", pxc(name), namespace) for ordinal in range(replicas)
+        pod_host(f"{pxc(name)}-{ordinal}", pxc(name), namespace, domain)
+        for ordinal in range(replicas)
     )
 
 
@@ -127,14 +124,18 @@ def pxc_proxysql(name: str) -> str:
     return f"{name}-proxysql"
 
 
-def proxysql(name: str, engine: str = "mariadb") -> str:
-    """The ProxySQL StatefulSet and its client Service.
+def proxysql(name: str) -> str:
+    """The ProxySQL StatefulSet and its client Service."""
+    return f"{name}-proxysql"
 
-    Beside a Percona cluster they have another name: every few seconds its operator deletes a
-    Service `<name>-proxysql` when its own ProxySQL is off, whoever made it
-    (pkg/controller/pxc/controller.go, `deleteServices`).
+
+def proxysql_beside_pxc(name: str) -> str:
+    """The same beside a Percona cluster, under another name.
+
+    Every few seconds its operator deletes a Service `<name>-proxysql` when its own ProxySQL is off,
+    whoever made it (pkg/controller/pxc/controller.go, `deleteServices`).
     """
-    return f"{name}-proxysql-ha" if engine == "percona" else f"{name}-proxysql"
+    return f"{name}-proxysql-ha"
 
 
 def proxysql_tls(name: str) -> str:
@@ -143,7 +144,7 @@ def proxysql_tls(name: str) -> str:
 
 
 def proxysql_peers(name: str) -> str:
-    """The headless Service by which ProxySQL Pods find each other."""
+    """The headless Service with which ProxySQL Pods find each other."""
     return f"{name}-proxysql-cluster"
 
 
@@ -162,28 +163,18 @@ def proxysql_monitor(name: str, suffix: str = "") -> str:
     return f"{name}-proxysql-monitor{suffix}"
 
 
-def proxysql_pod_hosts(
-    name: str, namespace: str, replicas: int, engine: str = "mariadb"
-) -> tuple[str, ...]:
-    """DNS names of all ProxySQL Pods, in ordinal order."""
-    return tuple(
-        pod_host(f"{proxysql(name, engine)}-{ordinal}", proxysql_peers(name), namespace)
-        for ordinal in range(replicas)
-    )
-
-
 def credential_secret(name: str, role: str) -> str:
     """The Secret of a generated credential; `role` is a key of `credentials`."""
     return f"{name}-{role.replace('proxy_', 'proxysql-').replace('_', '-')}"
 
 
 def app_secret(name: str, app: str) -> str:
-    """The Secret by which an app connects."""
+    """The Secret with which an app connects."""
     return f"{name}-app-{app}"
 
 
 def account_secret(name: str, app: str) -> str:
-    """The Secret from which the servers have the passwords of an app's accounts."""
+    """The Secret from which the servers get the passwords of an app's accounts."""
     return f"{name}-account-{app}"
 
 
@@ -193,7 +184,7 @@ def account(name: str, username: str) -> str:
 
 
 def grant(name: str, username: str, schema: str) -> str:
-    """The Grant object of what an account may do in a database; a database's name has no dot."""
+    """The Grant object of an account's privileges in a database; a database's name has no dot."""
     return f"{name}-user-{_kubernetes_safe(f'{username}.{schema}')}"
 
 
@@ -214,7 +205,7 @@ def _kubernetes_safe(text: str) -> str:
 
 
 def proxysql_users(name: str) -> str:
-    """The Secret of what running proxies load: everyone who may log in, and their peers."""
+    """The Secret that running proxies load: logins and peers."""
     return f"{name}-proxysql-users"
 
 
@@ -249,23 +240,21 @@ def labels(name: str, component: str) -> dict[str, str]:
     }
 
 
-def server_claims(name: str, engine: str, topology: str, replicas: int) -> tuple[str, ...]:
-    """The volume claims of the servers, by volume and ordinal.
+def mariadb_claims(name: str, topology: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of a MariaDB's servers, by volume and ordinal.
 
     mariadb-operator `pkg/builder/statefulset_builder.go` (mariadbVolumeClaimTemplates; Galera's
-    second volume has its configuration), Percona's `pkg/pxc/app/app.go` (DataVolumeName).
+    second volume has its configuration).
     """
-    if engine == "percona":
-        return _claims(("datadir",), pxc(name), replicas)
     return _claims(("storage", "galera") if topology == "galera" else ("storage",), name, replicas)
 
 
-def proxy_claims(name: str, engine: str, managed_by: str, replicas: int) -> tuple[str, ...]:
-    """The volume claims of proxies that have any, by ordinal. `managed_by`: of `proxy`."""
-    if managed_by == "operator":
-        # pkg/pxc/app/statefulset/proxysql.go, proxyDataVolumeName
-        return _claims(("proxydata",), pxc_proxysql(name), replicas)
-    return _claims(("data",), proxysql(name, engine), replicas)
+def pxc_claims(name: str, topology: str, replicas: int) -> tuple[str, ...]:
+    """The volume claims of Percona's servers, by ordinal (`pkg/pxc/app/app.go`, DataVolumeName).
+
+    They are the same in each `topology`, of which there is one.
+    """
+    return _claims(("datadir",), pxc(name), replicas)
 
 
 def _claims(volumes: tuple[str, ...], stateful_set: str, replicas: int) -> tuple[str, ...]:
@@ -275,67 +264,63 @@ def _claims(volumes: tuple[str, ...], stateful_set: str, replicas: int) -> tuple
     )
 
 
-def left_behind(name: str, engine: str, topology: str, replicas: int) -> list[tuple[str, str]]:
-    """(kind, name) of what the servers may leave when their database goes, claims first.
+def mariadb_ownerless(name: str, topology: str) -> tuple[str, ...]:
+    """Secrets that mariadb-operator makes without an owner, so that they stay.
 
-    No StatefulSet takes its claims along, and these Secrets are made without an owner:
-    mariadb-operator's of the agents (pkg/controller/secret/controller.go, ReconcilePassword), which
-    a standalone server has not; Percona's copy of its accounts, its certificates with TLS, and
-    the statements of passwords that changed (pkg/controller/pxc/users.go, tls.go). Not here: the
-    claims of proxies (`proxy_claims`).
+    That of the agents (pkg/controller/secret/controller.go, ReconcilePassword), which a standalone
+    server has not.
     """
-    secrets = [mariadb_agent(name)] if topology != "standalone" else []
-    if engine == "percona":
-        secrets = [
-            pxc_internal(name),
-            pxc_ssl(name),
-            pxc_ssl_internal(name),
-            f"{name}-mysql-init",
-        ]
-    claims = server_claims(name, engine, topology, replicas)
-    return [
-        *(("PersistentVolumeClaim", claim) for claim in claims),
-        *(("Secret", secret) for secret in secrets),
-    ]
+    return (mariadb_agent(name),) if topology != "standalone" else ()
 
 
-def is_secret_of(secret: str, name: str, engine: str, apps: Iterable[str]) -> bool:
-    """Whether database `name` or its operator may make a Secret of that name. `apps`: theirs."""
-    roles = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-    theirs = {
-        # pkg/builder and api/v1alpha1/mariadb_tls_types.go, of mariadb-operator
-        "mariadb": {
+def mariadb_secrets(name: str) -> frozenset[str]:
+    """Secrets that mariadb-operator makes (pkg/builder, api/v1alpha1/mariadb_tls_types.go)."""
+    return frozenset(
+        {
             mariadb_ca_bundle(name),
             mariadb_agent(name),
             *(f"{name}-{kind}" for kind in ("ca", "server-ca", "client-ca")),
             *(f"{name}-{kind}-cert" for kind in ("server", "client")),
-        },
-        "percona": {
-            pxc_secrets(name),
-            pxc_internal(name),
-            pxc_ssl(name),
-            pxc_ssl_internal(name),
-            f"{name}-ca-cert",
-            f"{name}-mysql-init",
-        },
-    }
-    return (
-        secret.startswith(proxysql_config(name, ""))
-        or secret in theirs[engine]
-        or secret in (proxysql_tls(name), proxysql_users(name))
-        or secret in (credential_secret(name, role) for role in roles)
-        or any(secret in (app_secret(name, app), account_secret(name, app)) for app in apps)
+        }
     )
 
 
-def owned(name: str, engine: str) -> frozenset[str]:
-    """Every name that database `name` may give to an object, its own and the operator's.
+def pxc_secrets_of_operator(name: str) -> frozenset[str]:
+    """Secrets that Percona's operator makes, or writes its accounts into."""
+    return frozenset({pxc_secrets(name), f"{name}-ca-cert", *pxc_ownerless(name, "")})
 
-    Without the ProxySQL configuration Secrets, whose names end in a hash.
+
+def pxc_ownerless(name: str, topology: str) -> tuple[str, ...]:
+    """Secrets that Percona's operator makes without an owner, whatever the `topology`.
+
+    Its copy of its accounts, its certificates with TLS, and the statements of passwords that
+    changed (pkg/controller/pxc/users.go, tls.go).
     """
-    roles = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
-    theirs = {
-        "mariadb": {
+    return pxc_internal(name), pxc_ssl(name), pxc_ssl_internal(name), f"{name}-mysql-init"
+
+
+def common_objects(name: str, roles: Iterable[str]) -> frozenset[str]:
+    """Every name that database `name` may give to an object whichever its engine.
+
+    `roles`: those that have a password. Without the ProxySQL configuration Secrets, whose names end
+    in a hash.
+    """
+    return frozenset(
+        {
+            name,
+            proxysql_peers(name),
+            proxysql_admin(name),
+            proxysql_tls(name),
+            proxysql_users(name),
+            *(credential_secret(name, role) for role in roles),
+        }
+    )
+
+
+def mariadb_objects(name: str) -> frozenset[str]:
+    """What a MariaDB's objects are called beside `common_objects`, the operator's included."""
+    return frozenset(
+        {
             mariadb_internal(name),
             mariadb_primary(name),
             mariadb_secondary(name),
@@ -343,8 +328,15 @@ def owned(name: str, engine: str) -> frozenset[str]:
             mariadb_agent(name),
             proxysql_monitor(name),
             proxysql_monitor(name, ".b"),
-        },
-        "percona": {
+            proxysql(name),
+        }
+    )
+
+
+def pxc_objects(name: str) -> frozenset[str]:
+    """What a Percona cluster's objects are called beside those, the operator's included."""
+    return frozenset(
+        {
             pxc(name),
             f"{pxc(name)}-unready",
             pxc_secrets(name),
@@ -353,20 +345,9 @@ def owned(name: str, engine: str) -> frozenset[str]:
             pxc_internal(name),
             pxc_proxysql(name),
             pxc_proxysql_unready(name),
+            proxysql_beside_pxc(name),
             # Its operator deletes what is called so while its HAProxy is off, whoever made it
             # (pkg/controller/pxc/controller.go, deleteServices and deleteStatefulSet).
             *pxc_haproxy(name),
-        },
-    }
-    return frozenset(
-        {
-            name,
-            *theirs[engine],
-            proxysql(name, engine),
-            proxysql_peers(name),
-            proxysql_admin(name),
-            proxysql_tls(name),
-            proxysql_users(name),
-            *(credential_secret(name, role) for role in roles),
         }
     )

@@ -10,8 +10,8 @@ from components.config.load import Stack
 def create(stack: Stack, opts: pulumi.ResourceOptions) -> dict[str, k8s.core.v1.Namespace]:
     """One protected Namespace for each that a database wants made, by name.
 
-    Its Pods must pass Pod Security `restricted`. It is kept when the stack goes, as it holds the
-    volumes.
+    Its Pods must pass Pod Security `restricted`. It is kept when the stack is destroyed, because it
+    holds the volumes.
     """
     wanted = {c.config.namespace for c in stack.databases if c.config.create_namespace}
     opts = pulumi.ResourceOptions.merge(

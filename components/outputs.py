@@ -5,10 +5,16 @@ from typing import Any
 
 from components import names
 from components.apps import outputs as apps_outputs
+from components.config.engine import ENGINES
+from components.config.proxysql import ADMIN_PORT
 from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential
-from components.proxysql import certificate, cnf
-from components.topology import Endpoint, Topology
+from components.proxysql import certificate
+from components.topology import CA_KEY, Endpoint, Topology
+
+
+def _host(config: StackConfig, service: str) -> str:
+    return names.service_host(service, config.namespace, config.cluster_domain)
 
 
 def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
@@ -17,18 +23,18 @@ def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
         return Endpoint(
             host=topology.service, reader_host=topology.reader_service, port=topology.port
         )
-    host = names.service_host(names.proxysql(config.name, config.engine), config.namespace)
+    host = _host(config, ENGINES[config.engine].proxies(config.name))
     return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
 
 
 def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
     """The output contract, `schema_version` 1; plain values, all known at preview.
 
-    `ca_secret` is where the certificate of `host` can be verified with, and absent where it cannot
-    be; `proxysql` is absent without a proxy: Pulumi drops empty outputs.
+    `ca_secret` has the CA that verifies the certificate of `host`, and is absent if nothing can;
+    `proxysql` is absent without a proxy: Pulumi drops empty outputs.
     """
     namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
-    ca = {"name": topology.ca_secret, "key": "ca.crt"} if topology.ca_secret else None
+    ca = {"name": topology.ca_secret, "key": CA_KEY} if topology.ca_secret else None
     if ca and config.operator_proxies:
         ca["name"] = config.security.tls.secret or names.pxc_ssl(config.name)
     if config.own_proxies:
@@ -51,14 +57,14 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     if ca:
         contract["ca_secret"] = ca
     if proxy.enabled:
-        admin, admin_port = names.proxysql_peers, cnf.ADMIN_PORT
+        admin, admin_port = names.proxysql_peers, ADMIN_PORT
         if proxy.managed_by == "operator":
             admin = names.pxc_proxysql_unready
         elif proxy.service.expose_admin:
             admin, admin_port = names.proxysql_admin, proxy.service.admin_port
         contract["proxysql"] = {
             "replicas": proxy.replicas,
-            "admin_host": names.service_host(admin(config.name), namespace),
+            "admin_host": _host(config, admin(config.name)),
             "admin_port": admin_port,
         }
     return contract

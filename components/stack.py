@@ -11,9 +11,7 @@ from components.config import password_sources
 from components.config.password_sources import Holder, User
 from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs
-from components.engines.mariadb import MariaDb, MariaDbArgs
-from components.engines.mariadb_accounts import MariaDbAccounts, MariaDbAccountsArgs
-from components.engines.percona import Percona, PerconaArgs
+from components.engines.wiring import WIRING, Servers, ServersArgs
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -44,79 +42,100 @@ class DatabaseStack(pulumi.ComponentResource):
         self, name: str, args: DatabaseStackArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mysql-ha:index:DatabaseStack", name, None, opts)
-        config, child = args.config, pulumi.ResourceOptions(parent=self)
-        credentials = Credentials(
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        config, credentials, apps = args.config, self._credentials(), self._app_passwords()
+        servers = WIRING[config.engine].servers(
             name,
+            ServersArgs(
+                config=config,
+                credentials=credentials,
+                secrets=apps.secrets if apps else {},
+                after=args.after,
+            ),
+            self._child,
+        )
+        logins = self._given_logins()
+        if apps:
+            logins |= apps.by_username
+        users = self._proxies(credentials, servers, logins) if config.own_proxies else ()
+        if apps:
+            self._bindings(servers, logins, users)
+        self.outputs = {
+            **outputs(config, servers.topology, credentials["root"]),
+            **servers.outputs,
+        }
+        self.register_outputs(self.outputs)
+
+    def _credentials(self) -> Credentials:
+        config = self._args.config
+        return Credentials(
+            self._name,
             CredentialsArgs(
                 database=config.name,
                 namespace=config.namespace,
                 credentials=config.credentials,
-                given=args.given,
+                given=self._args.given,
                 alternating={"monitor": config.monitor_logins},
                 roles=password_sources.roles(config),
                 protect=password_sources.protected(config),
-                after=args.after,
+                after=self._args.after,
             ),
-            child,
+            self._child,
         )
-        logins = {
-            user.username: args.given[User(user.username)]
+
+    def _app_passwords(self) -> AppPasswords | None:
+        args = self._args
+        if not args.config.apps:
+            return None
+        of_apps = AppPasswordsArgs(config=args.config, given=args.given, after=args.after)
+        return AppPasswords(self._name, of_apps, self._child)
+
+    def _given_logins(self) -> dict[str, pulumi.Output[str]]:
+        """The passwords of `proxy.users`, by user name."""
+        config = self._args.config
+        return {
+            user.username: self._args.given[User(user.username)]
             for user in (config.proxy.users if config.own_proxies else ())
         }
-        secrets: Mapping[str, pulumi.Resource] = {}
-        if config.apps:
-            of_apps = AppPasswords(
-                name, AppPasswordsArgs(config=config, given=args.given, after=args.after), child
-            )
-            logins |= of_apps.by_username
-            secrets = of_apps.secrets
-        accounts: Mapping[str, Sequence[pulumi.Resource]]
-        if config.engine == "percona":
-            after = (*args.after, *secrets.values())
-            servers = Percona(
-                name, PerconaArgs(config=config, credentials=credentials, after=after), child
-            )
-            # The operator makes the accounts, of which its cluster has the list.
-            accounts = {app.name: servers.ready for app in config.apps}
-        else:
-            servers = MariaDb(
-                name, MariaDbArgs(config=config, credentials=credentials, after=args.after), child
-            )
-            accounts = {}
-            if config.apps:
-                accounts = MariaDbAccounts(
-                    name,
-                    MariaDbAccountsArgs(config=config, servers=servers.ready, secrets=secrets),
-                    child,
-                ).by_app
-        users: tuple[pulumi.Resource, ...] = ()
-        if config.own_proxies:
-            proxies = ProxySql(
-                name,
-                ProxySqlArgs(
-                    config=config,
-                    topology=servers.topology,
-                    credentials=credentials,
-                    logins=logins,
-                    after=args.after,
-                    servers=servers.ready,
-                    accounts=tuple(made for of_app in accounts.values() for made in of_app),
-                ),
-                child,
-            )
-            users = (proxies.users,)
-        if config.apps:
-            Bindings(
-                name,
-                BindingsArgs(
-                    config=config,
-                    endpoint=endpoint(config, servers.topology),
-                    passwords=logins,
-                    after={app: (*made, *users) for app, made in accounts.items()},
-                ),
-                child,
-            )
-        self.outputs = outputs(config, servers.topology, credentials["root"])
-        if isinstance(servers, Percona):
-            self.outputs["status"] = servers.status
-        self.register_outputs(self.outputs)
+
+    def _proxies(
+        self,
+        credentials: Credentials,
+        servers: Servers,
+        logins: Mapping[str, pulumi.Output[str]],
+    ) -> Sequence[pulumi.Resource]:
+        """This program's proxies: what a login needs of them."""
+        proxies = ProxySql(
+            self._name,
+            ProxySqlArgs(
+                config=self._args.config,
+                topology=servers.topology,
+                credentials=credentials,
+                logins=logins,
+                after=self._args.after,
+                servers=servers.ready,
+                accounts=tuple(made for of_app in servers.accounts.values() for made in of_app),
+            ),
+            self._child,
+        )
+        return (proxies.users,)
+
+    def _bindings(
+        self,
+        servers: Servers,
+        logins: Mapping[str, pulumi.Output[str]],
+        users: Sequence[pulumi.Resource],
+    ) -> None:
+        """What apps connect by, once they can. `users`: what a login needs of the proxies."""
+        config = self._args.config
+        Bindings(
+            self._name,
+            BindingsArgs(
+                config=config,
+                endpoint=endpoint(config, servers.topology),
+                passwords=logins,
+                after={app: (*made, *users) for app, made in servers.accounts.items()},
+            ),
+            self._child,
+        )

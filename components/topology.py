@@ -5,6 +5,9 @@ from typing import Literal
 
 from components.config.types import TopologyKind
 
+CA_KEY = "ca.crt"
+"""The key of the servers' CA, in the Secret that both operators make."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
@@ -24,7 +27,7 @@ class Topology:
     auth_plugin: Literal["mysql_native_password", "caching_sha2_password"]
     """How accounts authenticate; decides whether ProxySQL may hold hashes instead of passwords."""
     ca_secret: str | None
-    """Secret with the server CA under `ca.crt`; None when TLS is off."""
+    """Secret with the server CA under CA_KEY; None when TLS is off."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,4 +6,4 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class LocalError(Exception):
-    """Something a person can fix; shown as its message alone, without a traceback."""
+    """An error that a person can fix; only its message is shown, without a traceback."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from pulumi.automation import CommandError, OutputMap, Stack
 
-from components import names
 from components.config import load as configuration
+from components.config.engine import ENGINES
 from components.config.errors import ConfigError
 from components.config.stack import StackConfig
 from local import REPOSITORY, LocalError, engine, locks, sql
@@ -253,9 +253,8 @@ def left_behind(kubectl: Kubectl, configs: Sequence[StackConfig]) -> str:
     """What stays of a destroyed stack, with the command that removes it."""
     lines = ["Volumes, and what the operator made for itself, stay:"]
     for config in configs:
-        kept = names.left_behind(
-            config.name, config.engine, config.database.topology, config.database.replicas
-        )
+        database = config.database
+        kept = ENGINES[config.engine].left_behind(config.name, database.topology, database.replicas)
         command = kubectl.command(
             "delete",
             "--ignore-not-found",

@@ -22,7 +22,7 @@ from local.toolchain import cache_folder
 Kind = Literal["real", "kind", "simulated"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 RESERVED_CPU = 0.3
-"""Cores of a node that DNS, operator and webhook ask for at most."""
+"""Maximum cores of a node that DNS, operator and webhook request."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Machine:
     memory: int
     """Bytes."""
     lacks_for_real: tuple[str, ...]
-    """What real nodes need and this machine does not have; empty if it has all."""
+    """What real nodes need and this machine lacks; empty if it lacks nothing."""
     lacks_for_kind: tuple[str, ...]
 
 
@@ -46,7 +46,7 @@ class Choice:
 
 
 def this_machine() -> Machine:
-    """A look at the machine; nothing is started or changed."""
+    """Checks the machine; nothing is started or changed."""
     docker = bool(shutil.which("docker")) and _runs("docker", "info")
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return Machine(
@@ -93,9 +93,8 @@ def overlay_works(folder: Path) -> bool:
 
 
 def choose(machine: Machine, configs: Sequence[StackConfig], wanted: str | None) -> Choice:
-    """The best kind of nodes for a stack, or the one that NODES insists on.
-
-    Raises LocalError if that one cannot be had, or none.
+    """The best kind of nodes for a stack, or the one that NODES forces. Raises LocalError if this
+    machine cannot run it, or cannot run any.
     """
     choice = _choose(machine, configs, wanted)
     if choice.kind == "simulated" and "Linux" in machine.lacks_for_real:

@@ -1,4 +1,4 @@
-"""Commands whose failure is an error with what they said."""
+"""Runs commands; a failure is an error with their output."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def run(
 ) -> str:
     """What a command prints.
 
-    `what`: its name in the error, by default the whole of it. Raises LocalError with the end of
-    what it says when it fails, and when there is no such program.
+    `what`: its name in the error, by default the whole of it. Raises LocalError with the end of its
+    output when it fails, and when there is no such program.
     """
     name = what or " ".join(map(str, command))
     try:

@@ -29,7 +29,7 @@ PUBLISHED_TIMEOUT = 60  # seconds in which the API server publishes the schema o
 
 
 class ControlPlane:
-    """Everything of one control plane lives in `directory`; two directories never meet."""
+    """Everything of one control plane is in `directory`; control planes do not share anything."""
 
     def __init__(self, directory: Path, tools: Toolchain, say: Callable[[str], None] = print):
         self.directory = directory.resolve()
@@ -40,7 +40,7 @@ class ControlPlane:
         self.processes = Processes(self.directory)
 
     def start(self) -> None:
-        """Start what does not run yet; a no-op when all of it does."""
+        """Start what does not run yet."""
         with locks.locked(self.directory / locks.NAME):
             self.choose_ports()
             self.write_credentials()
@@ -74,7 +74,7 @@ class ControlPlane:
             locks.remove(self.directory)
 
     def remains(self) -> bool:
-        """Whether anything of it is there, though its folder may be gone."""
+        """Whether anything of it exists, even without its folder."""
         return self.directory.exists() or bool(self.processes.descendants())
 
     def status(self) -> dict[str, bool]:
@@ -88,7 +88,8 @@ class ControlPlane:
         return json.loads((self.directory / "ports.json").read_text())
 
     def choose_ports(self) -> None:
-        """Pick free ports once; again only when nothing of ours runs and a stranger took one."""
+        """Pick free ports once; again only when none of our processes runs and another program took
+        one."""
         file = self.directory / "ports.json"
         if any(self.status().values()):
             return
@@ -169,7 +170,7 @@ class ControlPlane:
                     f"--peer-key-file={server[1]}",
                     f"--peer-trusted-ca-file={pki}/ca.crt",
                     "--peer-client-cert-auth",
-                    "--unsafe-no-fsync",  # a lost power supply may cost this throw-away cluster
+                    "--unsafe-no-fsync",  # a power cut may lose this throw-away cluster
                 ],
                 health("etcd", "/health"),
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import re
@@ -42,9 +43,24 @@ def stack_file(wanted: str) -> tuple[str, Path]:
 
 
 def stack_config(file: Path) -> dict[str, Any]:
-    """The `config` section of a stack file."""
-    content: Mapping[str, Any] = yaml.safe_load(file.read_text()) or {}
-    return dict(content.get("config") or {})
+    """The `config` section of a stack file. Raises LocalError for a file that has none."""
+    try:
+        content: Any = yaml.safe_load(file.read_text()) or {}
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or type(error).__name__
+        raise LocalError(f"{file.name}{place}: this is not YAML ({reason}).") from None
+    section: Any = cast(Any, content).get("config") or {} if isinstance(content, dict) else None
+    if not isinstance(section, dict):
+        raise LocalError(f"{file.name}: `config` must be a mapping.")
+    config = cast(dict[Any, Any], section)
+    if wrong := [key for key in config if not isinstance(key, str)]:
+        raise LocalError(f"{file.name}: config key {wrong[0]!r} is not text; put it in quotes.")
+    try:
+        return copy.deepcopy(config)
+    except RecursionError:
+        raise LocalError(f"{file.name}: `config` is nested too deep.") from None
 
 
 def names_cluster(config: Mapping[str, Any]) -> bool:
@@ -60,9 +76,12 @@ def values(config: Mapping[str, Any], key: str) -> set[str]:
     """What a stack and each of its databases have for `key`; the project's default included."""
     project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
     full = f"{PROJECT}:{key}"
-    found = {config.get(full) or project["config"][full]["default"]}
-    databases: Mapping[str, Any] = config.get(f"{PROJECT}:databases") or {}
-    return found | {d[key] for d in databases.values() if d and d.get(key)}
+    found = [config.get(full) or project["config"][full]["default"]]
+    databases = config.get(f"{PROJECT}:databases")
+    several = cast(dict[str, Any], databases).values() if isinstance(databases, dict) else ()
+    own = (cast(dict[str, Any], one).get(key) for one in several if isinstance(one, dict))
+    # The program itself refuses what is no text.
+    return {value for value in (*found, *own) if isinstance(value, str) and value}
 
 
 def run_program() -> None:
@@ -101,10 +120,10 @@ class Engine:
     command: PulumiCommand
     kubeconfig: Path
     plugin_path: Path | None
-    """Folder of stand-in plugins; None where the official ones are installed."""
+    """Folder of the local plugins; None if the official ones are installed."""
     pulumi_home: Path
     answers_sql: bool = False
-    """Whether servers run in the cluster, rather than being simulated."""
+    """Whether servers run in the cluster instead of being simulated."""
 
     def open(
         self,
@@ -159,7 +178,7 @@ class Engine:
         return self.directory / "work"
 
     def _unlock(self) -> None:
-        """Nobody else changes stacks here, so a lock is that of a run that was killed."""
+        """Nobody else changes stacks here, so an existing lock belongs to a killed run."""
         shutil.rmtree(self.directory / "state" / ".pulumi" / "locks", ignore_errors=True)
 
     def _options(self) -> LocalWorkspaceOptions:
@@ -171,13 +190,13 @@ class Engine:
         )
 
     def _environment(self) -> dict[str, str]:
-        """Nothing ambient decides about backend, secrets or cluster."""
+        """No variable of the environment decides about backend, secrets or cluster."""
         path = os.environ.get("PATH", os.defpath)
         if self.plugin_path:
             path = os.pathsep.join((str(self.plugin_path), path))
         return {
             "KUBECONFIG": str(self.kubeconfig),
-            "MYSQL_HA_PYTHON": sys.executable,  # runs the stand-in plugins
+            "MYSQL_HA_PYTHON": sys.executable,  # runs the local plugins
             "PATH": path,
             "PULUMI_BACKEND_URL": (self.directory / "state").resolve().as_uri(),
             # Not the variable that names a file: an ambient PULUMI_CONFIG_PASSPHRASE would win.
@@ -202,7 +221,7 @@ def stacks_in(directory: Path) -> list[str]:
 
 
 def passphrase(directory: Path) -> str:
-    """Generated once; the state in `directory` cannot be read without it."""
+    """Generated once; without it the state in `directory` cannot be read."""
     file = directory / "passphrase"
     if not file.exists():
         file.touch(mode=0o600)

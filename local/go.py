@@ -50,7 +50,7 @@ class Program:
         return [*BUILD, f"-ldflags={ldflags}", "-o", str(output), package]
 
     def key(self, go_version: str) -> str:
-        """Changes when anything that decides the binary does."""
+        """Changes when anything changes that decides the binary."""
         module = TOOLS / self.directory
         digest = hashlib.sha256()
         for part in (
@@ -107,7 +107,7 @@ def go_version() -> str:
 
 
 def run(command: list[str], directory: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Run a go command, free of the user's workspace file, with `environment` on top of ours."""
+    """Run a go command without the user's workspace file, with `environment` added to ours."""
     if not shutil.which("go"):
         raise LocalError(
             "The local mode builds its control plane with Go, and there is no `go` on PATH.\n"

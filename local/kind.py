@@ -1,4 +1,4 @@
-"""A cluster of `kind` (kind.sigs.k8s.io), where docker runs and its node image can be pulled."""
+"""A cluster of `kind` (kind.sigs.k8s.io); needs docker, and a registry that has its node image."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ class KindCluster:
         self.name = f"mysql-ha-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:6]}"
 
     def start(self, nodes: int) -> None:
-        """Make the cluster with that many workers, unless it is there. It cannot grow later.
-
-        What a kill left half made is made anew.
+        """Make the cluster with that many workers, unless it exists. It cannot grow later. A
+        cluster that a kill left incomplete is recreated.
         """
         with locks.locked(self.directory / locks.NAME):
             made = self.directory / "made"
@@ -62,12 +61,12 @@ class KindCluster:
             locks.remove(self.directory)
 
     def remains(self) -> bool:
-        """Whether anything of it is there, though its folder may be gone."""
+        """Whether anything of it exists, even without its folder."""
         if self.directory.exists():
             return True
         try:
             return bool(self._containers())
-        except LocalError:  # a docker that does not run, runs no nodes
+        except LocalError:  # without docker there are no nodes
             return False
 
     def status(self) -> dict[str, bool]:
@@ -80,7 +79,7 @@ class KindCluster:
             commands.run(["docker", "rm", "--force", "--volumes", *containers])
 
     def _install(self) -> str:
-        """The CRDs and the operator, unless they are there; what to say of it."""
+        """Install the CRDs and the operator, unless they exist; returns what to report."""
         mark, wanted = self.directory / "installed", installation()
         if mark.exists() and mark.read_text() == wanted:
             return ""

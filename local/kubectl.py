@@ -1,4 +1,4 @@
-"""kubectl on a local cluster, and the kubeconfig files by which its programs log in."""
+"""kubectl on a local cluster, and the kubeconfig files with which its programs log in."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Kubectl:
         return commands.run(self.command(*args), what=f"kubectl {' '.join(args[:3])}", stdin=stdin)
 
     def apply(self, objects: Sequence[Object]) -> None:
-        """Apply the objects, also over what somebody else set."""
+        """Apply the objects, even over fields that another manager set."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         self("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
 

@@ -15,10 +15,9 @@ NAME = "lock"
 
 @contextmanager
 def locked(file: Path, waiting: Callable[[], None] | None = None) -> Generator[None]:
-    """Held by one process at a time; the kernel lets go of it when that process ends.
-
-    `waiting` is called once if somebody else holds it. Whoever held it may have removed the file:
-    then the next one makes another.
+    """Held by one process at a time; the kernel releases it when that process ends. `waiting` is
+    called once if another process holds it. The last holder may have removed the file: then the
+    next one makes a new file.
     """
     while True:
         try:
@@ -41,14 +40,15 @@ def locked(file: Path, waiting: Callable[[], None] | None = None) -> Generator[N
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder whose lock the caller holds, the lock last: until then nobody else is in."""
+    """Remove a folder, given that the caller holds its lock. The lock goes last: until then no
+    other process is in."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name != NAME:
             path.unlink()
     (folder / NAME).unlink()
-    with suppress(OSError):  # somebody who waited has made it anew
+    with suppress(OSError):  # a process that waited has recreated it
         folder.rmdir()
 
 

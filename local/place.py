@@ -1,4 +1,4 @@
-"""Where stacks live on this machine: for each kind of nodes a cluster and an engine of its own."""
+"""Where stacks are on this machine: each kind of nodes has its own cluster and engine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Place:
         return stacks_in(self.directory / "engine")
 
     def sources(self, configs: Sequence[StackConfig]) -> Sources:
-        """Where the images of a stack come from. Raises LocalError if one cannot be had."""
+        """Where the images of a stack come from. Raises LocalError if an image is not available."""
         if isinstance(self.cluster, RealCluster):
             return self.cluster.images.sources(configs)
         return {}
@@ -89,7 +89,7 @@ def places(tools: Toolchain) -> list[Place]:
 
 
 def remains(tools: Toolchain) -> list[Place]:
-    """Those of which anything is there, though somebody removed the folder."""
+    """The places of which anything exists, even if somebody removed the folder."""
     return [p for p in _all(tools) if p.directory.exists() or p.cluster.remains()]
 
 

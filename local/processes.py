@@ -33,7 +33,7 @@ class Process:
     """Files that it reads once, when it starts."""
 
     def configuration(self) -> list[str]:
-        """What it is started with: a change restarts it."""
+        """Its configuration at the start: a change restarts it."""
         variables = (f"{name}={value}" for name, value in sorted(self.env.items()))
         digests = (hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files)
         return [*self.argv, *variables, *digests]
@@ -77,13 +77,14 @@ class Processes:
         return record["pid"] if found and found == record.get("identity") else None
 
     def up_to_date(self, process: Process) -> bool:
-        """Whether it runs as it would be started now."""
+        """Whether it runs with the configuration with which it would be started now."""
         return self.pid(process.name) is not None and (
             self.record(process.name).get("configuration") == process.configuration()
         )
 
     def launch(self, process: Process) -> bool:
-        """Start a process unless it runs already, as it would be started; say whether it did."""
+        """Start a process unless it runs already with this configuration; returns whether it
+        did."""
         if self.up_to_date(process):
             return False
         self.end(process.name)
@@ -106,7 +107,7 @@ class Processes:
         return True
 
     def end(self, name: str) -> None:
-        """End a process, by force after STOP_TIMEOUT; nothing if it does not run."""
+        """End a process, by force after STOP_TIMEOUT; does nothing if it does not run."""
         deadline = time.monotonic() + STOP_TIMEOUT
         while pid := self.pid(name):
             kill = time.monotonic() > deadline

@@ -1,7 +1,7 @@
 """SQL on a deployed stack, through its endpoint: a SELECT after `make up`, a shell for `make sql`.
 
 Both run in a Pod of their own, with the image of the servers and the login of an application's (or
-root's) Secret, so they take the way that an application takes.
+root's) Secret, so they connect as an application does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.config.stack import StackConfig
-from components.engines import mariadb, percona
+from components.engines.wiring import WIRING
 from local import LocalError
 from local.kubectl import Kubectl, Object
 
@@ -29,7 +29,7 @@ ANSWER_TIMEOUT = 120  # seconds: proxies load a new login within a minute and a 
 
 @dataclass(frozen=True)
 class Login:
-    """Who asks where: an account's Secret with its key of the password, and the endpoint."""
+    """A login: an account's Secret, the key of its password, and the endpoint."""
 
     who: str
     namespace: str
@@ -64,8 +64,8 @@ def login(config: StackConfig, outputs: Mapping[str, Any], app: str | None) -> L
         )  # fmt: skip
     host, port = outputs["host"], int(outputs["port"])
     if config.own_proxies:
-        engine = percona if config.engine == "percona" else mariadb
-        host, port = engine.topology(config).service, engine.PORT
+        servers = WIRING[config.engine].topology(config)
+        host, port = servers.service, servers.port
     secret = outputs["admin_secret"]
     return Login("root", config.namespace, host, port, "root", secret["name"], secret["key"])
 
@@ -123,7 +123,7 @@ def client(login: Login, *arguments: str) -> list[str]:
 
 
 class Sql:
-    """A Pod to ask from, for as long as the `with` lasts."""
+    """A Pod for queries, while the `with` lasts."""
 
     def __init__(self, kubectl: Kubectl, config: StackConfig, login: Login) -> None:
         self.kubectl, self.config, self.login = kubectl, config, login

@@ -20,7 +20,7 @@ from pulumi.automation import InvalidVersionError, PulumiCommand
 
 from local import REPOSITORY, LocalError, commands, go, locks
 
-STAND_INS = Path(__file__).parent / "plugins" / "bin"
+LOCAL_PLUGINS = Path(__file__).parent / "plugins" / "bin"
 PERCONA = Path(__file__).parent / "cluster" / "percona.yaml"
 OPERATOR = "github.com/mariadb-operator/mariadb-operator/v25"
 ENGINE = go.Program(
@@ -209,18 +209,18 @@ class Toolchain:
         return official or PulumiCommand(root=str(self.path("pulumi").parent.parent))
 
     def plugin_path(self) -> Path | None:
-        """None when the official plugins are installed, else the folder of their stand-ins."""
+        """None when the official plugins are installed, else the folder of the local ones."""
         command = self.pulumi().command
         for name, package in PLUGINS.items():
             version = _requirement(package)
             arguments = ["plugin", "install", "resource", name, version]
             if not self.download(f"plugin-{name}-{version}", [command, *arguments]):
                 self.say(
-                    "!! The official Pulumi plugins cannot be downloaded here: using the STAND-INS "
-                    "in local/plugins.\n"
+                    "!! The official Pulumi plugins cannot be downloaded here: using the local "
+                    "ones of local/plugins.\n"
                     "!! They do what this program needs of the official ones and nothing more."
                 )
-                return STAND_INS
+                return LOCAL_PLUGINS
         return None
 
     @property

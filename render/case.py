@@ -1,4 +1,5 @@
-"""A stack's config with a made-up password wherever it needs one, so that it runs anywhere."""
+"""A stack's config with a made-up password wherever it needs one, so that it runs without the real
+ones."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -56,9 +57,10 @@ def case(name: str, config: Mapping[str, Any]) -> Case:
     tree = {key.removeprefix(PREFIX): deepcopy(value) for key, value in config.items()}
     inline = dict(_decrypt(tree, ""))
     existing: dict[str, dict[str, str]] = {}
-    namespaces = {value for key, value in _walk(tree) if key == "namespace"} | {"default"}
+    named = (value for key, value in _walk(tree) if key == "namespace")
+    namespaces = {"default", *(value for value in named if isinstance(value, str))}
     for key, ref in _walk(tree):
-        if key == "existing_secret":
+        if key == "existing_secret" and _is_reference(ref):
             for namespace in namespaces:
                 keys = existing.setdefault(f"{namespace}/{ref['name']}", {})
                 keys[ref["key"]] = canary("existing", ref["name"], ref["key"])
@@ -72,15 +74,26 @@ def case(name: str, config: Mapping[str, Any]) -> Case:
     )
 
 
+def _is_reference(ref: Any) -> bool:
+    """Whether it names a Secret and a key; the program refuses what does not."""
+    return isinstance(ref, dict) and all(
+        isinstance(cast(dict[str, Any], ref).get(key), str) for key in ("name", "key")
+    )
+
+
 def as_new(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config whose databases adopt nothing: what is adopted is read from the cluster."""
     databases = f"{PREFIX}databases"
     new = {key: value for key, value in config.items() if key != f"{PREFIX}adopt"}
-    several = cast(dict[str, dict[str, Any] | None], new.get(databases))
-    if several:
+    several = new.get(databases)
+    if isinstance(several, dict):  # else the program refuses it
         new[databases] = {
-            name: {key: value for key, value in (tree or {}).items() if key != "adopt"}
-            for name, tree in several.items()
+            name: {
+                key: value for key, value in cast(dict[str, Any], tree).items() if key != "adopt"
+            }
+            if isinstance(tree, dict)
+            else tree
+            for name, tree in cast(dict[str, Any], several).items()
         }
     return new
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import yaml
 
-from components.proxysql.cnf import native_password_hash
+from components.proxysql.live import native_password_hash
 from render.recorder import Recording, Resource, plain
 
 HEADER = "# Made by `make render`. Every password is (secret): apply it with --dry-run only.\n"

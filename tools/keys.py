@@ -9,8 +9,10 @@ from annotated_types import Ge, Le, MaxLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from components.config.affinity import Affinity
+from components.config.engine import ENGINES
 from components.config.load import resolve
-from components.config.presets import ENGINES, SIZES
+from components.config.presets import SIZES
 from components.config.stack import StackConfig
 from components.config.types import Described
 
@@ -50,7 +52,8 @@ def _leaves(model: type[BaseModel], real: str, shown: str) -> Iterator[tuple[str
         path = f"{real}.{name}" if real else name
         text = SHARED.get(path, f"{shown}.{name}" if shown else name)
         below, listed = model_of(field.annotation)
-        if below is None:
+        # Kubernetes' own reference explains what stands below.
+        if below is None or below is Affinity:
             yield path, text, field
         else:
             mark = "[]" if listed else ""
@@ -156,6 +159,8 @@ def _value(model: Any, path: str) -> Any:
 def shown(value: Any) -> str:
     if value is None or value == "":
         return "unset"
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_unset=True)
     if isinstance(value, (dict, tuple)) and not value:
         return "empty"
     return f"`{yaml_text(value)}`"

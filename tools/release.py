@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class NoRelease(Exception):
-    """The tag, the version and the changelog do not agree; says how."""
+    """The tag, the version and the changelog do not agree; the message says how."""
 
 
 def version(pyproject: str) -> str:
@@ -26,7 +26,7 @@ def version(pyproject: str) -> str:
 
 
 def entry(changelog: str, release: str) -> str:
-    """What stands below `## [release] - yyyy-mm-dd`, up to the next such heading.
+    """The text below `## [release] - yyyy-mm-dd`, up to the next such heading.
 
     Raises NoRelease if there is no such heading or nothing below it.
     """

@@ -1,8 +1,8 @@
-"""The JSON schema of a `Pulumi.<stack>.yaml`, by which editors complete and check one.
+"""The JSON schema of a `Pulumi.<stack>.yaml`, with which editors complete and check one.
 
 Draft 7, which yaml-language-server knows best. It accepts whatever `components.config.load` does:
 a stack names only what it overrides, so that nothing is required but the keys without which an
-entry of a list says nothing. What joins several keys only the program checks.
+entry of a list says nothing. Only the program checks rules about several keys.
 """
 
 import json
@@ -13,9 +13,12 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from components.config.checks.variables import RESERVED_VARIABLES
 from components.config.errors import PROJECT
-from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.config.proxysql_variables import (
+    ADMIN_VARIABLES,
+    MYSQL_VARIABLES,
+    RESERVED_VARIABLES,
+)
 from components.config.stack import StackConfig, StackKeys
 from components.names import DNS_LABEL
 from tools.keys import default, meaning, model_of
@@ -23,10 +26,14 @@ from tools.keys import default, meaning, model_of
 Schema = dict[str, Any]
 
 VARIABLES: Mapping[str, frozenset[str]] = {
-    "proxy.admin_variables": ADMIN_VARIABLES - RESERVED_VARIABLES["admin_variables"],
-    "proxy.mysql_variables": MYSQL_VARIABLES - RESERVED_VARIABLES["mysql_variables"],
+    "proxy.admin_variables": frozenset(
+        ADMIN_VARIABLES.keys() - RESERVED_VARIABLES["admin_variables"].keys()
+    ),
+    "proxy.mysql_variables": frozenset(
+        MYSQL_VARIABLES.keys() - RESERVED_VARIABLES["mysql_variables"].keys()
+    ),
 }
-"""The names that may stand in a mapping of ProxySQL's variables, by config path."""
+"""The names that a mapping of ProxySQL's variables may have, by config path."""
 
 
 def text() -> str:

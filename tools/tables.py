@@ -1,7 +1,7 @@
-"""Keeps true what is made from the code: the tables of README.md and docs/, and the schema.
+"""Updates what is made from the code: the tables of README.md and docs/, and the schema.
 
 `python -m tools.tables` writes every section between `<!-- begin:x -->` and `<!-- end:x -->`, and
-schema/stack.schema.json; `--check` writes nothing and fails when one is not what the code says.
+schema/stack.schema.json; `--check` writes nothing and fails when one is out of date.
 """
 
 import argparse
@@ -15,18 +15,22 @@ from typing import Any, cast
 import yaml
 
 from components import outputs
-from components.config.checks.variables import RESERVED_VARIABLES
+from components.config import server_options
+from components.config.engine import ENGINES
 from components.config.errors import PROJECT
 from components.config.load import Loaded, Stack, resolve
-from components.config.presets import ENGINES, SIZES
+from components.config.presets import SIZES
+from components.config.proxysql_variables import RESERVED_VARIABLES
 from components.config.stack import StackConfig, StackKeys
 from components.credentials import GENERATED_KEY, ResolvedCredential
-from components.engines import mariadb, percona
+from components.engines import percona
+from components.engines.wiring import WIRING
 from components.guards import immutable
 from components.names import credential_secret
 from local import go, toolchain
 from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
+from tools.marks import with_sections
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
@@ -209,8 +213,7 @@ def _outputs(engine: str) -> dict[str, Any]:
         password=cast(Any, None),  # no output is a password
         resource=None,
     )
-    shape = percona.topology(config) if engine == "percona" else mariadb.topology(config)
-    values = outputs.outputs(config, shape, root)
+    values = outputs.outputs(config, WIRING[engine].topology(config), root)
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
@@ -252,15 +255,47 @@ def reference() -> str:
     return "\n\n".join(f"### {top}\n\n{table(head, body)}" for top, body in groups.items())
 
 
+def server_option_table() -> str:
+    """Options that `database.my_cnf` cannot set, by their reasons."""
+    groups = (
+        ("all", server_options.EVERYWHERE),
+        ("all", {f"{start}*": why for start, why in server_options.FAMILIES.items()}),
+        ("`replication`, `galera`", server_options.CLUSTERED),
+        (
+            "`replication`, `galera`",
+            {f"{start}*": why for start, why in server_options.CLUSTERED_FAMILIES.items()},
+        ),
+        ("`galera`", server_options.GALERA),
+    )
+    refused: dict[tuple[str, str], list[str]] = {}
+    for topologies, options in groups:
+        for name, why in options.items():
+            refused.setdefault((topologies, why), []).append(f"`{name}`")
+    return table(
+        ("topology", "refused", "because"),
+        [
+            (topologies, ", ".join(sorted(found)), why)
+            for (topologies, why), found in refused.items()
+        ],
+    )
+
+
 def reserved() -> str:
     """ProxySQL variables that a stack cannot set."""
     return table(
-        ("below", "refused"),
+        ("below", "refused", "because it"),
         [
-            (f"`proxy.{kind}`", ", ".join(f"`{name}`" for name in sorted(names)))
+            (f"`proxy.{kind}`", ", ".join(f"`{name}`" for name in sorted(alike)), rule)
             for kind, names in RESERVED_VARIABLES.items()
+            for rule, alike in _by_rule(names)
         ],
     )
+
+
+def _by_rule(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """Each reason, with the names that are refused for it."""
+    for rule in dict.fromkeys(rule for rule, _ in names.values()):
+        yield rule, [name for name, (reason, _) in names.items() if reason == rule]
 
 
 def figures() -> str:
@@ -276,20 +311,20 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "config": overview,
     "reference": reference,
     "reserved": reserved,
+    "my_cnf": server_option_table,
     "figures": figures,
 }
 
 
 def rendered(text: str) -> str:
-    """`text` with every marked section made anew."""
+    """`text` with every section made anew."""
 
-    def section(match: re.Match[str]) -> str:
-        name = match[1]
+    def section(name: str, _: str) -> str:
         if name not in SECTIONS:
             raise SystemExit(f"tools/tables.py: there is no section '{name}'")
-        return f"<!-- begin:{name} -->\n\n{SECTIONS[name]()}\n\n<!-- end:{name} -->"
+        return f"\n{SECTIONS[name]()}\n\n"
 
-    return re.sub(r"<!-- begin:(\w+) -->.*?<!-- end:\1 -->", section, text, flags=re.DOTALL)
+    return with_sections(text, section)
 
 
 def made() -> Iterator[tuple[Path, str]]:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 from xml.sax.saxutils import escape
 
-from components.config.presets import ENGINES, SIZES
-from components.names import OPERATOR_OBJECTS, pxc
+from components.config.engine import ENGINES
+from components.config.presets import SIZES
+from components.names import pxc
 from render import recorder
 
 ROOT = Path(__file__).parents[1]
@@ -78,7 +79,7 @@ def panel(size: str, engine: str) -> Panel:
         raise SystemExit(run.error)
     outputs = recorder.plain(run.outputs)
     service = _service(outputs["host"])
-    kind = OPERATOR_OBJECTS[engine].rpartition(":")[2]
+    kind = ENGINES[engine].api.kind
     spec = recorder.plain(run.one(kind, NAME).inputs["spec"])
     sets = run.of_kind("StatefulSet")
     operators = spec.get("proxysql", {})

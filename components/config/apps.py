@@ -30,16 +30,16 @@ class App(Model):
     name: Label
     """Name in the outputs and of its Secret; the account, unless `username` is set."""
     username: UserName | None = None
-    """The account. A second one, with `_b` at its end, takes turns with it when a generated
+    """The account. A second one, with `_b` at its end, alternates with it when a generated
     password is rotated. Unset: the app's name."""
     databases: dict[SchemaName, Granted]
     """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).
     Databases are made as utf8mb4."""
     default_database: SchemaName | None = None
-    """The one that it is connected to unless it names another. Required with several, since a
+    """The database of a connection that names none. Required if there are several, because a
     mapping has no order."""
     routing: Literal["writer", "reader"] = "writer"
-    """`reader`: all its statements go to replicas, which lag behind."""
+    """`reader`: all its statements go to replicas, which lag behind the primary."""
     max_connections: Count = 200
     """Its connections to each proxy; without proxies, to each server."""
     require_tls: Bool | None = None
@@ -50,25 +50,24 @@ class App(Model):
     """Secret config value: `pulumi config set --secret --path`. Neither this nor
     `existing_secret`: the password is generated."""
     rotation: Natural = 0
-    """Bump it for a new login with a new generated password; the last one works until the next bump
-    ([rotation](apps.md#rotation))."""
+    """Raise it for a new login with a new generated password; the previous login works until the
+    next rotation ([rotation](apps.md#rotation))."""
     active: Bool = True
     """False: the proxies refuse its logins; everything else stays."""
     cleanup: Literal["keep", "delete"] = "keep"
-    """What becomes of its accounts and databases when they leave the config: `keep` leaves them in
-    the servers. `delete` is for MariaDB only."""
+    """What happens to its accounts and databases when they are removed from the config: `keep`
+    leaves them in the servers. `delete` is for MariaDB only."""
 
     @property
     def accounts(self) -> tuple[str, ...]:
-        """The user names that it ever logs in with."""
+        """All user names with which it can log in."""
         name = self.username or self.name
         return (name, f"{name}_b") if self.generated else (name,)
 
     @property
     def logins(self) -> tuple[Login, ...]:
-        """Who may log in, the one that its Secret names first.
-
-        A password that is given has no past that this program knows, hence one account.
+        """Its logins, the one in its Secret first. This program does not know the earlier values of
+        a given password, so such an app has one account.
         """
         account = self.accounts[0]
         return (
@@ -79,12 +78,12 @@ class App(Model):
 
     @property
     def generated(self) -> bool:
-        """Whether its passwords are made here."""
+        """Whether this program generates its passwords."""
         return not (self.existing_secret or self.password)
 
     @property
     def database(self) -> str:
-        """The database that it is connected to unless it names another."""
+        """The database of a connection that names none."""
         return self.default_database or next(iter(self.databases))
 
     @model_validator(mode="after")
@@ -116,7 +115,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     ),
     "owner": ("ALL PRIVILEGES",),
 }  # fmt: skip
-"""The privileges of a role, on one database; none holds beyond it."""
+"""The privileges of a role, on one database only."""
 
 
 def privileges(granted: str | Sequence[str]) -> list[str]:

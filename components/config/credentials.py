@@ -1,4 +1,4 @@
-"""`credentials`: one password per role, and accounts that take turns."""
+"""`credentials`: one password per role, and alternating accounts."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,12 @@ from pydantic import model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model, SecretRef
+from components.config.proxysql import OWN_ACCOUNTS
 from components.config.types import Natural, Password
 
 SYSTEM_ACCOUNTS = frozenset(
     {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
-    | {"admin", "stats", "monitor", "cluster"}
+    | set(OWN_ACCOUNTS)
     | {"xtrabackup", "operator", "replication", "proxyadmin"}
     | {"pmmserver", "pmmserverkey", "pmmservertoken"}
 )
@@ -21,25 +22,25 @@ SYSTEM_ACCOUNTS = frozenset(
 
 
 class Login(NamedTuple):
-    """One of the accounts that take turns."""
+    """One of the alternating accounts."""
 
     username: str
     generation: int
-    """Which rotation its password is of."""
+    """The rotation that made its password."""
     key: str
-    """Of the password, in the Secret that the servers read."""
+    """The key of the password in the Secret that the servers read."""
 
     @property
     def suffix(self) -> str:
-        """What the second account's resources have at the end of their names."""
+        """The suffix of the second account's resources."""
         return ".b" if self.generation % 2 else ""
 
 
 def alternating_logins(account: str, rotation: int) -> tuple[Login, ...]:
-    """Who may log in after a number of rotations: the newest login, then the one before it.
+    """The logins after a number of rotations: the newest, then the previous one.
 
-    Two accounts take turns ("alternating users" of AWS Secrets Manager's rotation), so that a
-    rotation changes nothing for those who still hold the last login.
+    Two accounts alternate ("alternating users" of AWS Secrets Manager's rotation), so that a
+    rotation changes nothing for clients that still use the previous login.
     """
     accounts = ((account, "password"), (f"{account}_b", "password-b"))
     generations = range(rotation, max(rotation - 2, -1), -1)
@@ -54,12 +55,7 @@ PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 
 
 SET_AT_FIRST_BOOT = ("root", "replication")
-"""Roles whose passwords the servers know from their first start on."""
-
-
-ROTATED_BY_OPERATOR = {"mariadb": frozenset[str](), "percona": frozenset({"root"})}
-"""Those of them whose new password the engine's operator brings to servers that run
-(percona-xtradb-cluster-operator v1.18.0 pkg/controller/pxc/users.go, handleRootUser)."""
+"""Roles whose passwords the servers get at their first start."""
 
 
 class Credential(Model):
@@ -71,7 +67,7 @@ class Credential(Model):
     """Secret config value: `pulumi config set --secret --path`. Neither this nor
     `existing_secret`: it is generated."""
     rotation: Natural = 0
-    """Bump it to generate a new password, or to roll out a changed existing one."""
+    """Raise it to generate a new password, or to roll out a changed existing one."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -86,15 +82,15 @@ class Credentials(Model):
     root: Credential = Credential()
     """The servers' root."""
     replication: Credential = Credential()
-    """The account by which replicas follow the primary."""
+    """The account with which replicas follow the primary."""
     monitor: Credential = Credential()
-    """The account `proxy.monitor.username`, by which the proxies check the servers."""
+    """The account `proxy.monitor.username`, with which the proxies check the servers."""
     proxy_admin: Credential = Credential()
     """ProxySQL's `admin`, which logs in from inside its Pod only."""
     proxy_stats: Credential = Credential()
     """ProxySQL's `stats`, which only reads statistics, from inside its Pod."""
     proxy_cluster: Credential = Credential()
-    """ProxySQL's `cluster`, by which proxies reach each other."""
+    """ProxySQL's `cluster`, with which proxies reach each other."""
 
     def items(self) -> Iterator[tuple[str, Credential]]:
         """(role, credential) pairs in declaration order."""
@@ -102,5 +98,5 @@ class Credentials(Model):
 
 
 PASSWORD_RULE = re.compile(r"[A-Za-z0-9_-]{24,}")
-"""What ProxySQL carries unharmed: quotes lose the row and log it, `:` and `;` cut an admin
-password, a leading `*` makes a hash of it (lib/ProxySQL_Config.cpp, lib/ProxySQL_Admin.cpp)."""
+"""What ProxySQL reads correctly. With a quote it loses and logs the row, `:` and `;` cut an admin
+password, and a leading `*` makes it a hash (lib/ProxySQL_Config.cpp, lib/ProxySQL_Admin.cpp)."""

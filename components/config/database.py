@@ -1,38 +1,42 @@
 """`database`: the servers."""
 
-import re
 from typing import Annotated, Self
 
 from pydantic import Field, Strict, model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model, Resources, Storage
-from components.config.types import Annotations, Bool, Duration, PodLabels, TopologyKind
+from components.config.types import (
+    Annotations,
+    Bool,
+    Duration,
+    PodLabels,
+    ProviderOption,
+    ProviderValue,
+    TopologyKind,
+)
 
-OWN_OPTIONS = {
-    "max_connections": "database.max_connections",
-    "port": "the program",
-    "bind_address": "the program",
-    "require_secure_transport": "security.tls",
-    "read_only": "the operator",
-    "rpl_semi_sync_master_enabled": "database.semi_sync",
-    "rpl_semi_sync_master_timeout": "database.semi_sync_timeout",
-    "rpl_semi_sync_master_wait_point": "the program",
-    "rpl_semi_sync_master_wait_no_slave": "proxy.min_semi_sync_replicas",
-    "init_slave": "proxy.min_semi_sync_replicas",
-}
-"""Server options that another config key decides, or that the proxies rely on."""
+
+class Galera(Model):
+    """What only a Galera cluster has, of either engine."""
+
+    provider_options: dict[ProviderOption, ProviderValue] = {}
+    """Options of Galera's provider, such as `gcache.size: 512M`, beside those of the operator, for
+    addresses and TLS, which are refused here. When the last one is removed, a MariaDB cluster keeps
+    it: set its default instead."""
 
 
 class Database(Model):
     """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
 
     topology: TopologyKind
-    """How the servers relate. Fixed. A Percona cluster is `galera` in every size."""
+    """How the servers replicate. Fixed. A Percona cluster is `galera` in every size."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
-    """Servers. Standalone: 1; replication: 2 or more, and no more later; Galera: odd, 3 or more;
-    Percona: 1, 3 or 5."""
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$", max_length=20)] | None = None
+    """Number of servers. Standalone: 1; replication: 2 or more, and you cannot add more later;
+    Galera: odd, 3 or more; Percona: 1, 3 or 5."""
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", max_length=20)] | None = (
+        None
+    )
     """Server version; needed only when the image tag does not start with it."""
     storage: Storage
     """The volume of each server."""
@@ -40,18 +44,30 @@ class Database(Model):
     """CPU and memory of each server."""
     max_connections: Annotated[int, Strict(), Field(ge=20, le=100_000)]
     """The server's `max_connections`, shared by all proxies and the operator."""
+    binlog_expire_days: Annotated[int, Strict(), Field(ge=1, le=99)]
+    """Days after which servers delete their binary logs. A server that was away for longer, and a
+    restore to a point in time that needs older ones, cannot catch up from them; whole logs are
+    deleted, when a new one begins."""
     my_cnf: str = ""
-    """Text appended to the generated my.cnf."""
+    """Text appended to the generated my.cnf: options of the server by their whole names, in its own
+    sections ([what is refused](configuration.md#my_cnf)). Where it sets no
+    `innodb_buffer_pool_size` and there is a memory limit, the program or Percona's operator does
+    ([how large](operations.md#memory-of-the-servers))."""
+    galera: Galera = Galera()
+    """What only a Galera cluster has, of either engine."""
+    helper_resources: Resources = Resources()
+    """CPU and memory of each container of the operator beside a server: its init container and
+    agent, with engine `percona` the log collector and the helpers of its ProxySQL."""
     semi_sync: Bool = True
     """Replication only: a commit waits for one replica (`rpl_semi_sync_master`)."""
     semi_sync_timeout: Duration | None = None
-    """Topology `replication` only. How long a commit waits for a replica before it goes on without.
-    Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, as a promotion takes as long
-    there ([why](failover.md#what-the-lines-say))."""
+    """Topology `replication` only. How long a commit waits for a replica before it continues
+    without one. Unset: `10s` with `proxy.min_semi_sync_replicas`, otherwise `2s`, because a
+    promotion then takes this long ([why](failover.md#what-the-figures-mean))."""
     failover_delay_seconds: Annotated[int, Strict(), Field(ge=0, le=600)] = 2
     """Topology `replication` only. How long the operator waits before it promotes another server in
-    place of a primary that is not ready; a crash costs so much longer. A server whose Pod was
-    deleted by force may still run, and what it acknowledges then would be lost
+    place of a primary that is not ready; a crash takes this much longer. After its Pod was deleted
+    by force, a server may still run, and writes that it acknowledges then would be lost
     ([why](adr/0017-a-primary-that-nobody-follows-gets-no-writes.md))."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
@@ -69,12 +85,4 @@ class Database(Model):
             )
         if self.topology == "replication" and self.replicas < 2:
             raise field_error("replication needs at least 2 replicas", "set replicas to 3")
-        for line in self.my_cnf.splitlines():
-            words = re.split(r"[\s=]+", line.strip())
-            option = words[0].lower().replace("-", "_").removeprefix("loose_")
-            if option in OWN_OPTIONS:
-                raise field_error(
-                    f"my_cnf must not set {option}: {OWN_OPTIONS[option]} decides it",
-                    "remove the line",
-                )
         return self

@@ -1,7 +1,7 @@
 """Which values of a stack file are encrypted. The engine tells the program of whole keys only.
 
 Inside a structured value one `secure: …` makes the whole key secret, and the program is handed all
-of it in clear (pulumi/pulumi#6531). Which value it was stands in the stack's file alone.
+of it in clear (pulumi/pulumi#6531). Which value it was, only the stack's file says.
 """
 
 from collections.abc import Iterator, Mapping
@@ -71,9 +71,3 @@ def is_password(place: Place) -> bool:
             return True
         case _:
             return False
-
-
-def written(place: Place) -> str:
-    """A place as a config path: `proxy.users[0].password`."""
-    first, *rest = place
-    return str(first) + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)

@@ -6,20 +6,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.config.model import Model
-from components.config.types import ObjectName, Tag
+from components.config.types import ObjectName, Registry, Repository, Tag
 
 
 class Image(Model):
     """A container image, pinned by version tag and optionally by digest."""
 
-    registry: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:\d+)?$")] = "docker.io"
+    registry: Registry = "docker.io"
     """Registry host."""
-    repository: Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")]
+    repository: Repository
     """Path in the registry."""
     tag: Tag
     """Version."""
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
-    """Pins the bytes, beside the tag."""
+    """Pins the exact image, in addition to the tag."""
     pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
     """When a node pulls."""
 
@@ -51,6 +51,12 @@ def proxysql_is_patched(tag: str) -> bool:
     return version >= PATCHED_PROXYSQL[1] or PATCHED_PROXYSQL[0] <= version < (2, 8, 0)
 
 
+def serves_postgresql(tag: str) -> bool:
+    """Whether the ProxySQL of an image tag also serves PostgreSQL, as 3.0 and later do unless told
+    otherwise; so does a tag without a version, for all that is known."""
+    return re.match(r"v?2\.", tag) is None
+
+
 DATA_PLANE_IMAGE = {
     "registry": "docker-registry3.mariadb.com",
     "repository": "mariadb-operator/mariadb-operator",
@@ -70,15 +76,15 @@ LOG_COLLECTOR_IMAGE = {"repository": "percona/fluentbit", "tag": "4.0.1"}
 
 
 class Images(Model):
-    """The images of both tiers and of what runs beside them."""
+    """The images of both tiers and of the containers beside them."""
 
     database: Image
     """The servers' image."""
     proxy: Image
     """The proxies' image."""
     data_plane: Image
-    """mariadb-operator's init and agent containers in replication and Galera Pods; of the version
-    of the operator that is installed."""
+    """mariadb-operator's init and agent containers in replication and Galera Pods. Use the version
+    of the installed operator."""
     log_collector: Image
     """The image of `percona.log_collector`."""
     pull_secrets: tuple[ObjectName, ...] = ()

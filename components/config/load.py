@@ -8,49 +8,52 @@ that no model, error or diff can hold one.
 import copy
 import difflib
 import json
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pulumi
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from components import names
-from components.config import checks, encrypted
+from components.config import checks, encrypted, provider
 from components.config.apps import owned
 from components.config.checks.passwords import made_here
 from components.config.encrypted import Place
-from components.config.errors import PROJECT, ConfigError, Fault, below, refuse, reject
+from components.config.engine import ENGINES
+from components.config.errors import (
+    PROJECT,
+    ConfigError,
+    Fault,
+    format_fault,
+    keys_of,
+    path_of,
+    refuse,
+    reject,
+)
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
-from components.config.presets import ENGINES, PROXY_MANAGERS, SIZES
+from components.config.presets import PROXY_MANAGERS, SIZES
 from components.config.stack import StackConfig, StackKeys
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A validated config and the passwords that its stack file gave, by who has them."""
+    """A validated config and the passwords from its stack file, by their holder."""
 
     config: StackConfig
     passwords: Mapping[Holder, pulumi.Output[str]]
     where: str = ""
-    """What stands before its config paths: empty, or `databases.<name>.`."""
+    """The prefix of its config paths: empty, or `databases.<name>.`."""
     own: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the stack file has below `where`, and not in common."""
+    """The stack's values of this database alone."""
+    common: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Those of all databases; empty where there is only one."""
 
-    def path(self, path: str) -> str:
-        """A config path of this database as the stack file has it."""
-        value: Any = self.own
-        for key in re.findall(r"[^.[\]]+", path):
-            if isinstance(value, list):
-                value = dict(encrypted.entries(cast(Any, value))).get(int(key))
-            else:
-                value = cast(Mapping[str, Any], value).get(key) if value else None
-            if value is None:
-                return path
-        return f"{self.where}{path}"
+    def at(self, path: str) -> str:
+        """The path in the stack file of a config path of this database."""
+        return _place(path, self.where, self.own, self.common)
 
 
 # --- merge and validation ----------------------------------------------------------------------
@@ -80,21 +83,15 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def resolve(
-    tree: Mapping[str, Any], where: str = "", own: Mapping[str, Any] | None = None
-) -> StackConfig:
+def resolve(tree: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> StackConfig:
     """Validate one database's overrides on top of its size.
 
-    `tree` has the shape of StackConfig without passwords; `where` prefixes config paths in
-    errors; `own` is the part of `tree` that no other database shares (None: all of it), in which
-    a value is refused that nothing follows. Raises ConfigError with every fault of what the models
-    or else of what the rules between keys refuse.
+    `tree` has the shape of StackConfig without passwords; `own` is the part of it that no other
+    database shares (None: all of it); a value in it that has no effect is refused. Raises
+    ConfigError with every fault that the models find or, if they find none, the rules between keys.
     """
-    try:
-        config = _validated(tree)
-        refuse(checks.faults(config, given=tree if own is None else own))
-    except ConfigError as error:
-        raise ConfigError(below(where, error.faults)) from None
+    config = _validated(tree)
+    refuse(checks.faults(config, given=tree if own is None else own))
     return config
 
 
@@ -113,7 +110,7 @@ def _preset(tree: Mapping[str, Any]) -> dict[str, Any]:
     """What a database starts from, by its size, engine and kind of proxies. Raises ConfigError."""
     size, engine = tree.get("size", "dev"), tree.get("engine", DEFAULTS["engine"])
     refuse([*_choice("size", size, SIZES), *_choice("engine", engine, ENGINES)])
-    preset = merge(merge({**DEFAULTS, "size": size}, SIZES[size]), ENGINES[engine][size])
+    preset = merge(merge({**DEFAULTS, "size": size}, SIZES[size]), ENGINES[engine].presets[size])
     proxy: Any = tree.get("proxy")
     managed_by = preset["proxy"]["managed_by"]
     if isinstance(proxy, Mapping):
@@ -123,7 +120,7 @@ def _preset(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choice(path: str, value: Any, choices: Mapping[str, Any]) -> Iterator[Fault]:
-    """A value by which a preset would be found and that is none of the choices."""
+    """The fault of a value that selects a preset but is not one of the choices."""
     if not isinstance(value, str) or value not in choices:
         yield path, f"must be one of {', '.join(choices)}", "choose one of them"
 
@@ -134,18 +131,20 @@ RENAMED = {"mode": "managed_by", "password_secret": "existing_secret"}
 
 def _explain(detail: ErrorDetails) -> Fault:
     """The fault of one pydantic error; it never quotes the input."""
-    keys = [str(key) for key in detail["loc"] if not _is_union_branch(key)]
-    path = re.sub(r"\.(\d+)", r"[\1]", ".".join(keys))
-    return path, *_rule_and_fix(detail, keys)
+    keys = detail["loc"]
+    # pydantic's mark of a key of a mapping that is wrong itself; it may also be a key's name.
+    if len(keys) > 1 and keys[-1] == "[key]" and detail["type"] != "extra_forbidden":
+        keys = keys[:-1]
+    return path_of(keys), *_rule_and_fix(detail, keys)
 
 
-def _rule_and_fix(detail: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
+def _rule_and_fix(detail: ErrorDetails, keys: Sequence[int | str]) -> tuple[str, str]:
     context = detail.get("ctx", {})
     match detail["type"]:
         case "rule":
             return context["rule"], context["fix"]
         case "extra_forbidden":
-            return _unknown(keys[-1], _fields_at(keys[:-1]))
+            return _unknown(str(keys[-1]), _fields_at(keys[:-1]))
         case "missing":
             return "is required", "set it"
         case "literal_error":
@@ -165,7 +164,7 @@ def _rule_and_fix(detail: ErrorDetails, keys: Sequence[str]) -> tuple[str, str]:
 
 
 def _unknown(key: str, known: Sequence[str]) -> tuple[str, str]:
-    """The rule and the fix of a key that is none of those known at its place."""
+    """The rule and the fix of a key that does not exist at its path."""
     if (new := RENAMED.get(key)) in known:
         return f"is called {new} now", f"write {new}"
     close = difflib.get_close_matches(key, known, 1)
@@ -173,16 +172,11 @@ def _unknown(key: str, known: Sequence[str]) -> tuple[str, str]:
     return "is not a config key", fix
 
 
-def _is_union_branch(key: int | str) -> bool:
-    """pydantic adds the tried branch of a union (`int`, `str`, `bool`) to an error's location."""
-    return isinstance(key, str) and (key in ("int", "str", "bool") or "[" in key)
-
-
-def _fields_at(keys: Sequence[str]) -> list[str]:
-    """The config keys that may stand at a path."""
+def _fields_at(keys: Sequence[int | str]) -> list[str]:
+    """The config keys that are allowed at a path."""
     model: type[BaseModel] = StackConfig
     for key in keys:
-        if key.isdigit():
+        if isinstance(key, int):
             continue
         annotation: Any = model.model_fields[key].annotation
         candidates = [annotation, *getattr(annotation, "__args__", ())]
@@ -215,34 +209,28 @@ def load() -> Stack:
     """Read and validate the stack's config.
 
     `databases`, a mapping of name to overrides, declares several databases in one stack; the
-    other keys but `name` are then what they have in common. Passwords may stand at
+    other keys but `name` are then what they have in common. Passwords may be at
     `credentials.<role>.password`, `proxy.users[i].password` and `apps[i].password`, if their
     config key is secret (`pulumi config set --secret --path …`): they are taken out of the tree
     here and leave as Outputs. Nothing else may be encrypted, as it would be plain text from here
     on. Raises ConfigError.
     """
     tree, unreadable = _parsed()
-    faults = [*_unknown_keys()]
-    if unreadable:  # of a stack with holes nothing more can be said
+    faults = [*_unknown_keys(), *_of_others()]
+    if unreadable:  # an incomplete stack cannot be checked further
         raise ConfigError((*unreadable, *faults))
-    taken = {place: text for key in tree for place, text in _take_passwords(tree[key], (key,))}
+    taken = dict(_take_passwords(tree, ()))
     faults += _badly_given(taken, tree)
-    passwords = {encrypted.written(place): text for place, text in taken.items()}
+    passwords = {path_of(place): text for place, text in taken.items()}
     retire = tree.pop("retire", [])
     faults += _no_names("retire", retire)
     databases, refused = _databases(tree)
     faults += _not_retired(retire, tree.get("databases", {}), tree.get("name", DEFAULTS["name"]))
     refuse((*faults, *refused))
+    for text in _warnings(databases):
+        pulumi.log.warn(text)
     return Stack(
-        databases=tuple(
-            Loaded(
-                config=config,
-                passwords=dict(_own(passwords, config, where)),
-                where=where,
-                own=tree.get("databases", {}).get(config.name) or {},
-            )
-            for where, config in databases.items()
-        ),
+        databases=tuple(replace(one, passwords=dict(_own(passwords, one))) for one in databases),
         several=bool(tree.get("databases")),
         retire=tuple(retire),
     )
@@ -255,23 +243,24 @@ def read(section: Mapping[str, Any]) -> tuple[StackConfig, ...]:
     """
     prefix = f"{PROJECT}:"
     tree = {
-        key.removeprefix(prefix): copy.deepcopy(value)
+        key.removeprefix(prefix): value
         for key, value in section.items()
         if key.startswith(prefix) and key != f"{prefix}retire"
     }
-    for key, value in tree.items():
-        for _ in _take_passwords(value, (key,)):
-            pass
+    refuse(_unfit((), tree))
+    tree = copy.deepcopy(tree)
+    for _ in _take_passwords(tree, ()):
+        pass
     databases, refused = _databases(tree)
     refuse(refused)
-    return tuple(databases.values())
+    return tuple(one.config for one in databases)
 
 
 # --- the keys ---
 
 
 def _parsed() -> tuple[dict[str, Any], list[Fault]]:
-    """The stack's values by key, as plain data, and the faults of those that are none."""
+    """The stack's values by key, as plain data, and the faults of those that are not."""
     tree: dict[str, Any] = {}
     faults: list[Fault] = []
     for key in KEYS:
@@ -279,12 +268,14 @@ def _parsed() -> tuple[dict[str, Any], list[Fault]]:
         try:
             if raw is not None:
                 tree[key] = _parse(key, raw)
-        except json.JSONDecodeError:
+        except RecursionError:
+            faults.append((key, *TOO_DEEP))
+        except ValueError:  # also of an integer of more digits than Python reads
             kinds = {"create_namespace": "true or false", "await_sql": "true or false"}
             listed = "a YAML list" if key in ("apps", "retire") else "a YAML mapping"
             wanted = kinds.get(key, listed)
             faults.append((key, f"must be {wanted}", f"write {wanted} below the key"))
-    return tree, faults
+    return tree, [*faults, *_unfit((), tree)]
 
 
 def _parse(key: str, raw: Any) -> Any:
@@ -292,15 +283,77 @@ def _parse(key: str, raw: Any) -> Any:
     return json.loads(raw) if key in _STRUCTURED and isinstance(raw, str) else raw
 
 
+MAX_DEPTH = 32
+TOO_DEEP = (f"is nested more than {MAX_DEPTH} deep", "remove what no key of this program has")
+
+
+def _unfit(keys: tuple[str | int, ...], value: Any) -> Iterator[Fault]:
+    """What JSON or YAML can hold and a model, a message or Pulumi's state cannot."""
+    match value:
+        case dict() | list() if len(keys) > MAX_DEPTH:
+            yield path_of(keys[:3]), *TOO_DEEP
+        case dict():
+            for key, below in cast(dict[Any, Any], value).items():
+                if not isinstance(key, str):
+                    yield path_of(keys), "has a key that is not text", "put the key in quotes"
+                elif not _is_unicode(key):
+                    yield path_of(keys), "has a key that is not Unicode text", "correct it"
+                else:
+                    yield from _unfit((*keys, key), below)
+        case list():
+            for index, below in enumerate(cast(list[Any], value)):
+                yield from _unfit((*keys, index), below)
+        case str() if not _is_unicode(value):
+            yield path_of(keys), "is not Unicode text", "remove the lone surrogate"
+        case float() if not math.isfinite(value):
+            yield path_of(keys), "is not a number", "give a number"
+        case _:
+            return
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no half of a surrogate pair, which no encoding has."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _unknown_keys() -> Iterator[Fault]:
     """A misspelt top-level key would otherwise be ignored."""
-    every_key = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    for full in every_key:
+    for full in _every_key():
         namespace, _, key = full.partition(":")
         if namespace == PROJECT and key not in KEYS:
             close = difflib.get_close_matches(key, KEYS, 1)
             fix = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(KEYS)}"
-            yield key, "is not a config key", fix
+            yield path_of((key,)), "is not a config key", fix
+
+
+_PROVIDERS = {"kubernetes": provider.KNOWN}
+
+
+def _of_others() -> Iterator[Fault]:
+    """A misspelt project or provider, or a setting that a provider does not have.
+
+    With one that is ignored, a stack would go to the current context. Other namespaces are left
+    alone: `pulumi`, or what an environment of many stacks has for other providers.
+    """
+    for full in _every_key():
+        namespace, _, key = full.partition(":")
+        if known := _PROVIDERS.get(namespace):
+            if key.partition(".")[0] not in known:
+                close = difflib.get_close_matches(key, known, 1)
+                fix = f"did you mean '{close[0]}'?" if close else "remove it"
+                yield f"{namespace}:{key}", "is not a setting of this provider", fix
+        elif namespace != PROJECT:
+            for close in difflib.get_close_matches(namespace, (PROJECT, *_PROVIDERS), 1, 0.7):
+                yield (
+                    f"{namespace}:{key}",
+                    "is of no project or provider of this program",
+                    f"did you mean '{close}:{key}'?",
+                )
+
+
+def _every_key() -> Iterator[str]:
+    """All config keys that the engine passes, with their namespaces."""
+    yield from {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
 
 
 def _no_names(path: str, value: Any) -> Iterator[Fault]:
@@ -337,7 +390,7 @@ def _take_passwords(value: Any, place: Place) -> Iterator[tuple[Place, Any]]:
 
 
 def _badly_given(passwords: Mapping[Place, Any], tree: Mapping[str, Any]) -> Iterator[Fault]:
-    """Passwords that are no text or not encrypted, and what is encrypted and no password."""
+    """Passwords that are not text or not encrypted, and what is encrypted and no password."""
     file = encrypted.section(pulumi.get_root_directory(), pulumi.get_stack())
     for key, value in tree.items():
         given = {place: text for place, text in passwords.items() if place[0] == key}
@@ -352,13 +405,13 @@ def _badly_given(passwords: Mapping[Place, Any], tree: Mapping[str, Any]) -> Ite
             secret &= said
         for place in said - {*given}:
             yield (
-                encrypted.written(place),
+                path_of(place),
                 "is encrypted, but only passwords are kept secret: this would be plain text in the "
                 "state and in the cluster",
                 "write it in clear, or remove it (docs/security.md)",
             )
         for place, password in given.items():
-            path = encrypted.written(place)
+            path = path_of(place)
             if not isinstance(password, str):
                 yield path, "must be text", "put the password in quotes"
             elif place not in secret:
@@ -371,85 +424,130 @@ def _badly_given(passwords: Mapping[Place, Any], tree: Mapping[str, Any]) -> Ite
 
 
 def _own(
-    passwords: Mapping[str, str], config: StackConfig, where: str
+    passwords: Mapping[str, str], loaded: Loaded
 ) -> Iterator[tuple[Holder, pulumi.Output[str]]]:
     """The passwords of one database, its own before those that it has in common."""
-    for source in sources(config):
+    for source in sources(loaded.config):
         if source.declared.password:
-            path = f"{source.path}.password"
-            text = passwords.get(f"{where}{path}", passwords.get(path))
-            yield source.holder, pulumi.Output.secret(cast(str, text))
+            text = passwords[loaded.at(f"{source.path}.password")]
+            yield source.holder, pulumi.Output.secret(text)
 
 
 # --- the databases ---
 
 
-def _databases(tree: Mapping[str, Any]) -> tuple[dict[str, StackConfig], list[Fault]]:
-    """The databases of a stack's tree by what stands before their config paths, and all faults."""
+def _databases(tree: Mapping[str, Any]) -> tuple[list[Loaded], list[Fault]]:
+    """The databases of a stack's tree, without passwords, and all faults."""
     declared = tree.get("databases", {})
     if not isinstance(declared, Mapping):
-        return {}, [("databases", *NO_MAPPING)]
+        return [], [("databases", *NO_MAPPING)]
     common = {key: value for key, value in tree.items() if key != "databases"}
     name = common.get("name", DEFAULTS["name"])
     faults: list[Fault] = []
     if declared and name != DEFAULTS["name"]:
         rule = "cannot be set beside databases, whose keys are the names"
         faults.append(("name", rule, "remove name"))
-    found: dict[str, StackConfig] = {}
-    for one, own in cast(Mapping[str, Any], declared or {name: {}}).items():
-        where = f"databases.{one}." if declared else ""
+    found: list[Loaded] = []
+    named = cast(Mapping[str, Any], declared)
+    for one, own in named.items() if declared else [(name, common)]:
+        where = f"{path_of(('databases', one))}." if declared else ""
+        shared = common if declared else {}
         try:
-            found[where] = _database(common, where, one, own)
+            found.append(_database(shared, where, one, own))
         except ConfigError as error:
-            faults += error.faults
-    faults += made_here(found)
+            for path, rule, fix in error.faults:
+                faults.append((_place(path, where, own, shared), rule, fix))
+    configs = [one.config for one in found]
+    for one in found:
+        for path, rule, fix in made_here(one.config, configs):
+            faults.append((one.at(path), rule, fix))
     return found, [*faults, *_shared_objects(found), *_shared_ports(found)]
+
+
+def _place(path: str, where: str, own: Any, common: Mapping[str, Any]) -> str:
+    """Where a stack file has what is at a config path of the database below `where`.
+
+    With the common values only if they alone have it: what the database says itself takes their
+    place.
+    """
+    of_all: Any = common
+    for key in keys_of(path):
+        if not isinstance(own, Mapping) or not isinstance(of_all, Mapping):
+            break
+        if key not in own:
+            if key in of_all:
+                return path
+            break
+        own, of_all = cast(Any, own[key]), cast(Any, of_all).get(key)
+    # A key in brackets follows no dot.
+    return f"{where.rstrip('.')}{path}" if path.startswith("[") else f"{where}{path}".rstrip(".")
+
+
+def _warnings(databases: Sequence[Loaded]) -> list[str]:
+    """What is accepted and not as its writer may think, once each."""
+    found = {
+        (one.at(path), rule, fix): None
+        for one in databases
+        for path, rule, fix in checks.warnings(one.config, one.own)
+    }
+    return [format_fault(*fault) for fault in found]
 
 
 NO_MAPPING = ("must be a mapping", "write it as a YAML mapping")
 
 
-def _database(common: Mapping[str, Any], where: str, name: str, own: Any) -> StackConfig:
-    """One database of a stack; where it is the only one, all is in common. Raises ConfigError."""
+def _database(common: Mapping[str, Any], where: str, name: str, own: Any) -> Loaded:
+    """One database of a stack; where it is the only one, all is its own. Raises ConfigError."""
     if not isinstance(own, Mapping):
-        reject(where.rstrip("."), *NO_MAPPING)
+        reject("", *NO_MAPPING)
     overrides = cast(Mapping[str, Any], own)
-    if "name" in overrides:
-        reject(f"{where}name", "is given by the mapping key", "remove it")
-    return resolve(merge(common, {**overrides, "name": name}), where, overrides if where else None)
+    if where and "name" in overrides:
+        reject("name", "is given by the mapping key", "remove it")
+    try:
+        config = resolve(merge(common, {**overrides, "name": name}), overrides)
+    except ConfigError as error:
+        if not where:
+            raise
+        # The name is the mapping key.
+        raise ConfigError(
+            ("" if path == "name" else path, rule, fix) for path, rule, fix in error.faults
+        ) from None
+    return Loaded(config=config, passwords={}, where=where, own=overrides, common=common)
 
 
-def _shared_objects(databases: Mapping[str, StackConfig]) -> Iterator[Fault]:
+def _shared_objects(databases: Sequence[Loaded]) -> Iterator[Fault]:
     """Two databases of one stack must not claim the same object."""
-    owners: dict[tuple[str, str], str] = {}
-    for where, config in databases.items():
+    owners: dict[tuple[str, str], Loaded] = {}
+    for one in databases:
+        config = one.config
         of_apps = owned(config.name, config.apps)
-        every = names.owned(config.name, config.engine) | of_apps
+        every = ENGINES[config.engine].owned(config.name) | of_apps
         # Logical names know no namespace.
         claims = {(config.namespace, name) for name in every} | {("", name) for name in of_apps}
-        taken = [claim for claim in sorted(claims) if owners.setdefault(claim, where) != where]
+        taken = [claim for claim in sorted(claims) if owners.setdefault(claim, one) is not one]
         if taken:
-            other = databases[owners[taken[0]]].name
+            other = owners[taken[0]].config.name
             yield (
-                where.rstrip("."),
+                one.where.rstrip("."),
                 f"has an object '{taken[0][1]}', which database '{other}' has too",
                 "choose another name for the database, or for an app, account or schema in it "
                 "(the engine's names do not contain the namespace)",
             )
 
 
-def _shared_ports(databases: Mapping[str, StackConfig]) -> Iterator[Fault]:
+def _shared_ports(databases: Sequence[Loaded]) -> Iterator[Fault]:
     """Two databases of one stack must not claim the same node port."""
-    owners: dict[int, str] = {}
-    for where, config in databases.items():
-        service = config.proxy.service
+    owners: dict[int, Loaded] = {}
+    for one in databases:
+        service = one.config.proxy.service
         for key, port in (
             ("node_port", service.node_port),
             ("admin_node_port", service.admin_node_port),
         ):
-            if config.proxy.enabled and port and owners.setdefault(port, where) != where:
+            enabled = one.config.proxy.enabled
+            if enabled and port and owners.setdefault(port, one) is not one:
                 yield (
-                    f"{where}proxy.service.{key}",
-                    f"is the node port of database '{databases[owners[port]].name}' too",
+                    one.at(f"proxy.service.{key}"),
+                    f"is the node port of database '{owners[port].config.name}' too",
                     "choose another port",
                 )

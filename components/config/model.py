@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from components.config import quantity
 from components.config.errors import field_error
-from components.config.types import ObjectName, Quantity, SecretKey
+from components.config.types import Bytes, Cores, ObjectName, SecretKey
 
 
 class Model(BaseModel):
     """Frozen, refuses unknown keys, and never prints an input.
 
-    The text below a field is for who writes a stack: docs/configuration.md and
-    schema/stack.schema.json are made of it (`python -m tools.tables`).
+    The text below a field is for authors of stacks: docs/configuration.md and
+    schema/stack.schema.json are made from it (`python -m tools.tables`).
     """
 
     model_config = ConfigDict(
@@ -34,11 +34,11 @@ class Resources(Model):
     """Container resources: quantities of `cpu` (cores) and `memory` (bytes)."""
 
     class Amounts(Model):
-        """Amounts of one side; an absent one is not set in the Pod."""
+        """Requests or limits; an absent amount is not set in the Pod."""
 
-        cpu: Quantity | None = None
+        cpu: Cores | None = None
         """Cores."""
-        memory: Quantity | None = None
+        memory: Bytes | None = None
         """Bytes."""
 
     requests: Amounts = Amounts()
@@ -61,7 +61,7 @@ class Resources(Model):
 class Storage(Model):
     """The volume of a server."""
 
-    size: Quantity
+    size: Bytes
     """Size of each server's volume, in bytes. Never shrinks."""
     storage_class: ObjectName | None = None
     """Unset: the cluster's default. Fixed."""

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from components.config.apps import App
-from components.config.credentials import (
-    PROXY_ROLES,
-    ROTATED_BY_OPERATOR,
-    SET_AT_FIRST_BOOT,
-    Credential,
-)
+from components.config.credentials import PROXY_ROLES, SET_AT_FIRST_BOOT, Credential
+from components.config.engine import ENGINES
 from components.config.model import SecretRef
 from components.config.proxy import ProxyUser
 from components.config.stack import StackConfig
@@ -38,7 +34,7 @@ class AppName:
 
 
 Holder: TypeAlias = Role | User | AppName
-"""Who has a password, by what tells it from all others of a database."""
+"""The owner of a password, unique within a database."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Source:
 
     holder: Holder
     path: str
-    """Of what declares it: `credentials.<role>`, `proxy.users[i]` or `apps[i]`."""
+    """The config path of what declares it: `credentials.<role>`, `proxy.users[i]` or `apps[i]`."""
     declared: Credential | ProxyUser | App
 
 
@@ -58,14 +54,12 @@ def roles(config: StackConfig) -> tuple[str, ...]:
 
 
 def protected(config: StackConfig) -> frozenset[str]:
-    """The credentials that must not be lost: they cannot be made anew.
-
-    The others must be able to: a protected password cannot be rotated, nor can another source take
-    its place.
+    """The credentials that must not be lost, because they cannot be generated again. The others are
+    not protected: a protected password can neither be rotated nor get another source.
     """
     if not config.security.protect:
         return frozenset()
-    return frozenset(SET_AT_FIRST_BOOT) - ROTATED_BY_OPERATOR[config.engine]
+    return frozenset(SET_AT_FIRST_BOOT) - ENGINES[config.engine].rotates
 
 
 def stored(config: StackConfig) -> dict[Holder, SecretRef]:
@@ -77,7 +71,7 @@ def stored(config: StackConfig) -> dict[Holder, SecretRef]:
 def password_sources(config: StackConfig) -> dict[str, str]:
     """Where each password of `proxysql.cnf` comes from, by role.
 
-    It changes when another one takes a password's place.
+    It changes when a password is replaced.
     """
     return {
         role: f"{password_source(source)}, rotation {source.rotation}"

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from components.config.credentials import PASSWORD_RULE, PROXY_ROLES
+from components.config.engine import ENGINES
 from components.config.password_sources import AppName, Holder, Role, User
 from components.config.stack import StackConfig
 
@@ -32,7 +33,7 @@ PROXYSQL = Demand(
 
 def demand(config: StackConfig, holder: Holder) -> Demand:
     """What the password of `holder` must be."""
-    percona = config.engine == "percona"
+    engine = ENGINES[config.engine]
     # The operator's clusters keep the password that they were made with.
     shortest = 1 if config.adopting and isinstance(holder, Role) else SHORTEST
     match holder:
@@ -46,8 +47,9 @@ def demand(config: StackConfig, holder: Holder) -> Demand:
                 shortest,
                 LONGEST_OF_REPLICATION,
             )
-        case Role() if percona:
-            return _without("'\"\\", "Percona's image and operator put it into SQL", shortest)
+        case Role() if engine.unsafe_in_root:
+            reason = "the engine's image and operator put it into SQL"
+            return _without(engine.unsafe_in_root, reason, shortest)
         case Role() if config.database.topology == "galera":
             # pkg/galera/config/config.go: wsrep_sst_auth="root:{{ .RootPassword }}"
             return _without(
@@ -55,11 +57,11 @@ def demand(config: StackConfig, holder: Holder) -> Demand:
             )
         case Role():
             return _without("", "", shortest)
-        case User() if percona:
+        case User() if not engine.hashes:
             return _without("'", _AS_THEY_ARE, shortest, star=False)
-        case User():  # MariaDB's proxies get its hash
+        case User():
             return _without("", "", shortest)
-        case AppName() if percona:
+        case AppName() if not engine.hashes:
             return _without("'\\", _AS_THEY_ARE, shortest, star=False)
         case AppName():
             # pkg/sql/sql.go, CreateUser

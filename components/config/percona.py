@@ -11,8 +11,8 @@ from components.config.types import Bool
 class Percona(Model):
     """What only a Percona XtraDB Cluster has."""
 
-    cr_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$", max_length=20)] = "1.18.0"
-    """The version of the operator whose behaviour is wanted, 1.18.0 or later; the installed one
-    must not be older."""
+    cr_version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$", max_length=20)] = "1.18.0"
+    """The operator version whose behaviour you want, 1.18.0 or later; the installed operator must
+    not be older."""
     log_collector: Bool = False
     """A container beside each server that sends its log to standard output."""

@@ -4,8 +4,8 @@ They live in Python because a stack value in `Pulumi.<stack>.yaml` replaces a pr
 `config.merge` lets a stack override single fields instead. docs/configuration.md has
 them in a table. A stack's own values win over these field by field.
 
-What differs by engine is in ENGINES and, by who runs the proxies, in PROXY_MANAGERS: each is
-laid over the size.
+What differs by engine is in MARIADB and PERCONA (`engine.Engine.presets`) and, by who runs the
+proxies, in PROXY_MANAGERS: each is laid over the size.
 """
 
 from typing import Any
@@ -26,12 +26,19 @@ _HA: dict[str, Any] = {
     },
 }
 
+_HELPER: dict[str, Any] = {
+    "requests": {"cpu": "20m", "memory": "64Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
+"""A quota of the namespace counts every container, and refuses Pods in which one has no numbers."""
+
 SIZES: dict[str, dict[str, Any]] = {
     "dev": {
         "database": {
             "topology": "standalone",
             "replicas": 1,
             "max_connections": 151,
+            "binlog_expire_days": 1,
             "storage": {"size": "1Gi"},
         },
         "proxy": {"enabled": False, "replicas": 1, "threads": 2},
@@ -50,6 +57,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "database": {
             **_HA["database"],
             "max_connections": 500,
+            "binlog_expire_days": 3,
+            "helper_resources": _HELPER,
             "storage": {"size": "10Gi"},
             "resources": {
                 "requests": {"cpu": "500m", "memory": "1Gi"},
@@ -70,6 +79,8 @@ SIZES: dict[str, dict[str, Any]] = {
         "database": {
             **_HA["database"],
             "max_connections": 1000,
+            "binlog_expire_days": 7,
+            "helper_resources": _HELPER,
             "storage": {"size": "100Gi"},
             "resources": {
                 "requests": {"cpu": "2", "memory": "8Gi"},
@@ -88,7 +99,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 _PERCONA: dict[str, Any] = {
-    # One node or several, it is the same kind of cluster, and may grow from one to three.
+    # With one node or several it is the same kind of cluster, which may grow from one to three.
     "database": {"topology": "galera"},
     "proxy": {"managed_by": "operator"},
     "percona": {"log_collector": False},
@@ -97,23 +108,22 @@ _PERCONA: dict[str, Any] = {
     "images": {"database": PXC_IMAGE},
 }
 
-ENGINES: dict[str, dict[str, dict[str, Any]]] = {
-    "mariadb": dict.fromkeys(
-        SIZES, {"proxy": {"managed_by": "mysql-ha"}, "images": {"database": MARIADB_IMAGE}}
-    ),
-    "percona": {
-        "dev": {**_PERCONA, "percona": {"log_collector": True}},
-        "small": _PERCONA,
-        "large": _PERCONA,
-    },
+MARIADB: dict[str, dict[str, Any]] = dict.fromkeys(
+    SIZES, {"proxy": {"managed_by": "mysql-ha"}, "images": {"database": MARIADB_IMAGE}}
+)
+
+PERCONA: dict[str, dict[str, Any]] = {
+    "dev": {**_PERCONA, "percona": {"log_collector": True}},
+    "small": _PERCONA,
+    "large": _PERCONA,
 }
 
 PROXY_MANAGERS: dict[str, dict[str, Any]] = {
     "mysql-ha": {
         "images": {"proxy": PROXYSQL_IMAGE},
-        # They hold nothing. Pods with volumes of their own, the servers and the operator's proxies,
-        # follow the cluster's default: a volume may not follow them, and what was evicted
-        # restarts even if its node comes back.
+        # These proxies hold no data. The servers and the operator's proxies have volumes and follow
+        # the cluster's default: a volume may not follow its Pod, and an evicted Pod restarts even
+        # if its node comes back.
         "scheduling": {"proxy": {"node_loss_seconds": 30}},
     },
     "operator": {"images": {"proxy": PXC_PROXYSQL_IMAGE}},

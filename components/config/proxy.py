@@ -7,10 +7,12 @@ from pydantic import Field, Strict, model_validator
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import field_error
 from components.config.model import Issuer, Model, Resources, SecretRef
+from components.config.proxysql import ADMIN_PORT
 from components.config.types import (
     MAX_INT,
     Annotations,
     Bool,
+    Bytes,
     ClientAddress,
     Comment,
     Count,
@@ -25,21 +27,21 @@ from components.config.types import (
     Password,
     PodLabels,
     Port,
-    Quantity,
     Regex,
     Replacement,
     SchemaName,
     SecretKey,
     UserName,
     Variable,
+    VariableName,
 )
 
 
 class Service(Model):
     """The client Service, and the optional one of the admin interface.
 
-    The admin Service is a ClusterIP, or a NodePort when it has a node port, whatever the other is:
-    it is full control of the proxies.
+    The admin Service is a ClusterIP, or a NodePort when it has a node port, whatever type the
+    client Service has, because it gives full control of the proxies.
     """
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
@@ -49,11 +51,11 @@ class Service(Model):
     port: Port = 6033
     """Port of the client Service."""
     node_port: NodePort | None = None
-    """Unset: Kubernetes chooses one where the type has any."""
+    """Unset: Kubernetes chooses one if the type has node ports."""
     expose_admin: Bool = False
     """Make a ClusterIP Service of the admin port, for the account `cluster`; needs `clustering`. It
-    is full control."""
-    admin_port: Port = 6032
+    gives full control of the proxies."""
+    admin_port: Port = ADMIN_PORT
     """Port of the admin Service."""
     admin_node_port: NodePort | None = None
     """Makes the admin Service a NodePort. Needs `expose_admin`."""
@@ -105,26 +107,26 @@ class Monitor(Model):
     """The monitor's account in the database; made by this program. Fixed while there are
     proxies."""
     connect_interval: Milliseconds = 10_000
-    """Between connects; ms."""
+    """Time between connection checks; ms."""
     connect_timeout: Milliseconds = 1_000
-    """Of a connect; ms."""
+    """Timeout of a connection check; ms."""
     ping_interval: Milliseconds = 2_000
-    """Between pings; ms."""
+    """Time between pings; ms."""
     ping_timeout: Milliseconds = 1_000
-    """Of a ping; ms."""
+    """Timeout of a ping; ms."""
     ping_max_failures: Count | None = None
-    """Failed pings in a row that shun a server. Unset: 3, or 10 behind the primary's Service, which
-    statements wait for."""
+    """Failed pings in a row that shun a server. Unset: 3, or 10 for the primary's Service, for
+    which statements wait."""
     read_only_interval: Milliseconds = 1_000
-    """Replication: between looks at `read_only`; ms."""
+    """Replication: time between checks of `read_only`; ms."""
     read_only_timeout: Milliseconds = 800
-    """Replication: of such a look; ms."""
+    """Replication: timeout of such a check; ms."""
     read_only_max_timeout_count: Count = 3
     """Replication: timeouts in a row that make the server a reader."""
     galera_interval: Milliseconds = 1_000
-    """Galera: between looks at the wsrep status; ms."""
+    """Galera: time between checks of the wsrep status; ms."""
     galera_timeout: Milliseconds = 800
-    """Galera: of such a look; ms."""
+    """Galera: timeout of such a check; ms."""
     galera_max_timeout_count: Count = 3
     """Galera: timeouts in a row that take the server out."""
 
@@ -148,23 +150,24 @@ class ProxyTls(Model):
     """The certificate that proxies show to clients.
 
     From an existing Secret of type kubernetes.io/tls, or from a cert-manager issuer. With neither,
-    each Pod makes its own at its start: that encrypts and proves nothing.
+    each Pod makes its own at its start: connections are encrypted, but clients cannot verify the
+    proxy.
     """
 
     secret: ObjectName | None = None
     """Existing Secret with the certificate that clients see: `tls.crt`, `tls.key` and `ca_key`. Not
-    with `issuer`. Unset, too: each Pod makes its own."""
+    with `issuer`. If neither is set, each Pod makes its own."""
     issuer: Issuer | None = None
     """cert-manager's issuer of the certificate that clients see. Not with `secret`."""
     ca_key: SecretKey = "ca.crt"
     """Key of the CA's certificate in that Secret. ProxySQL sends one certificate of `tls.crt` and
-    this one: with an intermediate CA, that is the one to name."""
+    this one; with an intermediate CA, name the intermediate."""
     required: Bool = False
     """Every login must use TLS; a user's `require_tls` overrides it."""
 
     @property
     def given(self) -> bool:
-        """Whether the proxies show a given certificate, and not each Pod its own."""
+        """Whether the proxies show a given certificate instead of one that each Pod makes."""
         return bool(self.secret or self.issuer)
 
     @model_validator(mode="after")
@@ -181,8 +184,8 @@ class ProxyTls(Model):
 class QueryRule(Model):
     """One row of ProxySQL's `mysql_query_rules`; conditions that are not set match everything.
 
-    Names are ProxySQL's, in lower case. `apply` is true unless said otherwise, as a rule without
-    it is followed by all later ones.
+    Names are ProxySQL's, in lower case. `apply` is true by default, because ProxySQL tries all
+    later rules after a rule without it.
     """
 
     rule_id: Annotated[int, Strict(), Field(ge=1, le=999_999_999)]
@@ -211,28 +214,35 @@ class QueryRule(Model):
     re_modifiers: Literal["CASELESS", "GLOBAL", "CASELESS,GLOBAL"] = "CASELESS"
     """How the patterns match."""
     flag_out: Natural | None = None
-    """Goes on with the rules of this `flag_in`; needs `apply: false`."""
+    """Continues with the rules of this `flag_in`; needs `apply: false`."""
     replace_pattern: Replacement | None = None
     """Text that replaces what the pattern matched."""
     destination_hostgroup: Hostgroup | None = None
     """Where the statement goes: the writer's or the reader's."""
     cache_ttl: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] | None = None
     """Milliseconds for which a result is served from the proxy's memory."""
+    cache_empty_result: Bool | None = None
+    """Whether a result without rows is kept too. Unset:
+    `proxy.mysql_variables.query_cache_stores_empty_result`. Needs `cache_ttl`."""
     timeout: Milliseconds | None = None
     """Milliseconds after which the statement is killed."""
     retries: Annotated[int, Strict(), Field(ge=0, le=100)] | None = None
-    """How often a statement whose connection broke runs again: for reads only."""
+    """How often a statement is repeated after its connection was lost; for reads only."""
     delay: Milliseconds | None = None
     """Milliseconds that the statement waits first."""
     error_msg: Message | None = None
     """The statement is refused with this text."""
+    ok_msg: Message | None = None
+    """The statement is not run, and answered with OK and this text; before `error_msg`."""
+    next_query_flag_in: Natural | None = None
+    """The session's next statement begins with the rules of this `flag_in`."""
     multiplex: Literal[0, 1, 2] | None = None
-    """0: the session keeps its connection to the server from here on; 1: no longer; 2: a variable
-    in the statement does not make it keep it."""
+    """0: from now on the session keeps its connection to the server; 1: it no longer does; 2: a
+    variable in the statement does not make the session keep its connection."""
     log: Bool | None = None
     """Writes the statement to ProxySQL's query log, if there is one."""
     apply: Bool = True
-    """No later rule is looked at. ProxySQL's own default is false."""
+    """No later rule is tried. ProxySQL's own default is false."""
     comment: Comment = ""
     """Text in ProxySQL's table, without quotes."""
 
@@ -240,17 +250,26 @@ class QueryRule(Model):
     def _acts(self) -> Self:
         actions = (
             "flag_out", "replace_pattern", "destination_hostgroup", "cache_ttl", "timeout",
-            "retries", "delay", "error_msg", "multiplex", "log",
+            "retries", "delay", "error_msg", "ok_msg", "next_query_flag_in", "multiplex", "log",
         )  # fmt: skip
         if all(getattr(self, action) is None for action in actions):
             raise field_error("does nothing", f"set one of {', '.join(actions)}")
-        if not (self.match_pattern or self.match_digest):
-            if self.replace_pattern is not None:
+        if self.replace_pattern is not None:
+            if self.match_pattern is None:
+                # ProxySQL loses the row: a CHECK of the table (lib/ProxySQL_Admin.cpp).
                 raise field_error(
-                    "has replace_pattern, but no pattern to replace", "set match_pattern"
+                    "has replace_pattern, which replaces what match_pattern matched, and none",
+                    "set match_pattern",
                 )
             if self.negate_match_pattern:
-                raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
+                raise field_error(
+                    "has replace_pattern and negate_match_pattern, so nothing is there to replace",
+                    "remove one of them",
+                )
+        if self.negate_match_pattern and not (self.match_pattern or self.match_digest):
+            raise field_error("has negate_match_pattern, but no pattern", "set match_pattern")
+        if self.cache_empty_result is not None and self.cache_ttl is None:
+            raise field_error("has cache_empty_result, but keeps no result", "set cache_ttl")
         if self.flag_out is not None and self.apply:
             raise field_error(
                 "has flag_out and apply, which ends the search for rules",
@@ -274,13 +293,13 @@ class ProxyUser(Model):
     existing_secret: SecretRef | None = None
     """Where the password is. Either this or `password`."""
     default_hostgroup: Hostgroup | None = None
-    """Unset: the writer hostgroup. With the reader's, a login for reads."""
+    """Unset: the writer hostgroup. The reader hostgroup makes it a login for reads."""
     max_connections: Count = 200
     """Frontend connections of this user, per proxy."""
     active: Bool = True
     """False: the login is refused."""
     default_schema: SchemaName | None = None
-    """Schema of a client that names none."""
+    """Schema for a client that names none."""
     require_tls: Bool | None = None
     """Whether a login must use TLS. Unset: `proxy.tls.required`."""
 
@@ -290,7 +309,7 @@ class ProxyStorage(Model):
 
     persistent: Bool = False
     """A volume per proxy instead of an emptyDir. Fixed while on."""
-    size: Quantity = "2Gi"
+    size: Bytes = "2Gi"
     """Size limit of the emptyDir, or size of the persistent volume, in bytes."""
     storage_class: ObjectName | None = None
     """Unset: the cluster's default."""
@@ -300,13 +319,13 @@ class Drain(Model):
     """What a Pod does before it stops."""
 
     endpoint_removal: Annotated[int, Strict(), Field(ge=0, le=120)] = 8
-    """Seconds that a Pod that stops goes on accepting while Services forget it."""
+    """Seconds for which a stopping Pod still accepts connections while Services forget it."""
     timeout: Annotated[int, Strict(), Field(ge=0, le=3600)] = 45
-    """Seconds that it then waits for client sessions to end."""
+    """Seconds for which it then waits until client sessions end."""
 
 
 MAX_PROXIES = 20
-"""Most Pods of a tier."""
+"""Maximum number of Pods in a tier."""
 
 
 class Proxy(Model):
@@ -322,10 +341,10 @@ class Proxy(Model):
     of the primary; `monitor`: they find it by `read_only`, and a switchover loses writes on
     replicas."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)]
-    """Proxies."""
+    """Number of proxies."""
     max_replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)] | None = None
-    """Up to how many `replicas` may change without a roll: the servers' connections are shared out
-    among so many. Unset: the next multiple of 5; one proxy alone has all."""
+    """`replicas` may change without a roll up to this number, by which the servers' connections are
+    divided. Unset: the next multiple of 5; a single proxy has all connections."""
     service: Service = Service()
     """Where clients connect, and the admin port's Service."""
     hostgroups: Hostgroups = Hostgroups()
@@ -337,11 +356,13 @@ class Proxy(Model):
     max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2048
     """Frontend connections, per proxy."""
     backend_max_connections: Count | None = None
-    """Connections from one proxy to one server, per hostgroup in use. Unset: the share of one of
-    `max_replicas` of 80 % of the server's."""
+    """Connections from one proxy to one server, per hostgroup in use. Unset: 80 % of the server's,
+    divided by `max_replicas`."""
     max_replication_lag: Annotated[int, Strict(), Field(ge=0, le=126_144_000)] = 0
-    """Seconds after which a reader is left out; 0 is off."""
-    server_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+[-.A-Za-z0-9]*$")] | None = None
+    """Seconds of lag after which a reader gets no statements; 0 is off."""
+    server_version: (
+        Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+[-.A-Za-z0-9]{0,60}$")] | None
+    ) = None
     """The version told to clients. Unset: the database's."""
     interfaces: Interfaces = "0.0.0.0:6033"
     """Where the client port listens, in the Pod."""
@@ -350,11 +371,11 @@ class Proxy(Model):
     changes. `off`: they do not know each other."""
     switchover_wait: Annotated[int, Strict(), Field(ge=0, le=60)] = 15
     """Seconds for which new statements wait while the primary is read-only, as in a planned
-    switchover; then they are sent there, and writes are refused. 0: at once. Routing
-    `primary_service`, and not with clustering `runtime`."""
+    switchover. After that they are sent there, and writes are refused; with 0 immediately. Needs
+    routing `primary_service`; not with clustering `runtime`."""
     min_semi_sync_replicas: Annotated[int, Strict(), Field(ge=0, le=8)] | None = None
-    """How many semi-sync replicas must follow the primary, or statements for the writer wait.
-    Unset: 1, where `switchover_wait` is possible and `database.semi_sync` on; 0: they do not
+    """Statements for the writer wait while fewer semi-sync replicas than this follow the primary.
+    Unset: 1, if `switchover_wait` is possible and `database.semi_sync` is on; 0: they do not
     wait."""
     users: tuple[ProxyUser, ...] = ()
     """Logins of accounts that exist in the database."""
@@ -375,9 +396,9 @@ class Proxy(Model):
     """Labels of the proxy Pods."""
     drain: Drain = Drain()
     """What a Pod does before it stops."""
-    admin_variables: dict[str, Variable] = {}
+    admin_variables: dict[VariableName, Variable] = {}
     """ProxySQL `admin-` variables, without the prefix."""
-    mysql_variables: dict[str, Variable] = {}
+    mysql_variables: dict[VariableName, Variable] = {}
     """ProxySQL `mysql-` variables, without the prefix."""
 
     @property

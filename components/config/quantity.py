@@ -6,7 +6,14 @@ Grammar: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/
 import re
 from decimal import Decimal
 
-PATTERN = r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
+PATTERN = r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?"
+CORES = r"[0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m"
+"""Of `cpu`, which counts in thousandths (k8s.io/kubernetes pkg/apis/core/validation)."""
+BYTES = r"[0-9]{1,19}(\.[0-9]{1,9})?(k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)"
+"""Of memory and volumes. Not thousandths of bytes, and not bytes without a unit, which are rarely
+meant."""
+MAX_BYTES = 2**63 - 1
+"""What Kubernetes counts with (apimachinery pkg/api/resource, int64Amount)."""
 _SCALE = {
     "": Decimal(1),
     "m": Decimal("0.001"),

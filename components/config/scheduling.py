@@ -1,26 +1,49 @@
 """`scheduling`: where Pods may run."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
+from components.config.affinity import Affinity
+from components.config.errors import field_error
 from components.config.model import Model
-from components.config.types import Bool, Labels, Natural, ObjectName
+from components.config.types import (
+    Bool,
+    Described,
+    Labels,
+    LabelValue,
+    Natural,
+    ObjectName,
+    TaintKey,
+)
 
 
 class Toleration(Model):
     """A Kubernetes toleration."""
 
-    key: str | None = None
+    key: TaintKey | None = None
     """Unset with `Exists`: every taint."""
     operator: Literal["Equal", "Exists"] = "Equal"
     """How `value` is compared."""
-    value: str | None = None
+    value: LabelValue | None = None
     """The taint's value."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Unset: every effect."""
     toleration_seconds: Natural | None = None
-    """`NoExecute`: seconds until eviction."""
+    """Effect `NoExecute` only: seconds until eviction."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        # pkg/apis/core/validation, ValidateTolerations
+        if not self.key and self.operator != "Exists":
+            raise field_error("has no key, and operator Equal", "set key, or operator to Exists")
+        if self.value and self.operator == "Exists":
+            raise field_error("has a value, and operator Exists", "remove the value")
+        if self.toleration_seconds is not None and self.effect != "NoExecute":
+            raise field_error(
+                "has toleration_seconds, and not effect NoExecute", "set effect to NoExecute"
+            )
+        return self
 
 
 class Placement(Model):
@@ -41,7 +64,10 @@ class Placement(Model):
     priority_class: ObjectName | None = None
     """An existing PriorityClass."""
     # mariadb-operator knows no podAffinity for the database.
-    affinity: dict[Literal["nodeAffinity", "podAffinity", "podAntiAffinity"], dict[str, Any]] = {}
+    affinity: Annotated[
+        Affinity,
+        Described("Kubernetes' `nodeAffinity`, `podAffinity`, `podAntiAffinity`", {}),
+    ] = Affinity()
     """Kubernetes affinity terms; `podAffinity` for the proxies only. A `podAntiAffinity` here
     replaces the one made by `spread`."""
 

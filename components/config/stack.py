@@ -13,7 +13,7 @@ from components.config.percona import Percona
 from components.config.proxy import Proxy, ProxyUser
 from components.config.scheduling import Scheduling
 from components.config.security import Security
-from components.config.types import Bool, Label, Namespace
+from components.config.types import Bool, DnsDomain, Label, Namespace
 
 
 class StackConfig(Model):
@@ -33,6 +33,9 @@ class StackConfig(Model):
     create_namespace: Bool = False
     """Make the namespace too, with Pod Security `restricted`. It is protected and stays when the
     stack goes."""
+    cluster_domain: DnsDomain = "cluster.local"
+    """The DNS domain of the cluster, of which every host name is made (kubelet: `clusterDomain`);
+    mariadb-operator has it in the variable CLUSTER_NAME. Fixed by the cluster."""
     await_sql: Bool = True
     """Wait until mariadb-operator has applied databases, users and grants; false where no server
     can run."""

@@ -2,21 +2,27 @@
 
 import ipaddress
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, Strict
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    Strict,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from components import names
 from components.config import quantity
 from components.config.errors import field_error
-
-MAX_INT = 2**31 - 1
-"""Largest integer ProxySQL reads from its file; above it the value silently becomes 0."""
+from components.config.proxysql import OWN_PORTS
+from components.config.proxysql_variables import MAX_INT
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +61,20 @@ def _dns_label(value: str) -> str:
     return value
 
 
+_DNS_DOMAIN = (
+    r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*"
+)
+
+
+def _dns_domain(value: str) -> str:
+    return _matching(
+        _DNS_DOMAIN,
+        value,
+        "must be a DNS domain of at most 63 characters, without a dot at its end",
+        "use the one that the kubelets have as clusterDomain, such as 'cluster.local'",
+    )
+
+
 _NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
@@ -67,40 +87,55 @@ def _namespace(value: str) -> str:
     )
 
 
-_OBJECT_NAME = r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?"
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_OBJECT_NAME = rf"(?=.{{1,253}}$){_SUBDOMAIN}"
+"""A DNS subdomain (apimachinery pkg/util/validation, IsDNS1123Subdomain)."""
 
 
 def _object_name(value: str) -> str:
     return _matching(
         _OBJECT_NAME,
         value,
-        "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.')",
+        "must be the name of a Kubernetes object (lower-case letters, digits, '-' and '.', each "
+        "part between dots with a letter or digit at both ends)",
         "use the name that `kubectl get` prints",
     )
 
 
-_SECRET_KEY = r"(?!\.$|\.\.)[-._a-zA-Z0-9]{1,253}"
-"""No file could be called `.` or `..` (apimachinery, IsConfigMapKey)."""
+_SECRET_KEY = r"(?!\.\.|\.$)[-._a-zA-Z0-9]{1,253}"
+"""It becomes the name of a file (apimachinery pkg/util/validation, IsConfigMapKey)."""
 
 
 def _secret_key(value: str) -> str:
     return _matching(
         _SECRET_KEY,
         value,
-        "must be a key of a Secret (letters, digits, '-', '_' and '.'; not '.', nor '..' first)",
+        "must be a key of a Secret (letters, digits, '-', '_' and '.'; not '.', nor '..' at the "
+        "start)",
         "use a key that `kubectl describe secret` lists",
     )
 
 
-def _quantity(value: str) -> str:
-    try:
-        parsed = quantity.parse(value)
-    except ValueError:
+def _cores(value: str) -> str:
+    if re.fullmatch(quantity.CORES, value) is None:
+        raise field_error("must be a number of cores", "use a value such as 500m, 2 or 1.5")
+    return _positive(value)
+
+
+def _bytes(value: str) -> str:
+    if re.fullmatch(quantity.BYTES, value) is None:
         raise field_error(
-            "must be a Kubernetes quantity", "use a value such as 500m, 2 or 10Gi"
-        ) from None
-    if parsed <= 0:
-        raise field_error("must be greater than zero", "use a value such as 500m, 2 or 10Gi")
+            "must be a number of bytes with a unit (k, M, G, T, P, E, Ki, Mi, Gi, Ti, Pi, Ei)",
+            "use a value such as 512Mi or 10Gi",
+        )
+    if quantity.parse(value) > quantity.MAX_BYTES:
+        raise field_error("is more than Kubernetes can count", "use a smaller one")
+    return _positive(value)
+
+
+def _positive(value: str) -> str:
+    if quantity.parse(value) <= 0:
+        raise field_error("must be greater than zero", "raise it")
     return value
 
 
@@ -108,9 +143,15 @@ _DURATION = r"(?=.)([1-9][0-9]{0,7}h)?([1-9][0-9]{0,7}m)?([1-9][0-9]{0,7}s)?"
 """It begins with a look ahead: one of the parts must be there."""
 
 
+MAX_HOURS = 2_562_047
+"""Longest time that Go counts, in nanoseconds of an int64 (time.Duration)."""
+
+
 def _duration(value: str) -> str:
     if re.fullmatch(_DURATION, value) is None:
         raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
+    if seconds(value) > MAX_HOURS * 3600:
+        raise field_error(f"is longer than {MAX_HOURS}h, the longest there is", "shorten it")
     return value
 
 
@@ -127,7 +168,11 @@ def _user_name(value: str) -> str:
 
 
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-_LABEL_KEY = f"({_OBJECT_NAME}/)?{_LABEL_NAME}"
+_LABEL_KEY = rf"((?=[^/]{{1,253}}/){_SUBDOMAIN}/)?{_LABEL_NAME}"
+"""apimachinery pkg/util/validation, IsQualifiedName."""
+MAX_METADATA = 240 * 1024
+"""Bytes of all annotations of an object, keys and values. Kubernetes has 256 KiB (apimachinery
+pkg/api/validation, TotalAnnotationSizeLimitB), of which the program and Pulumi use some."""
 
 
 def _label_map(value: dict[str, str]) -> dict[str, str]:
@@ -136,7 +181,43 @@ def _label_map(value: dict[str, str]) -> dict[str, str]:
             raise field_error(
                 "has a key that Kubernetes does not accept", "use keys such as 'example.com/team'"
             )
+    if sum(len(text.encode()) for pair in value.items() for text in pair) > MAX_METADATA:
+        raise field_error(
+            f"has more than {MAX_METADATA // 1024} KiB of keys and values",
+            "keep the text elsewhere",
+        )
     return value
+
+
+def _annotations(value: dict[str, str]) -> dict[str, str]:
+    for key in _label_map(value):
+        if re.match(r"([^/]*\.)?pulumi\.com/", key):
+            raise field_error(
+                "has an annotation of Pulumi's own, which changes how it makes, awaits or deletes "
+                "the object",
+                "remove it",
+            )
+    return value
+
+
+def _label_key(value: str) -> str:
+    return _matching(
+        _LABEL_KEY, value, "must be the key of a label", "use one such as 'example.com/team'"
+    )
+
+
+def _taint_key(value: str) -> str:
+    """Empty, as unset, means every taint."""
+    return value and _label_key(value)
+
+
+def _label_value(value: str) -> str:
+    return _matching(
+        f"({_LABEL_NAME})?",
+        value,
+        "must be the value of a label (at most 63 letters, digits, '-', '_' and '.')",
+        "use one such as 'shop'",
+    )
 
 
 def _label_values(value: dict[str, str]) -> dict[str, str]:
@@ -153,46 +234,75 @@ def _interfaces(value: str) -> str:
     ports: list[int] = []
     for part in value.split(";"):
         address, _, port = part.rpartition(":")
-        try:
-            ipaddress.IPv4Address(address)
-            ports.append(int(port) if port.isascii() and port.isdigit() else 0)
-        except ValueError:
-            ports.append(0)
-    if not all(0 < port < 65536 for port in ports):
+        if re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is None or not _is_ipv4(address):
+            raise field_error(
+                "must be a list 'address:port;…' of listening IPv4 addresses",
+                "use a value such as '0.0.0.0:6033'",
+            )
+        if address not in ("0.0.0.0", "127.0.0.1") or (address == "127.0.0.1" and not ports):
+            raise field_error(
+                f"has {address}, where no probe and no Service reaches the port",
+                "use 0.0.0.0, which is every address of the Pod; 127.0.0.1 after it is for other "
+                "containers of the Pod",
+            )
+        if not 1024 <= int(port) < 65536:
+            raise field_error(
+                "has a port that is not from 1024 to 65535: the proxies run without the right to "
+                "open a lower one",
+                "use a value such as '0.0.0.0:6033', and proxy.service.port for the Service's",
+            )
+        ports.append(int(port))
+    if len(set(ports)) < len(ports) or OWN_PORTS.keys() & set(ports):
         raise field_error(
-            "must be a list 'address:port;…' of listening IPv4 addresses",
-            "use a value such as '0.0.0.0:6033'",
-        )
-    if len(set(ports)) < len(ports) or {6032, 6070, 6132, 6133} & set(ports):
-        raise field_error(
-            "has a port twice, or one of ProxySQL's own (6032 admin, 6070 metrics, 6132 and 6133 "
-            "PostgreSQL)",
+            "has a port twice, or one of ProxySQL's own ("
+            + ", ".join(f"{port} {name}" for port, name in OWN_PORTS.items())
+            + ")",
             "use other ports",
         )
     return value
 
 
-def _regex(value: str) -> str:
-    """ProxySQL compiles it with PCRE (or RE2): what Python reads alike is taken."""
-    _sql_text(value)
+def _is_ipv4(value: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of POSIX classes, which PCRE has
-            re.compile(value)
-    except re.error:
-        value = ""
-    if not value or re.search(r"\\[uUN]|\(\?[aLu]", value):
-        raise field_error(
-            "is not a regular expression that both PCRE and Python accept",
-            "correct it; use only syntax that both of them have",
-        )
-    return value
+        ipaddress.IPv4Address(value)
+    except ValueError:
+        return False
+    return True
+
+
+_PROVIDER_OPTION = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+"
+_PROVIDER_VALUE = r"[A-Za-z0-9_.:/+-]{1,200}"
+
+
+def _provider_option(value: str) -> str:
+    return _matching(
+        _PROVIDER_OPTION,
+        value,
+        "must be an option of Galera's provider",
+        "use a name such as 'gcache.size'",
+    )
+
+
+def _provider_value(value: str) -> str:
+    return _matching(
+        _PROVIDER_VALUE,
+        value,
+        "must be letters, digits and `_ . : / + -`",
+        "use a value such as 512M, PT5S or yes",
+    )
+
+
+def _provider_text(value: object) -> object:
+    """Galera reads texts; YAML has booleans and numbers."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if isinstance(value, int | float) else value
 
 
 def seconds(duration: str) -> int:
     """The seconds of a Duration such as `90s` or `1h30m`."""
     units = {"h": 3600, "m": 60, "s": 1}
-    return sum(int(n) * units[unit] for n, unit in re.findall(r"(\d+)([hms])", duration))
+    return sum(int(n) * units[unit] for n, unit in re.findall(r"([0-9]+)([hms])", duration))
 
 
 _SQL_TEXT = r"""[^"\x00-\x1f]{1,2000}"""
@@ -259,16 +369,59 @@ def _schema_name(value: str) -> str:
     )
 
 
-_CLIENT_ADDRESS = r"[0-9a-fA-F.:]{1,45}%?|%"
+_CLIENT_ADDRESS = r"[0-9a-f.:]{1,45}%?|%"
 
 
 def _client_address(value: str) -> str:
-    return _matching(
-        _CLIENT_ADDRESS,
-        value,
-        "must be an address, or the start of one and '%'",
-        "use a value such as 10.0.0.7 or 10.0.%",
+    """ProxySQL compares texts, one with `%` as a start (lib/Query_Processor.cpp)."""
+    start = value.removesuffix("%")
+    if start == value:
+        possible = value in (_canonical(AF_INET, value), _canonical(AF_INET6, value))
+    else:
+        possible = _begins_an_ipv4(start) or _begins_an_ipv6(start)
+    if not possible:
+        raise field_error(
+            "must be an address in its usual form, or the start of one and '%', or no client ever "
+            "matches it",
+            "use a value such as 10.0.0.7, 10.0.% or fe80::1",
+        )
+    return value
+
+
+def _canonical(family: AddressFamily, value: str) -> str | None:
+    """An address as ProxySQL writes it; none if it is no address."""
+    try:
+        return inet_ntop(family, inet_pton(family, value))
+    except OSError:
+        return None
+
+
+def _begins_an_ipv4(start: str) -> bool:
+    parts = start.split(".")
+    *whole, last = parts
+    octet = r"0|[1-9][0-9]{0,2}"
+    return len(parts) <= 4 and all(
+        re.fullmatch(octet, part, re.ASCII) and int(part) < 256
+        for part in (*whole, *([last] if last else []))
     )
+
+
+def _begins_an_ipv6(start: str) -> bool:
+    groups = re.fullmatch(r"(::|(0|[1-9a-f][0-9a-f]{0,3}):{1,2})*([1-9a-f][0-9a-f]{0,3}|0)?", start)
+    return groups is not None and start.count("::") <= 1 and start.count(":") <= 7
+
+
+def _digest(value: str) -> str:
+    if re.fullmatch(_DIGEST, value) is None or int(value, 16) in (0, 2**64 - 1):
+        # ProxySQL drops the condition: the rule would match every statement.
+        raise field_error(
+            "must be 0x and 16 hexadecimal digits, neither all 0 nor all F",
+            "use a digest that stats_mysql_query_digest lists, in quotes",
+        )
+    return value
+
+
+_DIGEST = r"0x[0-9A-Fa-f]{16}"
 
 
 def _variable(value: object) -> object:
@@ -292,17 +445,56 @@ def _pod_labels(value: dict[str, str]) -> dict[str, str]:
 
 
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-_FLOATING = ("latest", "main", "master")
+_FLOATING = ("latest", "main", "master", "edge", "nightly", "stable", "lts", "rc")
+"""Whatever their case, and a number alone as well."""
 
 
 def _tag(value: str) -> str:
     if re.fullmatch(_TAG, value) is None:
         raise field_error("must be an image tag", "use a tag such as '11.8.5'")
-    if value in _FLOATING:
+    if value.lower() in _FLOATING or re.fullmatch(r"v?[0-9]+", value):
         raise field_error(
             "is a floating tag", "pin a version, or set a digest beside a version tag"
         )
     return value
+
+
+_HOST = r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
+_REGISTRY = rf"(localhost|(?=[^:]*[.:]){_HOST}(\.{_HOST})*)(:[0-9]{{1,5}})?"
+_REPOSITORY = r"(?=.{1,200}$)[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*"
+"""Both: github.com/distribution/reference, regexp.go."""
+
+
+def _registry(value: str) -> str:
+    return _matching(
+        _REGISTRY,
+        value,
+        "must be the host of a registry, with a dot or a port: another word is a folder of "
+        "docker.io",
+        "use a host such as registry.example.com or registry.example.com:5000",
+    )
+
+
+def _repository(value: str) -> str:
+    return _matching(
+        _REPOSITORY,
+        value,
+        "must be the path of an image (lower-case letters and digits, with '.', '_', '__' or '-' "
+        "between, and '/' between folders)",
+        "use a path such as library/mariadb",
+    )
+
+
+_VARIABLE_NAME = r"[A-Za-z0-9_.-]{1,100}"
+
+
+def _variable_name(value: str) -> str:
+    return _matching(
+        _VARIABLE_NAME,
+        value,
+        "must be the name of a variable (letters, digits and '_')",
+        "use a name of ProxySQL's, without the prefix",
+    )
 
 
 Bool = Annotated[bool, Strict()]
@@ -330,10 +522,20 @@ Label = Annotated[str, AfterValidator(_dns_label), _text("DNS label", names.DNS_
 Namespace = Annotated[str, AfterValidator(_namespace), _text("namespace name", _NAMESPACE)]
 ObjectName = Annotated[str, AfterValidator(_object_name), _text("object name", _OBJECT_NAME)]
 SecretKey = Annotated[str, AfterValidator(_secret_key), _text("Secret key", _SECRET_KEY)]
-Quantity = Annotated[
-    str,
-    AfterValidator(_quantity),
-    _text("quantity above 0 (`500m`, `2`, `10Gi`)", quantity.PATTERN),
+NodeName = Annotated[str, AfterValidator(_object_name), _text("node name", _OBJECT_NAME)]
+LabelKey = Annotated[str, AfterValidator(_label_key), _text("label key", _LABEL_KEY)]
+TaintKey = Annotated[str, AfterValidator(_taint_key), _text("key of a taint", f"({_LABEL_KEY})?")]
+LabelValue = Annotated[str, AfterValidator(_label_value), _text("label value", f"({_LABEL_NAME})?")]
+Cores = Annotated[
+    str, AfterValidator(_cores), _text("cores above 0 (`500m`, `2`, `1.5`)", quantity.CORES)
+]
+Bytes = Annotated[
+    str, AfterValidator(_bytes), _text("bytes above 0, with a unit (`512Mi`)", quantity.BYTES)
+]
+Registry = Annotated[str, AfterValidator(_registry), _text("host with a dot or a port", _REGISTRY)]
+Repository = Annotated[str, AfterValidator(_repository), _text("path of an image", _REPOSITORY)]
+VariableName = Annotated[
+    str, AfterValidator(_variable_name), Described("variable", {"type": "string"})
 ]
 Duration = Annotated[
     str, AfterValidator(_duration), _text("duration (`90s`, `20m`, `1h30m`)", _DURATION)
@@ -355,8 +557,8 @@ def _labels(words: str, key: Mapping[str, Any], value: Mapping[str, Any]) -> Des
 _LABEL_VALUE = {"pattern": f"^(?:{_LABEL_NAME})?$"}
 Annotations = Annotated[
     dict[str, str],
-    AfterValidator(_label_map),
-    _labels("mapping of annotation key to text", {}, {}),
+    AfterValidator(_annotations),
+    _labels("mapping of annotation key to text; none of Pulumi's own", {}, {}),
 ]
 Labels = Annotated[
     dict[str, str],
@@ -375,7 +577,7 @@ PodLabels = Annotated[
 ]
 Regex = Annotated[
     str,
-    AfterValidator(_regex),
+    AfterValidator(_sql_text),
     _text("regular expression without a double quote", _SQL_TEXT),
 ]
 Replacement = Annotated[
@@ -393,7 +595,7 @@ ClientAddress = Annotated[
     AfterValidator(_client_address),
     _text("address, or its start and `%`", _CLIENT_ADDRESS),
 ]
-Digest = Annotated[str, Field(pattern=r"^0x[0-9A-Fa-f]{16}$")]
+Digest = Annotated[str, AfterValidator(_digest), _text("`0x` and 16 hexadecimal digits", _DIGEST)]
 SchemaName = Annotated[
     str, AfterValidator(_schema_name), _text("1 to 64 of `A-Z a-z 0-9 _ $ -`", _SCHEMA_NAME)
 ]
@@ -401,7 +603,7 @@ Comment = Annotated[str, Field(pattern=r"""^[^'"\\\x00-\x1f]{0,200}$""")]
 """ProxySQL puts it into SQL unescaped, hence no quotes."""
 Granted = Annotated[
     Role | tuple[str, ...],
-    BeforeValidator(_granted),
+    PlainValidator(_granted),
     Described(
         "`readonly`, `readwrite`, `owner` or list of privileges",
         {
@@ -420,16 +622,47 @@ Interfaces = Annotated[
     str,
     AfterValidator(_interfaces),
     _text(
-        "`address:port`, several with `;`; not 6032, 6070, 6132, 6133",
-        r"[0-9.]{7,15}:[0-9]+(;[0-9.]{7,15}:[0-9]+)*",
+        "`0.0.0.0:port`, more with `;`, also of 127.0.0.1; from 1024, not "
+        f"{', '.join(map(str, OWN_PORTS))}",
+        r"0\.0\.0\.0:[0-9]+(;(0\.0\.0\.0|127\.0\.0\.1):[0-9]+)*",
     ),
 ]
 Tag = Annotated[
     str,
     AfterValidator(_tag),
     _text(
-        "version tag, not `latest`, `main` or `master`", _TAG, **{"not": {"enum": list(_FLOATING)}}
+        "version tag, none that floats (`latest`, `main`, `lts`, `11`, …)",
+        _TAG,
+        **{"not": {"enum": list(_FLOATING)}},
     ),
 ]
-Variable = Annotated[int | bool | str, BeforeValidator(_variable)]
+ProviderOption = Annotated[
+    str,
+    AfterValidator(_provider_option),
+    _text("name of an option of Galera's provider", _PROVIDER_OPTION),
+]
+ProviderValue = Annotated[
+    str,
+    BeforeValidator(_provider_text),
+    AfterValidator(_provider_value),
+    Described(
+        "text, number, `true` or `false`",
+        {
+            "anyOf": [
+                {"type": ["number", "boolean"]},
+                {"type": "string", "pattern": f"^{_PROVIDER_VALUE}$"},
+            ]
+        },
+    ),
+]
+DnsDomain = Annotated[
+    str,
+    AfterValidator(_dns_domain),
+    _text("DNS domain, at most 63 characters", _DNS_DOMAIN),
+]
+Variable = Annotated[
+    int | bool | str,
+    # It decides alone: a choice that pydantic makes would be a part of the error's path.
+    PlainValidator(_variable, json_schema_input_type=int | bool | str),
+]
 TopologyKind = Literal["standalone", "replication", "galera"]

@@ -1,4 +1,4 @@
-"""What is special about an operator's object that was there before this program."""
+"""Resource options of an operator's object that existed before this program."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def options(
     after: Sequence[pulumi.Resource],
     left_alone: Sequence[str],
 ) -> pulumi.ResourceOptions:
-    """Of the operator's object. `left_alone`: fields that keep the value that they have there."""
+    """Options of the operator's object. `left_alone`: fields that keep their live value."""
     timeout = config.database.ready_timeout
     return pulumi.ResourceOptions(
         parent=parent,
@@ -28,7 +28,8 @@ def options(
 
 
 def annotations(config: StackConfig) -> dict[str, str]:
-    """Of the operator's object: whose it is, and of one that is taken over also to take fields from
-    who wrote them (pulumi-kubernetes, `provider/pkg/await/await.go`, patchForce)."""
+    """Annotations of the operator's object: whose it is, and of one that is taken over also to take
+    fields over from the tool that wrote them (pulumi-kubernetes, `provider/pkg/await/await.go`,
+    patchForce)."""
     force = {"pulumi.com/patchForce": "true"} if config.adopt == "take_over" else {}
     return {**owner.annotations(), **force}

@@ -3,7 +3,7 @@
 Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config import memory
 from components.config.credentials import Login
+from components.config.engine import MARIADB
 from components.config.stack import StackConfig
 from components.config.types import TopologyKind
-from components.credentials import Credentials
+from components.credentials import Credentials, ResolvedCredential
 from components.engines import adopted
-from components.engines.sql_objects import sql_object
+from components.engines.sql_objects import Kind, sql_object
 from components.pods import scheduling, security
 from components.topology import Topology
 
@@ -55,8 +57,8 @@ class MariaDb(pulumi.ComponentResource):
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
         mariadb = k8s.apiextensions.CustomResource(
             f"{name}-mariadb",
-            api_version=names.MARIADB_API,
-            kind="MariaDB",
+            api_version=MARIADB.api.group_version,
+            kind=MARIADB.api.kind,
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=config.name,
                 namespace=config.namespace,
@@ -86,49 +88,23 @@ class MariaDb(pulumi.ComponentResource):
         self, name: str, args: MariaDbArgs, mariadb: pulumi.Resource, login: Login
     ) -> tuple[pulumi.Resource, ...]:
         """An account by which ProxySQL checks the servers."""
-        config, object_name = args.config, names.proxysql_monitor(args.config.name, login.suffix)
-        common = {"host": "%", "cleanupPolicy": "Delete"}
-        user = sql_object(
-            f"{name}-monitor-user{login.suffix}",
-            "User",
-            object_name,
-            {
-                **common,
-                "name": login.username,
-                "passwordSecretKeyRef": {
-                    "name": args.credentials["monitor"].secret,
-                    "key": login.key,
-                },
-                "maxUserConnections": config.monitor_connections,
-            },
-            config=config,
-            component="proxysql-monitor",
-            parent=self,
-            after=[mariadb],
-        )
-        privileges = monitor_privileges(
-            config.database.topology,
-            version=config.server_version,
-            replication_lag=config.proxy.max_replication_lag > 0,
-            fence=config.fence > 0,
-        )
-        grant = sql_object(
-            f"{name}-monitor-grant{login.suffix}",
-            "Grant",
-            object_name,
-            {
-                **common,
-                "username": login.username,
-                "privileges": list(privileges),
-                "database": "*",
-                "table": "*",
-            },
-            config=config,
-            component="proxysql-monitor",
-            parent=self,
-            after=[user],
-        )
-        return user, grant
+        config = args.config
+
+        def made(kind: Kind, spec: Mapping[str, Any], after: pulumi.Resource) -> pulumi.Resource:
+            return sql_object(
+                f"{name}-monitor-{kind.lower()}{login.suffix}",
+                kind,
+                names.proxysql_monitor(config.name, login.suffix),
+                {"host": "%", "cleanupPolicy": "Delete", **spec},
+                config=config,
+                component="proxysql-monitor",
+                parent=self,
+                after=[after],
+            )
+
+        secret = args.credentials["monitor"].secret
+        user = made("User", monitor_user(config, secret, login), mariadb)
+        return user, made("Grant", monitor_grant(config, login), user)
 
 
 FIXED = (
@@ -160,8 +136,8 @@ KEPT = (
     *("readinessProbe", "replicasAllowEvenNumber", "secondaryService", "service", "servicePorts"),
     *("sidecarContainers", "startupProbe", "suspend"),
 )
-"""Fields below `spec` that this program never sets and people may, of the operator's features and
-for its procedures. Left alone by name: otherwise an update would take them over from kubectl, and
+"""Fields below `spec` that this program never sets but people may set, for the operator's features
+and procedures. They are listed by name: otherwise an update would take them over from kubectl and
 drop them (pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to
 whatever a manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
 KEPT_OF = {
@@ -175,9 +151,10 @@ KEPT_OF = {
         *("providerOptions", "recovery", "replicaThreads", "sst"),
     ),
 }
-"""The same below `spec.replication` and `spec.galera`. `primary.podIndex` is how people ask for a
-switchover, and where the operator writes its failovers: an update that dropped it would switch
-back to the first server, and roll it at that moment."""
+"""The same below `spec.replication` and `spec.galera`; of Galera's, `config`, `initJob` and
+`recovery` are set when a cluster is made, `providerOptions` when the stack has some.
+`primary.podIndex` is how people ask for a switchover, and where the operator writes its failovers:
+an update that dropped it would switch back to the first server, and roll it at that moment."""
 
 
 def _left_alone(config: StackConfig) -> list[str]:
@@ -185,6 +162,8 @@ def _left_alone(config: StackConfig) -> list[str]:
     topology = config.database.topology
     fields = [f"spec.{field}" for field in (*FIXED, *KEPT)]
     fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
+    if config.database.galera.provider_options:
+        fields.remove("spec.galera.providerOptions")
     if topology == "replication":
         fields.append("spec.replication.replica.replPasswordSecretKeyRef")
     return fields
@@ -211,38 +190,67 @@ def monitor_privileges(
     return ("USAGE",)
 
 
+def monitor_user(config: StackConfig, secret: str, login: Login) -> dict[str, Any]:
+    """What the User of the monitor says of its account, whose password is in `secret`."""
+    return {
+        "name": login.username,
+        "passwordSecretKeyRef": {"name": secret, "key": login.key},
+        "maxUserConnections": config.monitor_connections,
+    }
+
+
+def monitor_grant(config: StackConfig, login: Login) -> dict[str, Any]:
+    """What the Grant of the monitor says of its privileges."""
+    privileges = monitor_privileges(
+        config.database.topology,
+        version=config.server_version,
+        replication_lag=config.proxy.max_replication_lag > 0,
+        fence=config.fence > 0,
+    )
+    return {
+        "username": login.username,
+        "privileges": list(privileges),
+        "database": "*",
+        "table": "*",
+    }
+
+
 def topology(config: StackConfig) -> Topology:
     """The servers of `config` as the proxy tier sees them."""
     database = config.database
     high_availability = database.topology != "standalone"
-    name, namespace = config.name, config.namespace
+    name, namespace, domain = config.name, config.namespace, config.cluster_domain
     primary = names.mariadb_primary(name) if high_availability else name
     secondary = names.mariadb_secondary(name) if high_availability else name
     return Topology(
         kind=database.topology,
-        hosts=names.mariadb_pod_hosts(name, namespace, database.replicas),
+        hosts=names.mariadb_pod_hosts(name, namespace, database.replicas, domain=domain),
         port=PORT,
-        service=names.service_host(primary, namespace),
-        reader_service=names.service_host(secondary, namespace),
+        service=names.service_host(primary, namespace, domain),
+        reader_service=names.service_host(secondary, namespace, domain),
         server_version=f"{config.full_version}-MariaDB",
         auth_plugin="mysql_native_password",
         ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,
     )
 
 
+def immutable(config: StackConfig) -> dict[str, Any]:
+    """What an edit must not change of this engine only (`guards.immutable`)."""
+    secrets = config.images.pull_secrets
+    return {"pull_secrets": ", ".join(secrets)} if secrets else {}
+
+
 READ_ONLY = "read_only = 1"
-"""Of servers that replicate: who restarts is read-only until the operator says otherwise. It does
-where it should, and a server that was the primary until now would go on acknowledging writes that
-nobody else gets: while servers are rolled the Service leads there for up to half a minute."""
+"""For servers that replicate: a restarted server is read-only until the operator changes that,
+which it does on the primary. Otherwise a restarted old primary would acknowledge writes that no
+other server gets: while servers are rolled the Service leads there for up to half a minute."""
 FENCE_OPTIONS = (
     "rpl_semi_sync_master_wait_no_slave = OFF",
     'init_slave = "SET GLOBAL rpl_semi_sync_master_wait_no_slave = OFF"',
 )
-"""What the servers do for the fence (ADR 17).
-
-Who restarts or follows another does not wait for replicas that it does not have: otherwise the
-operator's first statement on a new primary would wait for the whole time-out. The watchers let a
-primary wait when replicas follow."""
+"""The servers' part of the fence (ADR 17). A server that restarts or follows another does not wait
+for replicas that it does not have: otherwise the operator's first statement on a new primary would
+wait for the whole time-out. The watchers make a primary wait once replicas follow."""
 
 
 def my_cnf(config: StackConfig) -> str:
@@ -253,7 +261,10 @@ def my_cnf(config: StackConfig) -> str:
         "default_storage_engine = InnoDB",
         "character_set_server = utf8mb4",
         f"max_connections = {config.database.max_connections}",
+        f"binlog_expire_logs_seconds = {config.database.binlog_expire_days * 86_400}",
     ]
+    if pool := memory.generated_pool(config):
+        lines.append(f"innodb_buffer_pool_size = {pool}")
     if config.database.topology == "galera":
         # Galera certifies rows and needs interleaved auto-increment locks (galera docs).
         lines += ["binlog_format = row", "innodb_autoinc_lock_mode = 2"]
@@ -271,73 +282,112 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     In particular not `replication.primary.podIndex` (KEPT_OF): the operator moves it at a failover,
     and applying it again would switch back (`PrimaryReplication` in mariadb_replication_types.go).
     """
-    database, image = config.database, config.images.database
-    placement = config.scheduling.database
-    root = credentials["root"]
+    image, root = config.images.database, credentials["root"]
     result: dict[str, Any] = {
         "image": image.reference,
         "imagePullPolicy": image.pull_policy,
         "rootPasswordSecretKeyRef": {"name": root.secret, "key": root.key, "generate": False},
         "port": PORT,
-        "replicas": database.replicas,
+        "replicas": config.database.replicas,
         "myCnf": my_cnf(config),
-        "storage": {
-            "size": database.storage.size,
-            # The operator retains the claims when the object goes; they are never deleted here.
-            "resizeInUseVolumes": True,
-            "waitForVolumeResize": True,
-        },
+        "storage": _storage(config),
         "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
-        "podSecurityContext": security.of_pod(config.security.database),
-        "securityContext": security.CONTAINER,
-        "podMetadata": {
-            "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels},
-            # Not an empty mapping: it would be null, and refused, once the last annotation that
-            # somebody else gave has been removed from it.
-            **({"annotations": dict(database.pod_annotations)} if database.pod_annotations else {}),
-        },
-        **scheduling.pod_spec(placement, names.mariadb_selector(config.name)),
+        **_pod(config),
     }
-    # A field below it is fixed (FIXED), which an absent parent would not keep.
-    result.setdefault("affinity", {})
-    if database.storage.storage_class:
-        result["storage"]["storageClassName"] = database.storage.storage_class
-    if resources := scheduling.resources(database.resources):
-        result["resources"] = resources
     if config.images.pull_secrets:
         result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
-    if placement.disruption_budget:
+    if config.scheduling.database.disruption_budget:
         result["podDisruptionBudget"] = {"maxUnavailable": 1}
-    if database.topology == "replication":
-        replication = credentials["replication"]
-        result["replication"] = {
-            "enabled": True,
-            **_data_plane(config),
-            "primary": {"autoFailoverDelay": f"{database.failover_delay_seconds}s"},
-            "semiSyncEnabled": database.semi_sync,
-            **(
-                {
-                    "semiSyncAckTimeout": config.semi_sync_timeout,
-                    # Nobody reads what no replica has yet, and what a crash could take back.
-                    "semiSyncWaitPoint": "AfterSync",
-                }
-                if database.semi_sync
-                else {}
-            ),
-            "replica": {
-                "replPasswordSecretKeyRef": {
-                    "name": replication.secret,
-                    "key": replication.key,
-                    "generate": False,
-                },
-                # The server's default is 60 s: for so long nobody followed a primary whose
-                # container was restarted.
-                "connectionRetrySeconds": 1,
-            },
+    if config.database.topology == "replication":
+        result["replication"] = _replication(config, credentials["replication"])
+    if config.database.topology == "galera":
+        result["galera"] = _galera(config)
+    return result
+
+
+def _galera(config: StackConfig) -> dict[str, Any]:
+    """The operator's `spec.galera`. Some of it is for a new cluster only (KEPT_OF)."""
+    database = config.database
+    result: dict[str, Any] = {"enabled": True, **_data_plane(config)}
+    if options := database.galera.provider_options:
+        result["providerOptions"] = dict(options)
+    if database.storage.storage_class:
+        # The second volume, with the cluster's state: what the operator takes otherwise
+        # (GaleraConfig.SetDefaults), with the class of the first.
+        result["config"] = {
+            "volumeClaimTemplate": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "100Mi"}},
+                "storageClassName": database.storage.storage_class,
+            }
         }
-    if database.topology == "galera":
-        result["galera"] = {"enabled": True, **_data_plane(config)}
+    if resources := scheduling.resources(database.resources):
+        # Jobs that start a server, to make the first data and to find what is left after a crash.
+        result["initJob"] = {"resources": resources}
+        result["recovery"] = {"enabled": True, "job": {"resources": resources}}
+    return result
+
+
+def _storage(config: StackConfig) -> dict[str, Any]:
+    storage = config.database.storage
+    result: dict[str, Any] = {
+        "size": storage.size,
+        # The operator retains the claims when the object is deleted; this program never deletes
+        # them.
+        "resizeInUseVolumes": True,
+        "waitForVolumeResize": True,
+    }
+    if storage.storage_class:
+        result["storageClassName"] = storage.storage_class
+    return result
+
+
+def _pod(config: StackConfig) -> dict[str, Any]:
+    """Labels, security, placement and resources of the servers' Pods."""
+    database = config.database
+    metadata: dict[str, Any] = {
+        "labels": {"app.kubernetes.io/part-of": "mysql-ha", **database.pod_labels}
+    }
+    # Not an empty mapping: it would be null, and refused, once the last annotation that somebody
+    # else gave has been removed from it.
+    if database.pod_annotations:
+        metadata["annotations"] = dict(database.pod_annotations)
+    result: dict[str, Any] = {
+        "podSecurityContext": security.of_pod(config.security.database),
+        "securityContext": security.CONTAINER,
+        "podMetadata": metadata,
+        # A field below it is fixed (FIXED), which an absent parent would not keep.
+        "affinity": {},
+        **scheduling.pod_spec(config.scheduling.database, names.mariadb_selector(config.name)),
+    }
+    if resources := scheduling.resources(database.resources):
+        result["resources"] = resources
+    return result
+
+
+def _replication(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:
+    """`spec.replication`. `password`: of the account by which replicas follow the primary."""
+    database = config.database
+    result: dict[str, Any] = {
+        "enabled": True,
+        **_data_plane(config),
+        "primary": {"autoFailoverDelay": f"{database.failover_delay_seconds}s"},
+        "semiSyncEnabled": database.semi_sync,
+        "replica": {
+            "replPasswordSecretKeyRef": {
+                "name": password.secret,
+                "key": password.key,
+                "generate": False,
+            },
+            # With the server's default of 60 s, a restarted primary had no replicas for that long.
+            "connectionRetrySeconds": 1,
+        },
+    }
+    if database.semi_sync:
+        result["semiSyncAckTimeout"] = config.semi_sync_timeout
+        # Nobody reads what no replica has yet and a crash could lose.
+        result["semiSyncWaitPoint"] = "AfterSync"
     return result
 
 
@@ -348,6 +398,9 @@ def _tls(config: StackConfig) -> dict[str, Any]:
         return {"enabled": False}
     # ProxySQL's use_ssl alone would fall back to plain connections silently: the server refuses.
     result: dict[str, Any] = {"enabled": True, "required": tls.required}
+    if config.database.topology == "galera":
+        # Like `required`, for whoever turns TLS on in two steps: all nodes must agree.
+        result["galeraSSTEnabled"] = tls.required
     if tls.issuer:
         result["serverCertIssuerRef"] = result["clientCertIssuerRef"] = tls.issuer.model_dump()
     if tls.secret:
@@ -360,11 +413,13 @@ def _data_plane(config: StackConfig) -> dict[str, Any]:
 
     The image is named because the operator only fills in a container that is not set at all.
     """
-    container = {
+    container: dict[str, Any] = {
         "image": config.images.data_plane.reference,
         "imagePullPolicy": config.images.data_plane.pull_policy,
         "securityContext": security.CONTAINER,
     }
+    if resources := scheduling.resources(config.database.helper_resources):
+        container["resources"] = resources
     # The default, kubernetesAuth, makes a ClusterRoleBinding owned by the MariaDB object: an owner
     # in a namespace, which the garbage collector refuses, so that the object could not be deleted
     # in the foreground, as Pulumi does (kubernetes.io/docs, "Garbage Collection"). Off explicitly,

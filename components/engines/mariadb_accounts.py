@@ -15,7 +15,7 @@ from components.engines.sql_objects import Kind, sql_object
 
 @dataclass(frozen=True, kw_only=True)
 class MariaDbAccountsArgs:
-    """`servers`: what must be there first. `secrets`: those of the accounts, by app."""
+    """`servers`: what must exist first. `secrets`: those of the accounts, by app."""
 
     config: StackConfig
     servers: Sequence[pulumi.Resource]
@@ -29,8 +29,8 @@ class MariaDbAccounts(pulumi.ComponentResource):
     """The Database, User and Grant objects of the apps.
 
     With `cleanup: keep`, the operator leaves the database and the account in the servers when their
-    objects go (mariadb-operator docs/sql_resources.md, `cleanupPolicy`). Privileges always go with
-    their Grant: an app that loses a database in the config shall lose it.
+    objects are deleted (mariadb-operator docs/sql_resources.md, `cleanupPolicy`). Privileges are
+    always revoked with their Grant: an app that loses a database in the config must lose access.
     """
 
     by_app: Mapping[str, Sequence[pulumi.Resource]]
@@ -132,15 +132,15 @@ class MariaDbAccounts(pulumi.ComponentResource):
 
 
 def _policy(apps: Sequence[App]) -> str:
-    """What goes with its object: a thing that several share only when all of them say so."""
+    """The cleanup policy of an object. What several apps share is deleted only if all of them say
+    so."""
     return "Delete" if all(app.cleanup == "delete" for app in apps) else "Skip"
 
 
 def max_user_connections(config: StackConfig, app: App) -> int:
-    """Connections that an app's account may hold to one server, from all proxies together.
-
-    The operator's default of 10 starves a pool. A Pod that is replaced still holds its own. For as
-    many proxies as there may be: a new one must not wait for the operator.
+    """Connections that an app's account may hold to one server, from all proxies together. The
+    operator's default of 10 is too few for a pool. A Pod that is being replaced still holds its
+    own. Counted for the largest number of proxies: a new one must not wait for the operator.
     """
     if not config.own_proxies:
         return app.max_connections

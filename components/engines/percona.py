@@ -13,7 +13,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config import memory
 from components.config.apps import privileges
+from components.config.engine import PERCONA
 from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
 from components.config.stack import StackConfig
@@ -25,7 +27,7 @@ from components.topology import Topology
 PORT = 3306
 
 RESTRICTED = {**security.CONTAINER, "seccompProfile": security.SECCOMP}
-"""Of every container, as the operator may give its Pods others."""
+"""For every container, because the operator may give its Pods other users."""
 
 KEPT = (
     *("allowUnsafeConfigurations", "backup", "enableCRValidationWebhook", "ignoreAnnotations"),
@@ -66,7 +68,8 @@ class Percona(pulumi.ComponentResource):
     ready: Sequence[pulumi.Resource]
     """What must exist before the first proxy."""
     status: pulumi.Output[dict[str, Any]]
-    """`state`, `ready`, `size` and `details` (a list of texts), as the operator last told them."""
+    """`state`, `ready`, `size` and `details` (a list of texts), as last reported by the
+    operator."""
 
     def __init__(
         self, name: str, args: PerconaArgs, opts: pulumi.ResourceOptions | None = None
@@ -84,26 +87,27 @@ class Percona(pulumi.ComponentResource):
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
         if args.credentials["root"].secret != names.pxc_secrets(config.name):
             made.append(self._secret(name, args))
-        size = pods(config)
-        cluster = pulumi.CustomResource(
-            f"kubernetes:{names.OPERATOR_OBJECTS[config.engine]}",
+        cluster = self._cluster(name, args, made)
+        self.ready = (cluster,)
+        self.status = cast(pulumi.Output[Any], cluster.__dict__["status"]).apply(observed)
+        self.register_outputs({})
+
+    def _cluster(
+        self, name: str, args: PerconaArgs, secrets: Sequence[pulumi.Resource]
+    ) -> pulumi.Resource:
+        config = args.config
+        return pulumi.CustomResource(
+            PERCONA.api.type_token,
             f"{name}-pxc",
             {
-                "apiVersion": names.PXC_API,
-                "kind": names.PXC_KIND,
+                "apiVersion": PERCONA.api.group_version,
+                "kind": PERCONA.api.kind,
                 "metadata": {
                     "name": config.name,
                     "namespace": config.namespace,
                     "labels": names.labels(config.name, "percona"),
                     "annotations": {
-                        # Constants: the expressions cannot compare two fields (ready == size).
-                        "pulumi.com/waitFor": json.dumps(
-                            [
-                                "jsonpath={.status.state}=ready",
-                                f"jsonpath={{.status.ready}}={size}",
-                                f"jsonpath={{.status.size}}={size}",
-                            ]
-                        ),
+                        "pulumi.com/waitFor": json.dumps(_when_ready(config)),
                         **adopted.annotations(config),
                     },
                 },
@@ -114,16 +118,13 @@ class Percona(pulumi.ComponentResource):
             opts=adopted.options(
                 config,
                 self,
-                after=[*args.after, *made],
+                after=[*args.after, *secrets],
                 left_alone=[f"spec.{field}" for field in KEPT],
             ),
         )
-        self.ready = (cluster,)
-        self.status = cast(pulumi.Output[Any], cluster.__dict__["status"]).apply(observed)
-        self.register_outputs({})
 
     def _secret(self, name: str, args: PerconaArgs) -> pulumi.Resource:
-        """Made unless it is where root's password comes from: then it is there already."""
+        """Made unless root's password comes from it: then it exists already."""
         config = args.config
         return k8s.core.v1.Secret(
             f"{name}-secrets",
@@ -151,6 +152,19 @@ def observed(status: Any) -> dict[str, Any]:
     }
 
 
+def _when_ready(config: StackConfig) -> list[str]:
+    """What the object's status says once every server and proxy is ready.
+
+    Constants: the expressions cannot compare two fields (ready == size).
+    """
+    size = pods(config)
+    return [
+        "jsonpath={.status.state}=ready",
+        f"jsonpath={{.status.ready}}={size}",
+        f"jsonpath={{.status.size}}={size}",
+    ]
+
+
 def pods(config: StackConfig) -> int:
     """How many Pods the operator counts in the cluster's `status.size`."""
     return config.database.replicas + (config.proxy.replicas if config.operator_proxies else 0)
@@ -161,12 +175,16 @@ def topology(config: StackConfig) -> Topology:
     name, namespace = config.name, config.namespace
     operator = config.operator_proxies
     service = names.service_host(
-        names.pxc_proxysql(name) if operator else names.pxc(name), namespace
+        names.pxc_proxysql(name) if operator else names.pxc(name),
+        namespace,
+        config.cluster_domain,
     )
     tls = config.security.tls
     return Topology(
         kind="galera",
-        hosts=names.pxc_pod_hosts(name, namespace, config.database.replicas),
+        hosts=names.pxc_pod_hosts(
+            name, namespace, config.database.replicas, domain=config.cluster_domain
+        ),
         port=PORT,
         service=service,
         reader_service=service,
@@ -184,18 +202,32 @@ def auth_plugin(config: StackConfig) -> Literal["mysql_native_password", "cachin
     return "mysql_native_password" if config.operator_proxies else "caching_sha2_password"
 
 
+def immutable(config: StackConfig) -> dict[str, Any]:
+    """What an edit must not change of this engine only (`guards.immutable`)."""
+    return {"accounts": auth_plugin(config), "nodes": config.database.replicas}
+
+
 def my_cnf(config: StackConfig) -> str:
     """The servers' configuration: what the design needs, then the stack's own text."""
     lines = [
         "[mysqld]",
         "character_set_server = utf8mb4",
         f"max_connections = {config.database.max_connections}",
+        f"binlog_expire_logs_seconds = {config.database.binlog_expire_days * 86_400}",
     ]
+    if pool := memory.generated_pool(config):
+        lines.append(f"innodb_buffer_pool_size = {pool}")
+    if options := config.database.galera.provider_options:
+        # The operator adds its own pc.weight only where this option is absent
+        # (build/pxc-configure-pxc.sh); the server adds those of TLS itself.
+        merged = {"pc.weight": "10", **options}
+        texts = ";".join(f"{name}={value}" for name, value in merged.items())
+        lines.append(f'wsrep_provider_options = "{texts}"')
     tls = config.security.tls
     if tls.enabled and tls.required and not config.operator_proxies:
         # ProxySQL's use_ssl alone would fall back to plain text silently. The operator's own
         # connections use TLS where it is offered (pkg/pxc/users/users.go); what its ProxySQL does
-        # is not documented, so with that one the servers go on taking both.
+        # is not documented, so with it the servers accept both.
         lines.append("require_secure_transport = ON")
     own = config.database.my_cnf.strip()
     return "\n".join(lines + ([own] if own else [])) + "\n"
@@ -205,8 +237,8 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     """The `spec` of the PerconaXtraDBCluster. Holds only fields that the operator never writes."""
     percona, proxies = config.percona, config.operator_proxies
     assert percona is not None  # the preset of the engine has it
-    tls, single = config.security.tls, config.database.replicas < 3
-    result: dict[str, Any] = {
+    users = [*_monitors(config, credentials), *_apps(config)]
+    return {
         "crVersion": percona.cr_version,
         # Without it the operator puts a larger size back (pkg/controller/pxc/volumes.go).
         "enableVolumeExpansion": True,
@@ -217,52 +249,73 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         "updateStrategy": "SmartUpdate" if proxies else "RollingUpdate",
         # Versions change by an edit of the stack only.
         "upgradeOptions": {"apply": "disabled"},
-        "tls": {"enabled": tls.enabled},
-        "unsafeFlags": {
-            "pxcSize": single,
-            "proxySize": single or (proxies and config.proxy.replicas < 2),
-            "tls": not tls.enabled,
-        },
+        "unsafeFlags": _unsafe(config),
         "initContainer": {"containerSecurityContext": RESTRICTED},
         "pxc": _pxc(config),
         "haproxy": {"enabled": False},
         "proxysql": _proxysql(config) if proxies else {"enabled": False},
         "logcollector": _log_collector(config),
+        **_tls(config),
+        **({"users": users} if users else {}),
     }
-    if tls.enabled and tls.secret:
-        result["sslSecretName"] = result["sslInternalSecretName"] = tls.secret
-    if tls.enabled and tls.issuer:
-        result["tls"]["issuerConf"] = tls.issuer.model_dump()
-    if tls.enabled and not tls.secret:
-        # The operator's own list has short names only (pkg/controller/pxc/tls.go). Those of both
-        # Services, whichever is in use: another list would be another certificate.
-        hosts = [
-            names.service_host(service, config.namespace)
-            for service in (names.pxc(config.name), names.pxc_proxysql(config.name))
-        ]
-        result["tls"]["SANs"] = [*hosts, *(f"*.{host}" for host in hosts)]
-    users: list[dict[str, Any]] = []
-    if config.own_proxies:
-        # The operator's own account `monitor` has SUPER; this one has no privilege at all, which
-        # is enough for the state of a node (performance_schema.global_status is open to all).
-        users += [
-            _account(login.username, credentials["monitor"].secret, login.key)
-            for login in sorted(config.monitor_logins)
-        ]
-    for app in config.apps:
-        granted = next(iter(app.databases.values()))
-        secret = names.account_secret(config.name, app.name)
-        users += [
-            {
-                **_account(login.username, secret, login.key),
-                "dbs": list(app.databases),
-                "grants": privileges(granted),
-            }
-            for login in sorted(app.logins)  # whichever turn it is
-        ]
-    if users:
-        result["users"] = users
-    return result
+
+
+def _unsafe(config: StackConfig) -> dict[str, bool]:
+    """What the operator would refuse otherwise."""
+    single, proxies = config.database.replicas < 3, config.operator_proxies
+    return {
+        "pxcSize": single,
+        "proxySize": single or (proxies and config.proxy.replicas < 2),
+        "tls": not config.security.tls.enabled,
+    }
+
+
+def _tls(config: StackConfig) -> dict[str, Any]:
+    """`spec.tls`, and the Secrets of certificates that are given."""
+    tls = config.security.tls
+    if not tls.enabled:
+        return {"tls": {"enabled": False}}
+    result: dict[str, Any] = {"enabled": True}
+    if tls.issuer:
+        result["issuerConf"] = tls.issuer.model_dump()
+    if tls.secret:
+        secrets = dict.fromkeys(("sslSecretName", "sslInternalSecretName"), tls.secret)
+        return {"tls": result, **secrets}
+    # The operator's own list has short names only (pkg/controller/pxc/tls.go). Those of both
+    # Services, whichever is in use: another list would be another certificate.
+    hosts = [
+        names.service_host(service, config.namespace, config.cluster_domain)
+        for service in (names.pxc(config.name), names.pxc_proxysql(config.name))
+    ]
+    return {"tls": {**result, "SANs": [*hosts, *(f"*.{host}" for host in hosts)]}}
+
+
+def _monitors(config: StackConfig, credentials: Credentials) -> list[dict[str, Any]]:
+    """The accounts by which this program's proxies check the servers.
+
+    The operator's own account `monitor` has SUPER; these have no privilege at all, which is enough
+    for the state of a node (performance_schema.global_status is open to all).
+    """
+    if not config.own_proxies:
+        return []
+    return [
+        _account(login.username, credentials["monitor"].secret, login.key)
+        for login in sorted(config.monitor_logins)
+    ]
+
+
+def _apps(config: StackConfig) -> list[dict[str, Any]]:
+    """The accounts of apps, and the databases that the operator makes for them."""
+    return [
+        {
+            **_account(login.username, names.account_secret(config.name, app.name), login.key),
+            "dbs": list(app.databases),
+            # Of any of them: they are the same in all (checks, percona_grants_the_same_everywhere).
+            "grants": privileges(next(iter(app.databases.values()))),
+        }
+        for app in config.apps
+        for login in sorted(app.logins)  # either of the alternating accounts
+    ]
 
 
 def _account(user: str, secret: str, key: str) -> dict[str, Any]:
@@ -297,6 +350,7 @@ def _proxysql(config: StackConfig) -> dict[str, Any]:
         "volumeSpec": _volume(proxy.storage.size, proxy.storage.storage_class),
         "expose": {**expose, **_some("annotations", dict(proxy.service.annotations))},
         **_pod(config, "proxy", config.security.database),
+        **_some("sidecarResources", scheduling.resources(config.database.helper_resources)),
         **_some("labels", dict(proxy.pod_labels)),
         **_some("annotations", dict(proxy.pod_annotations)),
         **_some("resources", scheduling.resources(proxy.resources)),
@@ -312,6 +366,7 @@ def _log_collector(config: StackConfig) -> dict[str, Any]:
         "image": image.reference,
         "imagePullPolicy": image.pull_policy,
         "containerSecurityContext": RESTRICTED,
+        **_some("resources", scheduling.resources(config.database.helper_resources)),
     }
 
 
@@ -321,7 +376,7 @@ def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
     component = "pxc" if tier == "database" else "proxysql"
     result = scheduling.pod_spec(placement, names.pxc_selector(config.name, component))
     affinity = result.pop("affinity", None)
-    # The operator's own default keeps every Pod on a node of its own, always.
+    # The operator's default always puts every Pod on a different node.
     result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
     result["podSecurityContext"] = security.of_pod(user)
     result["containerSecurityContext"] = RESTRICTED
@@ -340,5 +395,5 @@ def _volume(size: str, storage_class: str | None) -> dict[str, Any]:
 
 
 def _some(key: str, value: dict[str, Any]) -> dict[str, Any]:
-    """`{key: value}`, or nothing where there is no value."""
+    """`{key: value}`, or empty if there is no value."""
     return {key: value} if value else {}

@@ -1,4 +1,4 @@
-"""The User, Grant and Database objects, by which mariadb-operator works inside the servers."""
+"""The User, Grant and Database objects, with which mariadb-operator works inside the servers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config.engine import MARIADB
 from components.config.stack import StackConfig
 
 Kind: TypeAlias = Literal["User", "Grant", "Database"]
@@ -34,12 +35,12 @@ def sql_object(
     """An object about something in the servers of `config`; `spec` without the reference to them.
 
     Waits until the operator has done it, unless `await_sql` is off. `after`: what it needs. Pulumi
-    deletes it before that, so a Grant is revoked while its account is there.
+    deletes it before those, so a Grant is revoked while its account exists.
     """
     waits = {"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else {}
     return k8s.apiextensions.CustomResource(
         logical_name,
-        api_version=names.MARIADB_API,
+        api_version=MARIADB.api.group_version,
         kind=kind,
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=object_name,

@@ -1,13 +1,18 @@
-"""Looks for objects that may not be there, which no resource of Pulumi can do (ADR 18)."""
+"""Looks for objects that may not exist, which no resource of Pulumi can do (ADR 18)."""
 
+import asyncio
 import importlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
+import pulumi
 import yaml
+
+from components.config.engine import ENGINES
+from components.config.stack import StackConfig
 
 Object: TypeAlias = dict[str, Any]
 """What the API answers with, decoded."""
@@ -26,15 +31,8 @@ def metadata_of(path: str) -> str:
     return METADATA.format(list="List" if len(steps) % 2 else "")
 
 
-def at(value: Any, *path: str) -> Any:
-    """What stands at a path of plain data; None where it ends early."""
-    for key in path:
-        value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
-    return value
-
-
 class Unanswered(Exception):
-    """The cluster cannot be asked. Says why, and quotes nothing of a kubeconfig."""
+    """The cluster cannot be asked. The message says why, and never quotes a kubeconfig."""
 
 
 class Refused(Unanswered):
@@ -42,7 +40,7 @@ class Refused(Unanswered):
 
 
 class Cluster:
-    """The API server that Pulumi's provider has with the same settings."""
+    """The API server that Pulumi's provider uses with the same settings."""
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
         """`kubeconfig`: a path or the contents; None, KUBECONFIG, ~/.kube/config or the Pod's own.
@@ -86,6 +84,47 @@ class Cluster:
         if status != 200:
             raise Unanswered(f"{self._host} refuses GET {path} ({status})")
         return cast(Object, json.loads(text))
+
+
+def object_path(config: StackConfig) -> str:
+    """Where the API has the operator's object of the database's name."""
+    return ENGINES[config.engine].api.path(config.namespace, config.name)
+
+
+Subject = TypeVar("Subject")
+Found = TypeVar("Found")
+
+
+def look(
+    known: pulumi.Output[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    concerned: Callable[[Mapping[str, Any]], Subject],
+    ask: Callable[[Cluster, Subject], Found],
+    unanswered: Callable[[Unanswered, Subject], Any] | None = None,
+) -> pulumi.Output[Found | None]:
+    """What `ask` finds in the cluster about what is `concerned`; None where nothing is.
+
+    `known`: what the last update exported as `immutable`, from which `concerned` chooses;
+    `settings`: those of the Kubernetes provider. Fails as `ask` does, which runs in a thread of its
+    own. `unanswered` hears of a cluster that cannot be asked; without it, that is the provider's to
+    report.
+    """
+
+    def run(kubeconfig: str | None, context: str | None, subject: Subject) -> Found | None:
+        try:
+            return ask(Cluster(kubeconfig, context), subject)
+        except Unanswered as error:
+            if unanswered:
+                unanswered(error, subject)
+        return None
+
+    async def start(values: Mapping[str, Any]) -> Found | None:
+        if not (subject := concerned(values["known"])):
+            return None
+        where = values.get("kubeconfig"), values.get("context")
+        return await asyncio.to_thread(run, *where, subject)
+
+    return pulumi.Output.all(known=known, **settings).apply(start)
 
 
 def _configure(configuration: Any, kubeconfig: str | None, context: str | None) -> None:

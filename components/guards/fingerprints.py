@@ -12,7 +12,8 @@ from typing import Any
 import pulumi
 
 from components.config import password_sources
-from components.config.credentials import ROTATED_BY_OPERATOR, SET_AT_FIRST_BOOT
+from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.engine import ENGINES
 from components.config.errors import Fault, refuse
 from components.config.load import Loaded, Stack
 from components.config.password_sources import Holder, Role
@@ -61,7 +62,7 @@ def unchanged(
 
 def _roles(one: Loaded) -> list[str]:
     """The roles whose given password the servers know once for all."""
-    rotated, sources = ROTATED_BY_OPERATOR[one.config.engine], dict(one.config.credentials.items())
+    rotated, sources = ENGINES[one.config.engine].rotates, dict(one.config.credentials.items())
     return [
         role
         for role in password_sources.roles(one.config)
@@ -87,7 +88,7 @@ def faults(one: Loaded, before: Mapping[str, Any], now: Mapping[str, Any]) -> It
             kind = dict(one.config.credentials.items())[role]
             key = "existing_secret" if kind.existing_secret else "password"
             yield (
-                one.path(f"credentials.{role}.{key}"),
+                one.at(f"credentials.{role}.{key}"),
                 "has another text than before: the servers keep the old one, and the operator "
                 "would be locked out",
                 "put the old text back; or change it in the servers as docs/migration.md says "

@@ -5,7 +5,7 @@ object, and the data with it. Each `pulumi up` exports these facts as the output
 next preview reads them back from its own stack and refuses an edit that contradicts them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pulumi
@@ -13,11 +13,14 @@ import pulumi
 from components import owner
 from components.config import password_sources
 from components.config.apps import App, privileges
-from components.config.errors import Fault, refuse
+from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.engine import ENGINES
+from components.config.errors import refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
-from components.engines import percona
-from components.guards import edits, namespaces, remembered, versions
+from components.engines.wiring import WIRING
+from components.guards import edits, namespaces, remembered
+from components.guards.edits.warnings import warnings
 
 OUTPUT = "immutable"
 FORMER = "identity"
@@ -25,56 +28,56 @@ FORMER = "identity"
 
 
 def of(stack: Stack) -> dict[str, Any]:
-    """What cannot change of every database in the stack, by name. Plain and not secret."""
+    """The facts of every database in the stack that cannot change, by name. Plain and not
+    secret."""
     return {loaded.config.name: _facts(loaded) for loaded in stack.databases}
 
 
 def _facts(loaded: Loaded) -> dict[str, Any]:
+    """Without empty members: an output that is read back has lost them."""
     config = loaded.config
-    # Without empty members: an output that is read back has lost them.
+    return {
+        **_servers(config),
+        **_passwords(config),
+        **_tls(config),
+        **WIRING[config.engine].immutable(config),
+        **(_proxies(config) if config.proxy.enabled else {}),
+        **(_own_proxies(config) if config.own_proxies else {}),
+        **({"apps": {app.name: _app(app, config) for app in config.apps}} if config.apps else {}),
+    }
+
+
+def _servers(config: StackConfig) -> dict[str, Any]:
+    database = config.database
     facts: dict[str, Any] = {
         "engine": config.engine,
         "namespace": config.namespace,
-        "topology": config.database.topology,
+        "topology": database.topology,
         "version": ".".join(map(str, config.server_version)),
-        "storage": config.database.storage.model_dump(exclude_none=True),
-        "root": password_sources.password_source(config.credentials.root),
+        "storage": database.storage.model_dump(exclude_none=True),
     }
     if config.create_namespace:
         facts["create_namespace"] = True
-    if config.database.topology == "replication":
-        facts["replication"] = password_sources.password_source(config.credentials.replication)
-        facts["replicas"] = config.database.replicas
-    if config.apps:
-        facts["apps"] = {app.name: _app_facts(app, config) for app in config.apps}
-    tls = config.security.tls
-    facts["tls"] = ("required" if tls.required else "optional") if tls.enabled else "off"
-    if tls.enabled:
-        facts["tls_source"] = _tls_source(config)
-    if config.engine == "mariadb" and config.images.pull_secrets:
-        facts["pull_secrets"] = ", ".join(config.images.pull_secrets)
-    if config.engine == "percona":
-        facts["accounts"] = percona.auth_plugin(config)
-        facts["nodes"] = config.database.replicas
-    if config.proxy.enabled:
-        facts["proxy_managed_by"] = config.proxy.managed_by
-    if config.own_proxies:
-        facts["monitor"] = config.proxy.monitor.username
-        if password_sources.password_source(config.credentials.monitor) == "generated":
-            facts["monitor_rotation"] = config.credentials.monitor.rotation
-        facts["proxies"] = {
-            "replicas": config.proxy.replicas,
-            "connections": config.connections_per_proxy,
-            "budget": config.connection_budget,
-        }
-    if config.proxy.enabled:
-        storage = config.proxy.storage
-        facts["proxy_volumes"] = (
-            f"{storage.size} of class {storage.storage_class or 'default'}"
-            if storage.persistent or config.proxy.managed_by == "operator"
-            else "none"
-        )
+    if database.topology == "replication":
+        facts["replicas"] = database.replicas
     return facts
+
+
+def _passwords(config: StackConfig) -> dict[str, str]:
+    """Where those come from that servers have from their first start."""
+    credentials, needed = dict(config.credentials.items()), password_sources.roles(config)
+    return {
+        role: password_sources.password_source(credentials[role])
+        for role in SET_AT_FIRST_BOOT
+        if role in needed
+    }
+
+
+def _tls(config: StackConfig) -> dict[str, str]:
+    tls = config.security.tls
+    if not tls.enabled:
+        return {"tls": "off"}
+    return {"tls": "required" if tls.required else "optional", "tls_source": _tls_source(config)}
 
 
 def _tls_source(config: StackConfig) -> str:
@@ -83,6 +86,48 @@ def _tls_source(config: StackConfig) -> str:
     if tls.secret:
         return f"Secret {tls.secret}"
     return f"{tls.issuer.kind} {tls.issuer.name}" if tls.issuer else "the operator"
+
+
+def _proxies(config: StackConfig) -> dict[str, str]:
+    """Of all proxies, whoever runs them."""
+    proxy, storage = config.proxy, config.proxy.storage
+    return {
+        "proxy_managed_by": proxy.managed_by,
+        "proxy_volumes": (
+            f"{storage.size} of class {storage.storage_class or 'default'}"
+            if storage.persistent or proxy.managed_by == "operator"
+            else "none"
+        ),
+    }
+
+
+def _own_proxies(config: StackConfig) -> dict[str, Any]:
+    """Of this program's own."""
+    facts: dict[str, Any] = {
+        "monitor": config.proxy.monitor.username,
+        "proxies": {
+            "replicas": config.proxy.replicas,
+            "connections": config.connections_per_proxy,
+            "budget": config.connection_budget,
+        },
+    }
+    if password_sources.password_source(config.credentials.monitor) == "generated":
+        facts["monitor_rotation"] = config.credentials.monitor.rotation
+    return facts
+
+
+def _app(app: App, config: StackConfig) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "account": app.accounts[0],
+        "accounts": [login.username for login in app.logins],
+        "databases": list(app.databases),
+        "cleanup": app.cleanup,
+        "password": "generated" if app.generated else "given",
+        "rotation": app.rotation,
+    }
+    if not ENGINES[config.engine].revokes:
+        facts["privileges"] = privileges(next(iter(app.databases.values())))
+    return facts
 
 
 def reference() -> pulumi.StackReference:
@@ -105,7 +150,7 @@ def last(before: pulumi.StackReference) -> pulumi.Output[Mapping[str, Mapping[st
 def guarded(
     stack: Stack, known: pulumi.Output[Mapping[str, Mapping[str, Any]]]
 ) -> pulumi.Output[dict[str, Any]]:
-    """What cannot change of the stack, once what the last update exported was found to agree.
+    """The facts of the stack that cannot change, once they agree with those of the last update.
 
     Resources must wait for it, and so must the output: after a refused edit the old one then
     stays. Fails with a ConfigError when an edit contradicts it.
@@ -113,8 +158,8 @@ def guarded(
     current = of(stack)
 
     def compare(before: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        paths = {one.config.name: one.path for one in stack.databases}
-        check(before, current, retire=stack.retire, paths=paths)
+        places = {one.config.name: one.at for one in stack.databases}
+        check(before, current, retire=stack.retire, places=places)
         return current
 
     return known.apply(compare)
@@ -125,50 +170,22 @@ def check(
     current: Mapping[str, Mapping[str, Any]],
     *,
     retire: Iterable[str] = (),
-    paths: Mapping[str, Callable[[str], str]] | None = None,
+    places: Mapping[str, Callable[[str], str]] | None = None,
 ) -> None:
     """Refuse edits that would replace, shrink or drop a database that exists; warn of others.
 
-    `known` and `current` are identities by database name; `paths`, by the same, say where a config
-    path stands in the stack's file. Raises ConfigError with every fault.
+    `known` and `current` are facts by database name; `places` has where the stack file has a
+    database's config paths. Raises ConfigError with every fault.
     """
-    retired = frozenset(retire)
+    retired, placed = frozenset(retire), places or {}
     refuse(
-        ((paths or {}).get(name, str)(path), rule, fix)
+        (placed[name](path) if name in placed else path, rule, fix)
         for name in known
-        for path, rule, fix in _faults(name, known, current, retired)
+        for path, rule, fix in (
+            *edits.faults(name, known[name], current.get(name), retired),
+            *namespaces.stay_made(name, known, current),
+        )
     )
     for name in sorted(known.keys() & current.keys()):
-        for warnings in (edits.warnings, versions.warnings):
-            for text in warnings(name, known[name], current[name]):
-                pulumi.log.warn(text)
-
-
-def _faults(
-    name: str,
-    known: Mapping[str, Mapping[str, Any]],
-    current: Mapping[str, Mapping[str, Any]],
-    retired: frozenset[str],
-) -> Iterator[Fault]:
-    if name in current:
-        for rule in (*edits.RULES, versions.server_goes_up):
-            yield from rule(name, known[name], current[name])
-        yield from namespaces.stay_made(name, known, current)
-    elif name in retired:
-        yield from edits.a_retired_one_is_not_emptied(name, known[name].get("apps", {}))
-    else:
-        yield from edits.nothing_is_deleted(name)
-
-
-def _app_facts(app: App, config: StackConfig) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "account": app.accounts[0],
-        "accounts": [login.username for login in app.logins],
-        "databases": list(app.databases),
-        "cleanup": app.cleanup,
-        "password": "generated" if app.generated else "given",
-        "rotation": app.rotation,
-    }
-    if config.engine == "percona":
-        facts["privileges"] = privileges(next(iter(app.databases.values())))
-    return facts
+        for text in warnings(name, known[name], current[name]):
+            pulumi.log.warn(text)

@@ -14,7 +14,9 @@ def made(facts: Mapping[str, Mapping[str, Any]]) -> set[str]:
 def stay_made(
     name: str, known: Mapping[str, Mapping[str, Any]], current: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Fault]:
-    """Whether the namespace of database `name`, which stays, leaves the stack. It is protected."""
+    """Whether the namespace of database `name` leaves the stack, and not that. It is protected."""
+    if name not in current:
+        return
     namespace = current[name]["namespace"]
     left = made(known) - made(current)
     if known[name].get("create_namespace") and namespace in left:

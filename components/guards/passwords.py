@@ -1,4 +1,4 @@
-"""Passwords that a stack is given: from existing Secrets or from secret config values.
+"""Given passwords: from existing Secrets or from secret config values.
 
 They are read and checked before anything is made: the program's provider waits for them.
 """
@@ -21,7 +21,8 @@ def reader(cluster: Mapping[str, Any], seen: pulumi.Output[Any]) -> pulumi.Resou
     """Options with a provider for reads only: `reader`, with the settings of `cluster`.
 
     It waits for `seen`, the look at the cluster, and so for the stack's own state, which is read
-    before: a resource more is a write to that, and a file that is being written may be read empty.
+    before: each further resource writes the state, and a file may be read as empty while it is
+    written.
     """
     known = pulumi.ResourceOptions(depends_on=seen.apply(lambda _: list[pulumi.Resource]()))
     return pulumi.ResourceOptions(provider=k8s.Provider("reader", opts=known, **cluster))
@@ -33,12 +34,12 @@ def given(
     """The passwords that are not generated, as secret Outputs.
 
     Existing Secrets are read with `opts`, already at preview. An Output fails with a ConfigError
-    when the key is missing or the text is none that its user can carry; the engine itself reports a
+    when the key is missing or its user cannot have such a password; the engine itself reports a
     Secret that does not exist.
     """
     config, found = loaded.config, dict[Holder, pulumi.Output[str]]()
     for source in sources(config):
-        at = loaded.path(_path(source))
+        at = loaded.at(_path(source))
         if ref := source.declared.existing_secret:
             text = _read(f"{config.name}-{source.path}", config.namespace, ref, at, opts)
         elif source.declared.password:
@@ -92,7 +93,7 @@ def apart(loaded: Loaded, found: Mapping[Holder, pulumi.Output[str]]) -> pulumi.
     `found`: those that are not generated (`given`). No generated one is ever the same.
     """
     declared = [source for source in sources(loaded.config) if source.holder in found]
-    paths = [loaded.path(_path(one)) for one in declared]
+    paths = [loaded.at(_path(one)) for one in declared]
 
     def compare(texts: Sequence[str]) -> None:
         first: dict[str, str] = {}

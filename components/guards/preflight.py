@@ -23,10 +23,11 @@ from components.guards import (
 
 @dataclass(frozen=True, kw_only=True)
 class Preflight:
-    """What was read. Each Output fails with a ConfigError when a check does."""
+    """The results. Each Output fails with a ConfigError when a check fails."""
 
     immutable: pulumi.Output[dict[str, Any]]
-    """What cannot change of the stack; known once everything is accepted. Plain and not secret."""
+    """The facts of the stack that cannot change; known once everything is accepted. Plain and not
+    secret."""
     given: Mapping[str, Mapping[Holder, pulumi.Output[str]]]
     """Passwords that are not generated, by database name and holder."""
     fingerprints: pulumi.Output[dict[str, Any]] | None
@@ -53,7 +54,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     reader = passwords.reader(identified, cluster_id) if reads else None
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]
-    adopted = [adoption.matching_live_spec(one.config, one.where, reader) for one in adopting]
+    adopted = [adoption.matching_live_spec(one, reader) for one in adopting]
     texts = before.get_output(fingerprints.OUTPUT).apply(
         lambda output: remembered.checked(fingerprints.OUTPUT, output, remembered.FINGERPRINTS)
     )

@@ -3,33 +3,22 @@
 The engine gives `kubernetes:…` to its default provider only, which this program never uses.
 """
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pulumi
 
-from components.config.errors import PROJECT, Fault, refuse
-
-TEXTS = ("cluster", "clusterIdentifier", "context", "namespace")
-SWITCHES = (
-    *("deleteUnreachable", "enablePatchForce", "enableServerSideApply", "skipUpdateUnreachable"),
-    *("suppressDeprecationWarnings", "suppressHelmHookWarnings", "upsertExistingObjects"),
-)
-OBJECTS = ("helmReleaseSettings", "kubeClientSettings")
-OWN = ("enableSecretMutable", "enableConfigMapMutable")
-"""What the program sets itself."""
-RENDERING = ("renderYamlToDirectory", "alwaysRender")
-KNOWN = (*TEXTS, *SWITCHES, *OBJECTS, *OWN, "kubeconfig")
+from components.config.errors import Fault, refuse
+from components.config.provider import OBJECTS, RENDERING, SWITCHES, TEXTS
 
 
 def read() -> dict[str, Any]:
     """The settings that the stack gives, as arguments of a provider; `context` always.
 
-    Raises a ConfigError for one that the provider does not know, or that would not deploy.
+    Raises a ConfigError for one that would not deploy.
     """
-    refuse([*_misspelt(), *_not_for_this_program()])
+    refuse(_not_for_this_program())
     config = pulumi.Config("kubernetes")
     found: dict[str, Any] = {
         **{key: config.get(key) for key in TEXTS},
@@ -44,31 +33,10 @@ def read() -> dict[str, Any]:
     }
 
 
-def _keys() -> Iterator[tuple[str, str]]:
-    """(namespace, key) of everything that the stack sets."""
-    every = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    for full in every:
-        namespace, _, key = full.partition(":")
-        yield namespace, key
-
-
-def _misspelt() -> Iterator[Fault]:
-    """A key that nothing reads: the stack would go to another cluster, or have other values."""
-    for namespace, key in _keys():
-        path = f"{namespace}:{key}"
-        if namespace == "kubernetes" and key not in (*KNOWN, *RENDERING):
-            close = difflib.get_close_matches(key, KNOWN, 1)
-            fix = f"did you mean 'kubernetes:{close[0]}'?" if close else "remove it"
-            yield path, "is not a setting of the Kubernetes provider", fix
-        elif namespace not in (PROJECT, "kubernetes"):
-            close = difflib.get_close_matches(namespace, (PROJECT, "kubernetes"), 1, 0.8)
-            if close:
-                yield path, "is read by nothing", f"did you mean '{close[0]}:{key}'?"
-
-
 def _not_for_this_program() -> Iterator[Fault]:
-    for namespace, key in _keys():
-        if namespace == "kubernetes" and key in RENDERING:
+    every = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+    for key in RENDERING:
+        if f"kubernetes:{key}" in every:
             yield (
                 f"kubernetes:{key}",
                 "writes files instead of deploying, with every password in clear",

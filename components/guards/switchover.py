@@ -4,7 +4,6 @@ The operator rolls servers before it moves the primary's Service, so an update i
 switchover restarts the old primary while clients are still led there (docs/upstream.md).
 """
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,13 +14,14 @@ from components import names
 from components.config.errors import ConfigError, Fault
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
-from components.guards import volumes
-from components.guards.api import Cluster, Object, Unanswered, at
+from components.engines.live import at
+from components.guards import api
+from components.guards.api import Cluster, Object
 
 PATIENCE = 60.0
-"""Seconds for which an update waits: a switchover takes some, a failover's steps ten or twenty."""
+"""Seconds for which an update waits: a switchover takes a few, a failover ten or twenty."""
 PAUSE = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 POD = "statefulset.kubernetes.io/pod-name"
 """How the Service of the primary selects it (operator: pkg/builder/labels/labels.go)."""
 
@@ -31,45 +31,39 @@ def over(
 ) -> pulumi.Output[None]:
     """Waits until no operator is switching the primary of a database that exists.
 
-    Fails with a ConfigError if one still is after PATIENCE. `known`: the identities at the last
-    update; `settings`: those of the Kubernetes provider. A preview changes nothing and does not
-    look; a cluster that cannot be asked is the provider's to report.
+    Fails with a ConfigError if one still is after PATIENCE. `known`: the facts at the last update;
+    `settings`: those of the Kubernetes provider. A preview changes nothing and does not check; if
+    the cluster cannot be asked, the provider reports it.
     """
 
-    async def wait(values: Mapping[str, Any]) -> None:
-        concerned = [
+    def replicated(known: Mapping[str, Any]) -> list[Loaded]:
+        return [
             one
             for one in stack.databases
-            if one.config.engine == "mariadb"
-            and one.config.database.topology == "replication"
-            and one.config.name in values["known"]
+            if one.config.database.topology == "replication" and one.config.name in known
         ]
-        if concerned and not pulumi.runtime.is_dry_run():
-            await asyncio.to_thread(_wait, concerned, values.get("kubeconfig"), values["context"])
 
-    return pulumi.Output.all(known=known, **settings).apply(wait)
+    if pulumi.runtime.is_dry_run():
+        return known.apply(lambda _: None)
+    return api.look(known, settings, replicated, _wait)
 
 
-def _wait(concerned: list[Loaded], kubeconfig: str | None, context: str | None) -> None:
+def _wait(cluster: Cluster, replicated: list[Loaded]) -> None:
     deadline = time.monotonic() + PATIENCE
     said = False
-    try:
-        cluster = Cluster(kubeconfig, context)
-        while faults := [*_faults(concerned, cluster)]:
-            if time.monotonic() > deadline:
-                raise ConfigError(faults)
-            if not said:
-                pulumi.log.info("a primary is being switched: the update waits until that is over")
-                said = True
-            time.sleep(PAUSE)
-    except Unanswered:
-        return
+    while faults := [*_faults(cluster, replicated)]:
+        if time.monotonic() > deadline:
+            raise ConfigError(faults)
+        if not said:
+            pulumi.log.info("a primary is being switched: the update waits until that is over")
+            said = True
+        time.sleep(PAUSE)
 
 
-def _faults(concerned: list[Loaded], cluster: Cluster) -> Iterator[Fault]:
-    for one in concerned:
+def _faults(cluster: Cluster, replicated: list[Loaded]) -> Iterator[Fault]:
+    for one in replicated:
         config = one.config
-        live = cluster.get(volumes.object_path(config), whole=True)
+        live = cluster.get(api.object_path(config), whole=True)
         service = cluster.get(_service_path(config), whole=True)
         if fault := fault_of(config, one.where, live, service):
             yield fault

@@ -2,22 +2,22 @@
 has it what the stack names, and does nobody else have what the stack would make.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 
 from components import names, owner
 from components.config import password_sources
+from components.config.engine import ENGINES
 from components.config.errors import Fault, refuse, reject
 from components.config.load import Loaded, Stack
-from components.guards.api import Cluster, Object, Refused, Unanswered, at
+from components.engines.live import at
+from components.guards import api
+from components.guards.api import Cluster, Object, Refused, Unanswered
 
 IDENTITY = "/api/v1/namespaces/kube-system"
 """Its `uid` is what tells clusters apart: it lives as long as the cluster does."""
-DELETED_BESIDE_PERCONA = ("-haproxy", "-haproxy-replicas", "-proxysql", "-proxysql-unready")
-"""Ends of Services' names that Percona's operator deletes while it runs no such proxies."""
 
 
 def seen(
@@ -27,17 +27,13 @@ def seen(
 
     Fails with a ConfigError if the cluster cannot be asked or is another one than before, if a
     namespace or an existing Secret is not there, or if a new database has the name of somebody
-    else's. `known`: the identities at the last update; `settings`: those of the provider.
+    else's. `known`: the facts at the last update; `settings`: those of the provider.
     """
 
-    async def look(values: Mapping[str, Any]) -> str | None:
-        return await asyncio.to_thread(
-            _look, stack, values["known"], values.get("kubeconfig"), values.get("context")
-        )
+    def everything(known: Mapping[str, Any]) -> tuple[Stack, Mapping[str, Any]]:
+        return stack, known
 
-    return pulumi.Output.all(
-        known=known, context=settings.get("context"), kubeconfig=settings.get("kubeconfig")
-    ).apply(look)
+    return api.look(known, settings, everything, _ask, _unanswered)
 
 
 class _Seen:
@@ -55,23 +51,21 @@ class _Seen:
             return otherwise
 
 
-def _look(
-    stack: Stack, known: Mapping[str, Any], kubeconfig: str | None, context: str | None
-) -> str | None:
-    try:
-        cluster = _Seen(Cluster(kubeconfig, context))
-        identity = at(cluster.get(IDENTITY), "metadata", "uid")
-        faults = [*_faults(stack, known, identity, cluster)]
-    except Unanswered as error:
-        reject(
-            "kubernetes:context",
-            f"the cluster cannot be asked: {error}",
-            "name a context of the kubeconfig whose API server can be reached",
-        )
-    refuse(faults)
-    if hidden := [path for path in cluster.hidden if path != IDENTITY]:
+def _ask(cluster: Cluster, subject: tuple[Stack, Mapping[str, Any]]) -> str | None:
+    seen = _Seen(cluster)
+    identity = at(seen.get(IDENTITY), "metadata", "uid")
+    refuse([*_faults(*subject, identity, seen)])
+    if hidden := [path for path in seen.hidden if path != IDENTITY]:
         pulumi.log.warn(f"not looked at, as this user may not: GET {', '.join(hidden)}")
     return identity
+
+
+def _unanswered(error: Unanswered, _: Any) -> NoReturn:
+    reject(
+        "kubernetes:context",
+        f"the cluster cannot be asked: {error}",
+        "name a context of the kubeconfig whose API server can be reached",
+    )
 
 
 def _faults(
@@ -86,13 +80,13 @@ def _faults(
         live = cluster.get(path, {})
         if live is None and config.namespace not in made:
             yield (
-                one.path("namespace"),
+                one.at("namespace"),
                 f"namespace '{config.namespace}' is not in the cluster",
                 "create it, set create_namespace to true, or check kubernetes:context",
             )
         if config.create_namespace and config.namespace not in before and _is_of_others(live):
             yield (
-                one.path("create_namespace"),
+                one.at("create_namespace"),
                 f"namespace '{config.namespace}' is there already, and this stack did not make it",
                 "remove create_namespace, or choose another namespace",
             )
@@ -128,7 +122,7 @@ def _missing_secrets(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
             path = f"/api/v1/namespaces/{one.config.namespace}/secrets/{ref.name}"
             if cluster.get(path, {}) is None:
                 yield (
-                    one.path(f"{source.path}.existing_secret"),
+                    one.at(f"{source.path}.existing_secret"),
                     f"Secret '{ref.name}' is not in namespace '{one.config.namespace}'",
                     "create it there, or name another",
                 )
@@ -138,30 +132,29 @@ def _owners(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
     """Whether somebody has a database of this name, or a neighbour that would be harmed."""
     config, path = one.config, one.where.rstrip(".") or "name"
     namespace = config.namespace
-    for engine in names.OPERATOR_OBJECTS:
-        live = cluster.get(_object_path(engine, namespace, config.name))
+    for engine, facts in ENGINES.items():
+        live = cluster.get(facts.api.path(namespace, config.name))
         if fault := owner_fault(path, engine, config.name, namespace, live):
             yield fault
-    if config.engine == "percona":
-        for service in names.pxc_haproxy(config.name):
-            if cluster.get(f"/api/v1/namespaces/{namespace}/services/{service}"):
-                yield (
-                    path,
-                    f"Percona's operator would delete the Service '{service}' of somebody else in "
-                    f"namespace '{namespace}'",
-                    "choose another name or namespace",
-                )
-    for end in DELETED_BESIDE_PERCONA:
-        other = config.name.removesuffix(end)
-        if other not in ("", config.name) and cluster.get(
-            _object_path("percona", namespace, other)
-        ):
+    for service in ENGINES[config.engine].unasked(config.name):
+        if cluster.get(f"/api/v1/namespaces/{namespace}/services/{service}"):
             yield (
                 path,
-                f"a PerconaXtraDBCluster '{other}' is in namespace '{namespace}': its operator "
-                f"would delete the Service '{config.name}'",
+                f"its operator would delete the Service '{service}' of somebody else in namespace "
+                f"'{namespace}'",
                 "choose another name or namespace",
             )
+    for facts in ENGINES.values():
+        for end in facts.deleted_ends:
+            other = config.name.removesuffix(end)
+            beside = other not in ("", config.name)
+            if beside and cluster.get(facts.api.path(namespace, other)):
+                yield (
+                    path,
+                    f"a {facts.api.kind} '{other}' is in namespace '{namespace}': its operator "
+                    f"would delete the Service '{config.name}'",
+                    "choose another name or namespace",
+                )
 
 
 def owner_fault(
@@ -173,7 +166,7 @@ def owner_fault(
     """
     if live is None or (stack := _owner(live)) == owner.this_stack():
         return None
-    kind = names.OPERATOR_OBJECTS[engine].rpartition(":")[2]
+    kind = ENGINES[engine].api.kind
     if stack:
         return (
             path,
@@ -188,8 +181,3 @@ def owner_fault(
         f"namespace '{namespace}' has a {kind} '{name}' already, which this stack did not make",
         "set adopt: import (docs/migration.md), or choose another name",
     )
-
-
-def _object_path(engine: str, namespace: str, name: str) -> str:
-    version = names.OPERATOR_OBJECTS[engine].rpartition(":")[0]
-    return f"/apis/{version}/namespaces/{namespace}/{names.OPERATOR_PLURALS[engine]}/{name}"

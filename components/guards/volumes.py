@@ -1,19 +1,20 @@
-"""Volumes that are there before their servers: none may start on another database's data unasked.
+"""Volumes that exist before their servers: no server may start on another database's data unasked.
 
-A StatefulSet takes a claim of the right name as it finds it. After `pulumi destroy` the claims are
-still there, but root's generated password is gone, so that the servers would never get ready.
+A StatefulSet uses an existing claim of the right name as it is. After `pulumi destroy` the claims
+still exist, but root's generated password is gone, so the servers would never become ready.
 """
 
-import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pulumi
 
 from components import names
+from components.config.engine import ENGINES
 from components.config.errors import Fault, refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
+from components.guards import api
 from components.guards.api import Cluster, Object, Unanswered
 
 
@@ -22,44 +23,39 @@ def free(
 ) -> pulumi.Output[None]:
     """Fails with a ConfigError if a new database would find volumes that this stack did not make.
 
-    `known`: the identities at the last update. What is in it is not new, nor is what is adopted.
-    `settings`: those of the Kubernetes provider. A cluster that cannot be asked is a warning only:
-    a preview needs none.
+    `known`: the facts at the last update. Databases in it are not new, nor are adopted ones.
+    `settings`: those of the Kubernetes provider. If the user may not look, this only warns.
     """
 
-    async def look(values: Mapping[str, Any]) -> None:
-        new = [
+    def new(known: Mapping[str, Any]) -> list[Loaded]:
+        return [
             one
             for one in stack.databases
-            if one.config.name not in values["known"] and not one.config.adopting
+            if one.config.name not in known and not one.config.adopting
         ]
-        if new:
-            await asyncio.to_thread(_look, new, values.get("kubeconfig"), values.get("context"))
 
-    return pulumi.Output.all(known=known, **settings).apply(look)
+    return api.look(known, settings, new, _ask, _warn)
 
 
-def _look(new: list[Loaded], kubeconfig: str | None, context: str | None) -> None:
-    try:
-        cluster = Cluster(kubeconfig, context)
-        faults = [*_faults(new, cluster)]
-    except Unanswered as error:
-        which = ", ".join(f"'{one.config.name}'" for one in new)
-        pulumi.log.warn(
-            f"could not look for volumes that an earlier {which} left; with such volumes the "
-            f"servers would never get ready: {error}"
-        )
-        return
-    refuse(faults)
+def _ask(cluster: Cluster, new: list[Loaded]) -> None:
+    refuse(_faults(cluster, new))
 
 
-def _faults(new: list[Loaded], cluster: Cluster) -> Iterator[Fault]:
+def _warn(error: Unanswered, new: list[Loaded]) -> None:
+    which = ", ".join(f"'{one.config.name}'" for one in new)
+    pulumi.log.warn(
+        f"could not look for volumes that an earlier {which} left; with such volumes the servers "
+        f"would never get ready: {error}"
+    )
+
+
+def _faults(cluster: Cluster, new: list[Loaded]) -> Iterator[Fault]:
     for one in new:
         claims = cluster.get(claims_path(one.config)) or {}
-        # An empty list of metadata comes as null.
+        # An empty list of metadata is null.
         found = [item["metadata"]["name"] for item in claims.get("items") or ()]
         if _taken(one.config, found):
-            live = cluster.get(object_path(one.config))
+            live = cluster.get(api.object_path(one.config))
             if fault := fault_of(one.config, one.where, found, live):
                 yield fault
 
@@ -88,7 +84,7 @@ def fault_of(
     labels: Mapping[str, str] = live["metadata"].get("labels") or {}
     if labels.items() >= names.labels(config.name, config.engine).items():
         return None
-    kind = names.OPERATOR_OBJECTS[config.engine].rpartition(":")[2]
+    kind = ENGINES[config.engine].api.kind
     return (
         path,
         f"namespace '{namespace}' has a {kind} '{config.name}' already, which this stack did not "
@@ -98,19 +94,13 @@ def fault_of(
 
 
 def _taken(config: StackConfig, claims: Collection[str]) -> list[str]:
-    """Those of the claims that servers of the config would take."""
+    """The claims that servers of the config would use."""
     database = config.database
-    wanted = names.server_claims(config.name, config.engine, database.topology, database.replicas)
+    named = ENGINES[config.engine].claims
+    wanted = named(config.name, database.topology, database.replicas)
     return [claim for claim in wanted if claim in claims]
 
 
 def claims_path(config: StackConfig) -> str:
     """Where the API has the claims of the database's namespace."""
     return f"/api/v1/namespaces/{config.namespace}/persistentvolumeclaims"
-
-
-def object_path(config: StackConfig) -> str:
-    """Where the API has the operator's object of the database's name."""
-    version = names.OPERATOR_OBJECTS[config.engine].rpartition(":")[0]
-    plural = names.OPERATOR_PLURALS[config.engine]
-    return f"/apis/{version}/namespaces/{config.namespace}/{plural}/{config.name}"

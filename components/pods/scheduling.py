@@ -24,7 +24,7 @@ def pod_spec(placement: Placement, selector: Mapping[str, str]) -> dict[str, Any
     `selector`: the labels by which the tier's own Pods keep away from each other.
     """
     result: dict[str, Any] = {}
-    affinity: dict[str, Any] = {**placement.affinity}
+    affinity = placement.affinity.spec()
     if placement.spread != "none":
         affinity.setdefault("podAntiAffinity", _apart(placement.spread, selector))
         result["topologySpreadConstraints"] = [

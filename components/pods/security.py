@@ -1,4 +1,4 @@
-"""What Pod Security `restricted` asks of the operators' Pods and containers."""
+"""What Pod Security `restricted` asks of Pods and of the operators' containers."""
 
 from typing import Any
 

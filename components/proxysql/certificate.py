@@ -1,14 +1,12 @@
-"""The certificate that the proxies show to clients, and how a rotated one gets into use."""
+"""The certificate that the proxies show to clients."""
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
+from components.config.engine import ENGINES
 from components.config.stack import StackConfig
-
-DIR = "/etc/proxysql-tls"
-CERT_FILE, KEY_FILE, CA_FILE = "proxysql-cert.pem", "proxysql-key.pem", "proxysql-ca.pem"
-"""Names that ProxySQL looks for in its data directory; all three or none (src/proxy_tls.cpp)."""
+from components.proxysql.layout import CA_FILE, CERT_FILE, KEY_FILE
 
 
 def secret(config: StackConfig) -> str | None:
@@ -33,8 +31,8 @@ def certificate(
     issuer = config.proxy.tls.issuer
     if issuer is None:
         return None
-    service = names.proxysql(config.name, config.engine)
-    full = names.service_host(service, config.namespace)
+    service = ENGINES[config.engine].proxies(config.name)
+    full = names.service_host(service, config.namespace, config.cluster_domain)
     return k8s.apiextensions.CustomResource(
         f"{name}-proxysql-tls",
         api_version="cert-manager.io/v1",
@@ -65,33 +63,3 @@ def volume_items(config: StackConfig) -> list[k8s.core.v1.KeyToPathArgs]:
     """Keys of the Secret and the file names they get; a missing key keeps a Pod from starting."""
     files = (("tls.crt", CERT_FILE), ("tls.key", KEY_FILE), (config.proxy.tls.ca_key, CA_FILE))
     return [k8s.core.v1.KeyToPathArgs(key=key, path=path) for key, path in files]
-
-
-def start_script(data_dir: str, *, linked: bool) -> str:
-    """Shell text that starts its own arguments, once ProxySQL's names lead to the mounted files.
-
-    Links, not copies: what the kubelet renews is what PROXYSQL RELOAD TLS reads. Not `linked`: a
-    volume that outlived a certificate has links to nothing, on which ProxySQL would stop.
-    """
-    files = (CERT_FILE, KEY_FILE, CA_FILE)
-    steps = [
-        f"ln -sf {DIR}/{file} {data_dir}/" if linked else f"rm -f {data_dir}/{file}"
-        for file in files
-    ]
-    return " && ".join([*steps, 'exec "$0" "$@"'])
-
-
-def reload_script(client: str, data_dir: str) -> str:
-    """A shell script for ProxySQL's scheduler: load the certificate again when it changed.
-
-    A pair that does not fit, as in the middle of a change, is refused by ProxySQL, which keeps the
-    old one; the next run tries again.
-    """
-    return f"""\
-#!/bin/sh
-set -eu
-now=$(cat {DIR}/*.pem | sha256sum)
-[ "$now" = "$(cat {data_dir}/tls.sha256 2>/dev/null)" ] && exit 0
-{client} -e 'PROXYSQL RELOAD TLS'
-echo "$now" > {data_dir}/tls.sha256
-"""

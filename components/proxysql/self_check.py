@@ -1,35 +1,40 @@
-"""Queries by which a Pod sees whether ProxySQL runs what its files say. Pure."""
+"""Queries that tell whether ProxySQL runs what the Pod's files say. Pure."""
 
-from components.proxysql.cnf import (
-    SYNCED_MODULES,
-    CnfModel,
-    Live,
-    routing_variables,
-    rule_rows,
-    scheduler_rows,
-    server_rows,
-)
+from collections.abc import Sequence
+
+from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
 from components.proxysql.libconfig import Scalar
+from components.proxysql.live import Live
+from components.proxysql.model import CnfModel
+from components.proxysql.query_rules import rule_rows
+from components.proxysql.scheduler import scheduler_rows
+from components.proxysql.servers import server_rows
+from components.proxysql.variables import SYNCED_MODULES, routing_variables
 
 
 def self_check(model: CnfModel) -> str:
-    """A query that returns 1 if ProxySQL runs every row of the file and what must not be lost."""
-    rules = sum(bool(rule["active"]) for rule in rule_rows(model))
+    """A query that returns 1 if ProxySQL runs every row of the file and the values that must not be
+    lost. Otherwise it returns what is lost, in words, without values."""
+    rules = [int(rule["rule_id"]) for rule in rule_rows(model) if rule["active"]]
+    servers = {str(server["address"]) for server in server_rows(model)}
     fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
     # Peers may have added rows by hand, which a fresh Pod takes over within seconds.
     exactly = ">=" if model.proxy.clustering == "runtime" else "="
-    checks = [
-        "(SELECT COUNT(DISTINCT hostname||':'||port) FROM runtime_mysql_servers)"
-        f"{exactly}{len({server['address'] for server in server_rows(model)})}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_query_rules){exactly}{rules}",
-        f"(SELECT COUNT(*) FROM runtime_scheduler)={len(scheduler_rows(model))}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_replication_hostgroups)={fence}",
-        f"(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)={galera}",
-        "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
+    checks = {
+        "number of servers": "(SELECT COUNT(DISTINCT hostname||':'||port) FROM "
+        f"runtime_mysql_servers){exactly}{len(servers)}",
+        "number of query rules": "(SELECT COUNT(*) FROM runtime_mysql_query_rules)"
+        f"{exactly}{len(rules)}",
+        "scheduler": f"(SELECT COUNT(*) FROM runtime_scheduler)={len(scheduler_rows(model))}",
+        "mysql_replication_hostgroups": "(SELECT COUNT(*) FROM "
+        f"runtime_mysql_replication_hostgroups)={fence}",
+        "mysql_galera_hostgroups": "(SELECT COUNT(*) FROM runtime_mysql_galera_hostgroups)"
+        f"={galera}",
+        "mysql_hostgroup_attributes": "(SELECT COUNT(*) FROM runtime_mysql_hostgroup_attributes "
         f"WHERE hostgroup_id={writer} AND max_num_online_servers=1)={fence}",
-    ]
+    }
     relied_on = routing_variables(model)
     expected: dict[str, Scalar] = {
         **{f"mysql-{name}": value for name, value in relied_on.items()},
@@ -41,8 +46,27 @@ def self_check(model: CnfModel) -> str:
     }
     if model.proxy.clustering == "membership":
         expected |= {f"admin-cluster_{m}_diffs_before_sync": 0 for m in SYNCED_MODULES}
-    checks += [_has_value(name, value) for name, value in expected.items()]
-    return "SELECT " + "\n AND ".join(checks) + ";\n"
+    checks |= {f"variable {name}": _has_value(name, value) for name, value in expected.items()}
+    lacks = [
+        f"SELECT CASE WHEN {check} THEN NULL ELSE '{n}' END AS lack" for n, check in checks.items()
+    ]
+    lacks += _missing("query rule", rules, "rule_id", "runtime_mysql_query_rules")
+    lacks += _missing("server", sorted(servers), "hostname", "runtime_mysql_servers")
+    return (
+        "SELECT COALESCE(GROUP_CONCAT(lack, ', '), 1) FROM (\n"
+        + "\nUNION ALL ".join(lacks)
+        + "\n);\n"
+    )
+
+
+def _missing(what: str, wanted: Sequence[int | str], column: str, table: str) -> list[str]:
+    """Queries of the values that are not in a column: one, or none where nothing is wanted."""
+    values = ", ".join(
+        f"({value})" if isinstance(value, int) else f"('{value}')" for value in wanted
+    )
+    found = f"SELECT {column} FROM {table}"
+    query = f"SELECT '{what} '||column1 FROM (VALUES {values}) WHERE column1 NOT IN ({found})"
+    return [query] if wanted else []
 
 
 def live_check(model: Live, *, running: bool) -> str:
@@ -65,12 +89,9 @@ def live_check(model: Live, *, running: bool) -> str:
 
 def _has_value(name: str, value: Scalar) -> str:
     """The condition that a variable runs with a value; ProxySQL keeps the old one if it is bad."""
-    if isinstance(value, str):
-        spellings = [value]
-    else:  # a switch may be written 0 or 1 and is shown as false or true
-        spellings = [str(int(value))] + {0: ["false"], 1: ["true"]}.get(int(value), [])
-    values = ", ".join(f"'{spelling}'" for spelling in spellings)
+    kind, _, short = name.partition("-")
+    known = {"admin": ADMIN_VARIABLES, "mysql": MYSQL_VARIABLES}[kind]
     return (
         "(SELECT COUNT(*) FROM runtime_global_variables "
-        f"WHERE variable_name='{name}' AND variable_value IN ({values}))=1"
+        f"WHERE variable_name='{name}' AND variable_value='{known[short].shown(value)}')=1"
     )

@@ -1,11 +1,10 @@
-"""The ProxySQL tier: StatefulSet, Services, configuration Secret, disruption budget.
+"""The ProxySQL tier: StatefulSet, Services, Secrets, disruption budget.
 
 Every design choice is measured or sourced in `docs/proxysql.md`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -13,46 +12,32 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config import password_sources
 from components.config.credentials import PROXY_ROLES
+from components.config.engine import ENGINES
+from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
-from components.pods import scheduling
-from components.proxysql import certificate, cnf, network, self_check, watcher
+from components.proxysql import (
+    certificate,
+    cnf,
+    config_files,
+    layout,
+    live,
+    network,
+    pod,
+    self_check,
+)
+from components.proxysql.model import Secrets, cnf_model
 from components.topology import Topology
 
 MIN_READY = 6
 """Seconds a new Pod must be ready before the next is replaced: what crashes a proxy soon has run
-once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). Nothing
-waits for clients to come: the next Pod accepts for `drain.endpoint_removal` seconds more."""
-
-ADMIN_CNF = """\
-[client]
-user=admin
-password={password}
-host=127.0.0.1
-port={port}
-protocol=tcp
-loose-skip-ssl
-"""
-"""Login of the probes: a file, because an argument would show the password to every `ps`."""
-
-
-def _client(login: str) -> str:
-    """The command of a client that logs in by a file of the configuration directory.
-
-    The image has one of the two clients, by Debian release.
-    """
-    return (
-        '"$(command -v mariadb || command -v mysql)" '
-        f"--defaults-extra-file={cnf.CONFIG_DIR}/{login} --batch --skip-column-names"
-    )
-
-
-_CLIENT = _client("admin.cnf")
+once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). It need not
+wait for clients: the next Pod accepts for `drain.endpoint_removal` seconds more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProxySqlArgs:
-    """`logins`: passwords of everyone who may log in, by user name.
+    """`logins`: passwords of all logins, by user name.
 
     `after`: what every object waits for; `servers`: what must exist before the first Pod;
     `accounts`: what must be in the servers before a login is accepted.
@@ -86,10 +71,10 @@ class ProxySql(pulumi.ComponentResource):
         self._args = args
         config = args.config
         self._child = pulumi.ResourceOptions(parent=self, depends_on=list(args.after))
-        self._tier = names.proxysql(config.name, config.engine)
-        self._model = cnf.model(config, args.topology)
+        self._tier = ENGINES[config.engine].proxies(config.name)
+        self._model = cnf_model(config, args.topology)
         certificate.certificate(name, config, self._child)
-        self._live = cnf.live(config, args.topology)
+        self._live = live.live(config, args.topology)
         self.users = self._live_secret(name)
         self._stateful_set(name, self._config_secret(name), [self.users, self._peer_service(name)])
         self._client_service(name)
@@ -111,10 +96,12 @@ class ProxySql(pulumi.ComponentResource):
     # --- configuration ---
 
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
-        args, config = self._args, self._args.config
-        digest = cnf.digest(self._model, password_sources.password_sources(config))
-        roles = {role: args.credentials[role].password for role in PROXY_ROLES}
-        files = pulumi.Output.all(**roles).apply(self._files)
+        args, config, model = self._args, self._args.config, self._model
+        digest = cnf.digest(model, password_sources.password_sources(config))
+        passwords = {role: args.credentials[role].password for role in PROXY_ROLES}
+        files = pulumi.Output.all(**passwords).apply(
+            lambda known: config_files.files(model, Secrets(**known))
+        )
         return k8s.core.v1.Secret(
             f"{name}-proxysql-cnf",
             metadata=self._metadata(names.proxysql_config(config.name, digest)),
@@ -124,10 +111,10 @@ class ProxySql(pulumi.ComponentResource):
         )
 
     def _live_secret(self, name: str) -> k8s.core.v1.Secret:
-        """Its name never changes: the kubelet renews the files, and ProxySQL takes them up."""
+        """Its name never changes: the kubelet updates the files, and ProxySQL loads them."""
         model = self._live
         text = pulumi.Output.all(passwords=self._args.logins).apply(
-            lambda known: cnf.render_users(model, known["passwords"])
+            lambda known: live.render_users(model, known["passwords"])
         )
         return k8s.core.v1.Secret(
             f"{name}-proxysql-users",
@@ -135,47 +122,16 @@ class ProxySql(pulumi.ComponentResource):
             type="Opaque",
             data=encoded(
                 {
-                    "users.cnf": text,
-                    "peers.cnf": cnf.render_peers(model),
-                    "read.sql": self_check.live_check(model, running=False),
-                    "in-use.sql": self_check.live_check(model, running=True),
+                    layout.USERS_FILE: text,
+                    layout.PEERS_FILE: live.render_peers(model),
+                    layout.READ_CHECK_FILE: self_check.live_check(model, running=False),
+                    layout.IN_USE_CHECK_FILE: self_check.live_check(model, running=True),
                 }
             ),
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[*self._args.after, *self._args.accounts]
             ),
         )
-
-    def _files(self, roles: Mapping[str, str]) -> dict[str, str]:
-        """The files of the configuration directory."""
-        secrets = cnf.Secrets(
-            admin=roles["proxy_admin"],
-            stats=roles["proxy_stats"],
-            cluster=roles["proxy_cluster"],
-            monitor=roles["monitor"],
-        )
-        return {
-            "proxysql.cnf": cnf.render(self._model, secrets),
-            "admin.cnf": ADMIN_CNF.format(password=secrets.admin, port=cnf.ADMIN_PORT),
-            "self-check.sql": self_check.self_check(self._model),
-            "reload.sh": cnf.reload_live(_CLIENT),
-            **self._watch_files(secrets.monitor),
-            **(
-                {"reload-tls.sh": certificate.reload_script(_CLIENT, cnf.DATA_DIR)}
-                if self._model.certificate
-                else {}
-            ),
-        }
-
-    def _watch_files(self, password: str) -> dict[str, str]:
-        watch = self._model.watch
-        if watch is None:
-            return {}
-        login = watcher.LOGIN_FILE
-        return {
-            login: watcher.login(watch, self._model.monitor_username, password),
-            watcher.FILE: watcher.script(watch, _CLIENT, _client(login), f"{cnf.DATA_DIR}/watch"),
-        }
 
     # --- Services ---
 
@@ -196,11 +152,9 @@ class ProxySql(pulumi.ComponentResource):
                     k8s.core.v1.ServicePortArgs(
                         name="mysql", port=config.proxy.ports[0], target_port="mysql"
                     ),
+                    k8s.core.v1.ServicePortArgs(name="admin", port=ADMIN_PORT, target_port="admin"),
                     k8s.core.v1.ServicePortArgs(
-                        name="admin", port=cnf.ADMIN_PORT, target_port="admin"
-                    ),
-                    k8s.core.v1.ServicePortArgs(
-                        name="metrics", port=cnf.METRICS_PORT, target_port="metrics"
+                        name="metrics", port=METRICS_PORT, target_port="metrics"
                     ),
                 ],
             ),
@@ -261,8 +215,8 @@ class ProxySql(pulumi.ComponentResource):
                 ingress=network.proxy_ingress(
                     config,
                     client_ports=config.proxy.ports,
-                    admin_port=cnf.ADMIN_PORT,
-                    metrics_port=cnf.METRICS_PORT,
+                    admin_port=ADMIN_PORT,
+                    metrics_port=METRICS_PORT,
                 ),
             ),
             opts=self._child,
@@ -273,25 +227,8 @@ class ProxySql(pulumi.ComponentResource):
     def _stateful_set(
         self, name: str, secret: k8s.core.v1.Secret, after: Sequence[pulumi.Resource]
     ) -> None:
-        config = self._args.config
-        storage = config.proxy.storage
-        # A roll takes one Pod after the other: it drains, the next starts (at most 2 min, the
-        # startup probe's limit) and must stay ready.
-        timeout = f"{config.proxy.replicas * (self._grace_period + 120 + MIN_READY) + 60}s"
-        claims = None
-        if storage.persistent:
-            claims = [
-                k8s.core.v1.PersistentVolumeClaimArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(name="data"),
-                    spec=k8s.core.v1.PersistentVolumeClaimSpecArgs(
-                        access_modes=["ReadWriteOnce"],
-                        storage_class_name=storage.storage_class,
-                        resources=k8s.core.v1.VolumeResourceRequirementsArgs(
-                            requests={"storage": storage.size}
-                        ),
-                    ),
-                )
-            ]
+        args, config = self._args, self._args.config
+        timeout = f"{self._roll_limit}s"
         k8s.apps.v1.StatefulSet(
             f"{name}-proxysql",
             metadata=self._metadata(self._tier),
@@ -302,220 +239,38 @@ class ProxySql(pulumi.ComponentResource):
                 pod_management_policy="Parallel",
                 min_ready_seconds=MIN_READY,
                 selector=self._selector(),
-                template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(
-                        labels={
-                            **config.proxy.pod_labels,
-                            **names.labels(config.name, "proxysql"),
-                        },
-                        annotations=config.proxy.pod_annotations or None,
-                    ),
-                    spec=self._pod_spec(secret),
-                ),
-                volume_claim_templates=claims,
+                template=pod.template(config, args.topology, secret.metadata.name),
+                volume_claim_templates=self._claims(),
             ),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*self._args.servers, secret, *after],
+                depends_on=[*args.servers, secret, *after],
                 custom_timeouts=pulumi.CustomTimeouts(create=timeout, update=timeout),
             ),
         )
 
-    def _pod_spec(self, secret: k8s.core.v1.Secret) -> k8s.core.v1.PodSpecArgs:
-        config, user = self._args.config, self._args.config.security.proxy
-        volumes = [
-            k8s.core.v1.VolumeArgs(
-                name="config",
-                secret=k8s.core.v1.SecretVolumeSourceArgs(
-                    secret_name=secret.metadata.name, default_mode=0o440
-                ),
-            ),
-            k8s.core.v1.VolumeArgs(
-                name="users",
-                secret=k8s.core.v1.SecretVolumeSourceArgs(
-                    secret_name=names.proxysql_users(config.name), default_mode=0o440
-                ),
-            ),
-        ]
-        if not config.proxy.storage.persistent:
-            volumes.append(
-                k8s.core.v1.VolumeArgs(
-                    name="data",
-                    empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs(
-                        size_limit=config.proxy.storage.size
-                    ),
-                )
-            )
-        if self._args.topology.ca_secret:
-            volumes.append(
-                k8s.core.v1.VolumeArgs(
-                    name="server-ca",
-                    secret=k8s.core.v1.SecretVolumeSourceArgs(
-                        secret_name=self._args.topology.ca_secret,
-                        items=[k8s.core.v1.KeyToPathArgs(key="ca.crt", path="ca.crt")],
-                        default_mode=0o444,
-                    ),
-                )
-            )
-        if shown := certificate.secret(config):
-            volumes.append(
-                k8s.core.v1.VolumeArgs(
-                    name="tls",
-                    secret=k8s.core.v1.SecretVolumeSourceArgs(
-                        secret_name=shown,
-                        items=certificate.volume_items(config),
-                        default_mode=0o440,
-                    ),
-                )
-            )
-        placement = scheduling.pod_spec(
-            config.scheduling.proxy, names.proxysql_selector(config.name)
-        )
-        return k8s.core.v1.PodSpecArgs(
-            automount_service_account_token=False,
-            enable_service_links=False,
-            termination_grace_period_seconds=self._grace_period,
-            # Backend names are complete: a search list would multiply every look-up.
-            dns_config=k8s.core.v1.PodDNSConfigArgs(
-                options=[k8s.core.v1.PodDNSConfigOptionArgs(name="ndots", value="2")]
-            ),
-            security_context=k8s.core.v1.PodSecurityContextArgs(
-                run_as_non_root=user.run_as_non_root,
-                run_as_user=user.run_as_user,
-                run_as_group=user.run_as_group,
-                fs_group=user.fs_group,
-                seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
-            ),
-            image_pull_secrets=[
-                k8s.core.v1.LocalObjectReferenceArgs(name=name)
-                for name in config.images.pull_secrets
-            ]
-            or None,
-            containers=[self._container()],
-            volumes=volumes,
-            affinity=cast(k8s.core.v1.AffinityArgs | None, placement.get("affinity")),
-            node_selector=placement.get("nodeSelector"),
-            tolerations=cast(list[k8s.core.v1.TolerationArgs] | None, placement.get("tolerations")),
-            priority_class_name=placement.get("priorityClassName"),
-            topology_spread_constraints=cast(
-                list[k8s.core.v1.TopologySpreadConstraintArgs] | None,
-                placement.get("topologySpreadConstraints"),
+    def _claims(self) -> list[k8s.core.v1.PersistentVolumeClaimArgs] | None:
+        storage = self._args.config.proxy.storage
+        if not storage.persistent:
+            return None
+        spec = k8s.core.v1.PersistentVolumeClaimSpecArgs(
+            access_modes=["ReadWriteOnce"],
+            storage_class_name=storage.storage_class,
+            resources=k8s.core.v1.VolumeResourceRequirementsArgs(
+                requests={"storage": storage.size}
             ),
         )
-
-    def _container(self) -> k8s.core.v1.ContainerArgs:
-        config = self._args.config
-        image, resources = config.images.proxy, scheduling.resources(config.proxy.resources)
-        mounts = [
-            # Whole directories, no subPath: a subPath mount never follows its Secret.
-            k8s.core.v1.VolumeMountArgs(name="config", mount_path=cnf.CONFIG_DIR, read_only=True),
-            k8s.core.v1.VolumeMountArgs(name="users", mount_path=cnf.LIVE_DIR, read_only=True),
-            k8s.core.v1.VolumeMountArgs(name="data", mount_path=cnf.DATA_DIR),
-        ]
-        if self._args.topology.ca_secret:
-            mounts.append(
-                k8s.core.v1.VolumeMountArgs(name="server-ca", mount_path=cnf.CA_DIR, read_only=True)
-            )
-        command = ["proxysql"]
-        if self._model.certificate:
-            mounts.append(
-                k8s.core.v1.VolumeMountArgs(name="tls", mount_path=certificate.DIR, read_only=True)
-            )
-        if self._model.certificate or config.proxy.storage.persistent:
-            script = certificate.start_script(cnf.DATA_DIR, linked=self._model.certificate)
-            command = ["sh", "-c", script, *command]
-        return k8s.core.v1.ContainerArgs(
-            name="proxysql",
-            image=image.reference,
-            image_pull_policy=image.pull_policy,
-            # Images differ in their entry point, and only `--initial` makes the file win over a
-            # database that an earlier start left (lib/ProxySQL_Admin.cpp).
-            command=command,
-            args=[
-                "-f",
-                "--idle-threads",
-                "--initial",
-                "--no-version-check",
-                "-c",
-                f"{cnf.CONFIG_DIR}/proxysql.cnf",
-                "-D",
-                cnf.DATA_DIR,
-            ],
-            ports=[
-                k8s.core.v1.ContainerPortArgs(name="mysql", container_port=config.proxy.ports[0]),
-                k8s.core.v1.ContainerPortArgs(name="admin", container_port=cnf.ADMIN_PORT),
-                k8s.core.v1.ContainerPortArgs(name="metrics", container_port=cnf.METRICS_PORT),
-            ],
-            resources=k8s.core.v1.ResourceRequirementsArgs(
-                requests=resources.get("requests"), limits=resources.get("limits")
-            )
-            if resources
-            else None,
-            security_context=k8s.core.v1.SecurityContextArgs(
-                allow_privilege_escalation=False,
-                read_only_root_filesystem=True,
-                capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
-            ),
-            volume_mounts=mounts,
-            # A row that ProxySQL dropped keeps the Pod from ever becoming ready, which stops the
-            # rolling update at the first Pod.
-            startup_probe=k8s.core.v1.ProbeArgs(
-                exec_=k8s.core.v1.ExecActionArgs(
-                    command=[
-                        "sh",
-                        "-c",
-                        f"{_CLIENT} < {cnf.CONFIG_DIR}/self-check.sql | grep -qx 1 && "
-                        f"{_CLIENT} < {cnf.LIVE_DIR}/in-use.sql | grep -qx 1",
-                    ]
-                ),
-                # The kubelet's shortest; readiness follows at once (pkg/kubelet/prober).
-                period_seconds=1,
-                timeout_seconds=5,
-                failure_threshold=120,
-            ),
-            # Not the servers' health: during an outage clients shall wait in the proxy.
-            readiness_probe=k8s.core.v1.ProbeArgs(
-                tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="mysql"),
-                period_seconds=5,
-                failure_threshold=2,
-            ),
-            liveness_probe=k8s.core.v1.ProbeArgs(
-                tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="admin"),
-                period_seconds=10,
-                failure_threshold=6,
-            ),
-            lifecycle=k8s.core.v1.LifecycleArgs(
-                pre_stop=k8s.core.v1.LifecycleHandlerArgs(
-                    exec_=k8s.core.v1.ExecActionArgs(command=["sh", "-c", self._drain()])
-                )
-            ),
-        )
-
-    def _drain(self) -> str:
-        """Stop accepting, then wait for sessions to end: SIGTERM alone cuts them within 0.05 s.
-
-        PAUSE closes the client port and leaves sessions alone; SHUTDOWN SLOW would kill them.
-        """
-        timeout = self._args.config.proxy.drain.timeout
-        removal = self._args.config.proxy.drain.endpoint_removal
-        sessions = (
-            "SELECT Variable_Value FROM stats_mysql_global "
-            "WHERE Variable_Name='Client_Connections_connected'"
-        )
-        return (
-            f"sleep {removal}; {_CLIENT} -e 'PROXYSQL PAUSE'; "
-            f"end=$(($(date +%s) + {timeout})); "
-            'while [ "$(date +%s)" -lt "$end" ]; do '
-            f'[ "$({_CLIENT} -e "{sessions}")" = 0 ] && exit 0; sleep 1; done'
-        )
-
-    # --- shared ---
+        metadata = k8s.meta.v1.ObjectMetaArgs(name=pod.DATA_VOLUME)
+        return [k8s.core.v1.PersistentVolumeClaimArgs(metadata=metadata, spec=spec)]
 
     @property
-    def _grace_period(self) -> int:
-        """Seconds: the longest drain, and ProxySQL's own exit."""
-        drain = self._args.config.proxy.drain
-        return drain.endpoint_removal + drain.timeout + 22
+    def _roll_limit(self) -> int:
+        """Seconds: one Pod after the other drains, and the next starts and must stay ready."""
+        proxy = self._args.config.proxy
+        one = pod.grace_period(proxy.drain) + pod.STARTUP_LIMIT + MIN_READY
+        return proxy.replicas * one + 60
+
+    # --- shared ---
 
     def _metadata(
         self, name: str, annotations: Mapping[str, str] | None = None

@@ -6,20 +6,16 @@ It looks at the server behind the operator's Service of the primary, through the
 
 from dataclasses import dataclass
 
-INTERVAL = 2_000
-"""Milliseconds between two starts by ProxySQL's scheduler. All but the first find a watcher that
-runs and end; they take over from one that was killed or hangs."""
-FILE = "watch-primary.sh"
-LOGIN_FILE = "monitor.cnf"
+from components.proxysql.watcher_sql import LOOK_EVERY, ROUND, statement
 
-ROUND = 0.02
-"""Seconds between two looks at `read_only`, inside the server."""
-LOOK_EVERY = 5
-"""Rounds between two looks at the replicas, which cost half a millisecond each."""
+INTERVAL = 2_000
+"""Milliseconds between two starts by ProxySQL's scheduler. All but the first find a running watcher
+and end; they replace one that was killed or hangs."""
+
 WATCH_ROUNDS = 250
 """Rounds of one statement, if nothing happens: 5 s, which no server calls slow."""
 ASK_LOOKS = 3
-"""Looks at the replicas while writes wait."""
+"""Number of checks of the replicas while writes wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +30,20 @@ class Watch:
     wait: int
     """Seconds for which writes wait while that server is read-only; 0: they fail at once."""
     replicas: int = 0
-    """How many semi-sync replicas must follow that server, or writes wait; 0: not looked at."""
+    """Writes wait while fewer semi-sync replicas than this follow that server; 0: not checked."""
     silence: float = 0
     """Seconds for which a commit may wait for a replica before writes are stopped."""
     ca_file: str | None = None
     """Of the servers' certificates; None: no TLS."""
 
+    @property
+    def timeout(self) -> int:
+        """Seconds after which a statement that only watches hangs."""
+        return round(WATCH_ROUNDS * ROUND + self.silence) + 3
+
 
 def login(watch: Watch, username: str, password: str) -> str:
-    """The option file by which the client logs in to the servers.
+    """The option file with which the client logs in to the servers.
 
     ProxySQL checks no host name of a server either, and a certificate of the stack's own need not
     have the Service's. `loose`: not every client knows the option.
@@ -63,60 +64,6 @@ def login(watch: Watch, username: str, password: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def statement(watch: Watch, rounds: int, silent_looks: int) -> str:
-    """A compound statement that returns one word when something is wrong, or after `rounds`.
-
-    `fit`; `read-only`; `lone`, fewer semi-sync replicas than asked for; `silent`, a commit waits
-    and none was acknowledged for `silent_looks` looks; `unacknowledged`, semi-sync has given up
-    waiting. It goes on while a silence lasts. What it reads is open to every account. The text of
-    `read_only` is a number or, from MariaDB 12 on, a word.
-
-    With replicas to look at, a server that is fit waits for them from then on even if they leave
-    (`rpl_semi_sync_master_wait_no_slave`, by REPLICATION MASTER ADMIN): what was on its way when
-    the last one left is not acknowledged before the proxies have cut it off.
-    """
-    look = ""
-    if watch.replicas:
-        names = [
-            f"'RPL_SEMI_SYNC_MASTER_{name}'"
-            for name in ("CLIENTS", "STATUS", "WAIT_SESSIONS", "YES_TX")
-        ]
-        columns = ",\n          ".join(
-            f"MAX(IF(VARIABLE_NAME={name}, VARIABLE_VALUE, NULL))" for name in names
-        )
-        look = f"""
-    IF verdict = 'fit' AND MOD(round, {LOOK_EVERY}) = 0 THEN
-      SELECT {columns}
-        INTO clients, semi_sync, waiting, acknowledged
-        FROM information_schema.GLOBAL_STATUS
-        WHERE VARIABLE_NAME IN ({", ".join(names)});
-      SET silent = IF(waiting > 0 AND acknowledged = last, silent + 1, 0);
-      SET last = acknowledged;
-      SET verdict = CASE
-        WHEN clients < {watch.replicas} THEN 'lone'
-        WHEN semi_sync <> 'ON' THEN 'unacknowledged'
-        WHEN silent >= {silent_looks} THEN 'silent'
-        ELSE 'fit' END;
-      IF verdict = 'fit' AND NOT @@global.rpl_semi_sync_master_wait_no_slave THEN
-        SET GLOBAL rpl_semi_sync_master_wait_no_slave = ON;
-      END IF;
-    END IF;"""
-    return f"""\
-BEGIN NOT ATOMIC
-  DECLARE round, clients, waiting, acknowledged, silent INT DEFAULT 0;
-  DECLARE last INT DEFAULT -1;
-  DECLARE verdict, semi_sync VARCHAR(20) DEFAULT 'fit';
-  WHILE (round < {rounds} OR silent > 0) AND verdict = 'fit' DO
-    IF CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF') THEN
-      SET verdict = 'read-only';
-    END IF;{look}
-    SET round = round + 1;
-    IF (round < {rounds} OR silent > 0) AND verdict = 'fit' THEN DO SLEEP({ROUND}); END IF;
-  END WHILE;
-  SELECT verdict;
-END//"""
-
-
 def script(watch: Watch, admin: str, server: str, state: str) -> str:
     """The watcher, for ProxySQL's scheduler.
 
@@ -128,25 +75,46 @@ def script(watch: Watch, admin: str, server: str, state: str) -> str:
     happens to a watcher leaves writes stopped for longer than INTERVAL, or the lease of one that
     hangs. `.gave-up` says that the server behind the Service stayed read-only for too long: writes
     are let through and refused there, and no hold begins before the server was seen writable.
-    The lock is the kernel's, so it ends with its process: what a watcher starts and waits for must
-    not inherit it.
     """
-    silent_looks = max(2, round(watch.silence / (ROUND * LOOK_EVERY)))
-    ask_rounds = (ASK_LOOKS - 1) * LOOK_EVERY + 1 if watch.replicas else 1
-    watch_timeout = round(WATCH_ROUNDS * ROUND + watch.silence) + 3
-    row = f"hostgroup_id={watch.hostgroup} AND hostname='{watch.host}'"
-    used = f"hostgroup={watch.hostgroup} AND srv_host='{watch.host}'"
     return f"""\
 #!/bin/sh
 set -u
+{_questions(watch)}
+{_functions(admin, server, state)}
+{_hostgroup(watch)}
+{_hold(state)}
+
+{_only_one(watch, state)}
+closed= fit= said=
+while kill -0 "$PPID"; do
+  if [ ! -e {state}.hold ]; then
+{_watch(watch, state)}
+    since_now
+  fi
+{_close()}
+{_ask(watch, state)}
+done
+"""
+
+
+def _questions(watch: Watch) -> str:
+    """WATCH, until something is wrong; ASK, in short, while writes wait."""
+    silent_looks = max(2, round(watch.silence / (ROUND * LOOK_EVERY)))
+    ask_rounds = (ASK_LOOKS - 1) * LOOK_EVERY + 1 if watch.replicas else 1
+    return f"""\
 WATCH=$(cat <<'SQL'
-{statement(watch, WATCH_ROUNDS, silent_looks)}
+{statement(watch.replicas, WATCH_ROUNDS, silent_looks)}
 SQL
 )
 ASK=$(cat <<'SQL'
-{statement(watch, ask_rounds, ASK_LOOKS - 1)}
+{statement(watch.replicas, ask_rounds, ASK_LOOKS - 1)}
 SQL
-)
+)"""
+
+
+def _functions(admin: str, server: str, state: str) -> str:
+    """What the rest is written in: time, log, files, clients."""
+    return f"""\
 now() {{ date +%s; }}
 say() {{ echo "$(date '+%Y-%m-%d %H:%M:%S') [watch] $*"; }}
 # At once: the next start may read it at any moment.
@@ -154,7 +122,14 @@ put() {{ echo "$2" > {state}.new && mv {state}.new "$1"; }}
 lease() {{ put {state}.lease $(($(now) + $1)); }}
 since_now() {{ put {state}.hold "$(now)"; }}
 admin() {{ timeout -s KILL 3 {admin} -e "$1"; }}
-server() {{ timeout -s KILL "$1" {server} --delimiter=// -e "$2" 2> {state}.error; }}
+server() {{ timeout -s KILL "$1" {server} --delimiter=// -e "$2" 2> {state}.error; }}"""
+
+
+def _hostgroup(watch: Watch) -> str:
+    """The writer hostgroup in ProxySQL: its status, its connections, and how they are cut."""
+    row = f"hostgroup_id={watch.hostgroup} AND hostname='{watch.host}'"
+    used = f"hostgroup={watch.hostgroup} AND srv_host='{watch.host}'"
+    return f"""\
 status() {{
   # First what runs: half an edit that somebody makes by hand must not be loaded along.
   admin "SAVE MYSQL SERVERS TO MEMORY; UPDATE mysql_servers SET status='$1' WHERE {row};
@@ -167,15 +142,28 @@ cut() {{
 }}
 connections() {{
   admin "SELECT SUM(ConnUsed+ConnFree) FROM stats_mysql_connection_pool WHERE {used}"
-}}
+}}"""
+
+
+def _hold(state: str) -> str:
+    """How long writes have waited, and how that ends."""
+    return f"""\
 held() {{ echo $(($(now) - $(cat {state}.hold))); }}
 open() {{
   (exec 9>&-; status ONLINE) || return
   say "$1, writes go on"
   closed= fit=
   rm {state}.hold
-}}
+}}"""
 
+
+def _only_one(watch: Watch, state: str) -> str:
+    """Take the place of a watcher that is gone or hangs, or end.
+
+    The lock is the kernel's, so it ends with its process: what a watcher starts and waits for must
+    not inherit it, hence each `exec 9>&-`.
+    """
+    return f"""\
 exec 9>> {state}.lock
 if ! flock -n 9; then
   [ "$(now)" -gt "$(cat {state}.lease)" ] || exit 0
@@ -183,13 +171,15 @@ if ! flock -n 9; then
   kill -s KILL "$(cat {state}.pid)"
   flock -w 1 9 || exit 1
 fi
-lease {watch_timeout + 5}
-put {state}.pid $$
-closed= fit= said=
-while kill -0 "$PPID"; do
-  if [ ! -e {state}.hold ]; then
-    lease {watch_timeout + 5}
-    if ! verdict=$(exec 9>&-; server {watch_timeout} "$WATCH"); then
+lease {watch.timeout + 5}
+put {state}.pid $$"""
+
+
+def _watch(watch: Watch, state: str) -> str:
+    """While writes go on: look again, until writes must wait."""
+    return f"""\
+    lease {watch.timeout + 5}
+    if ! verdict=$(exec 9>&-; server {watch.timeout} "$WATCH"); then
       [ -n "$said" ] || say "cannot watch: $(grep '^ERROR' {state}.error)"
       said=yes
       sleep 0.1
@@ -201,12 +191,20 @@ while kill -0 "$PPID"; do
       read-only) if [ {watch.wait} = 0 ] || [ -e {state}.gave-up ]; then sleep 1; continue; fi ;;
       lone | silent | unacknowledged) ;;
       *) sleep 1; continue ;;
-    esac
-    since_now
-  fi
+    esac"""
+
+
+def _close() -> str:
+    """Make writes wait, unless they do."""
+    return """\
   if [ -z "$closed" ]; then
-    (exec 9>&-; status OFFLINE_SOFT) && closed=yes && say "${{verdict:-hold before}}: writes wait"
-  fi
+    (exec 9>&-; status OFFLINE_SOFT) && closed=yes && say "${verdict:-hold before}: writes wait"
+  fi"""
+
+
+def _ask(watch: Watch, state: str) -> str:
+    """While writes wait: whether they may go on."""
+    return f"""\
   lease 15
   verdict=$(exec 9>&-; server 2 "$ASK") || verdict=unreachable
   case $verdict in
@@ -236,6 +234,4 @@ while kill -0 "$PPID"; do
         sleep 0.1
       fi
       ;;
-  esac
-done
-"""
+  esac"""

@@ -26,7 +26,7 @@ INTERVALS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0)
 
 
 class TimedOut(Exception):
-    """The time is over, with the last known object and what it still lacked."""
+    """The time is over. Has the last known object and what it still lacked."""
 
     def __init__(self, live: Object, reasons: list[str]) -> None:
         super().__init__(f"'{live['metadata']['name']}' timed out waiting to be Ready")

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 import yaml
 
-# The client ships without types: these two names are the only doors to it.
+# The client has no types: it is used through these two names only.
 kubernetes_client: Any = importlib.import_module("kubernetes.client")
 kubernetes_config: Any = importlib.import_module("kubernetes.config")
 
@@ -39,7 +39,7 @@ class Kind:
 
 
 class ApiError(Exception):
-    """The API server said no."""
+    """The API server refused a request."""
 
     def __init__(self, status: int, reason: str, message: str, details: Object) -> None:
         super().__init__(message)
@@ -64,7 +64,7 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API server returned, and what it warned of."""
+    """What the API server returned, and its warnings."""
 
     body: Object
     warnings: list[str]
@@ -127,7 +127,7 @@ class Cluster:
     def _request(
         self, method: str, path: str, body: Any, query: dict[str, str], content_type: str
     ) -> Answer:
-        headers = {"Accept": "application/json", "User-Agent": "pulumi-kubernetes-stand-in"}
+        headers = {"Accept": "application/json", "User-Agent": "pulumi-kubernetes-mysql-ha"}
         if body is not None:
             headers["Content-Type"] = content_type
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)

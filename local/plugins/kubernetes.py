@@ -1,4 +1,4 @@
-"""Stand-in for Pulumi's `kubernetes` plugin: any kind, no Helm, no YAML, no `...Patch` resources.
+"""The local Kubernetes plugin: any kind, no Helm, no YAML, no `...Patch` resources.
 
 Upstream: provider/pkg/provider/provider.go and provider/pkg/await/await.go. State is written in
 upstream's form (`__inputs`, `__fieldManager`), so a stack can move to the official plugin later.
@@ -63,7 +63,7 @@ from local.plugins.values import (
 
 PACKAGE = "pulumi-kubernetes"
 ANNOUNCEMENT = (
-    "This is the stand-in kubernetes plugin of mysql-ha, not Pulumi's official one. "
+    "This is the local Kubernetes plugin of mysql-ha, not Pulumi's official one. "
     "Install the official plugin wherever it can be downloaded."
 )
 
@@ -185,7 +185,7 @@ class KubernetesProvider(Provider):
         old, new = plain_map(request.old_inputs), plain_map(request.new_inputs)
         api_version, kind = _token(request.type)
         if kind.endswith("Patch") and new.get("kind") != kind or not api_version:
-            reason = f"the stand-in plugin does not support {request.type}"
+            reason = f"the local Kubernetes plugin does not support {request.type}"
             return CheckResponse(request.new_inputs, [CheckFailure("", reason)])
         new.setdefault("apiVersion", api_version)
         new.setdefault("kind", kind)

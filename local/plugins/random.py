@@ -1,4 +1,4 @@
-"""Stand-in for Pulumi's `random` plugin: RandomPassword, RandomString and RandomId.
+"""The local random plugin: RandomPassword, RandomString and RandomId.
 
 Upstream: pulumi-random bridges terraform-provider-random (internal/provider/resource_password.go
 and internal/random/password.go): at least so many of each class, the rest from all allowed
@@ -35,7 +35,7 @@ from local.plugins.values import UNKNOWN, has_unknown, plain_map, wrap_map
 
 PACKAGE = "pulumi-random"
 ANNOUNCEMENT = (
-    "This is the stand-in random plugin of mysql-ha, not Pulumi's official one. "
+    "This is the local random plugin of mysql-ha, not Pulumi's official one. "
     "Install the official plugin wherever it can be downloaded."
 )
 
@@ -134,7 +134,9 @@ class RandomProvider(Provider):
             except ValueError as error:
                 failures.append(CheckFailure("length", str(error)))
         elif _type(request) != IDENTIFIER:
-            failures.append(CheckFailure("", f"the stand-in plugin does not have {_type(request)}"))
+            failures.append(
+                CheckFailure("", f"the local random plugin does not have {_type(request)}")
+            )
         return CheckResponse(inputs, failures)
 
     async def diff(self, request: DiffRequest) -> DiffResponse:
@@ -183,7 +185,7 @@ class RandomProvider(Provider):
     async def read(self, request: ReadRequest) -> ReadResponse:
         """A refresh keeps the state: the value lives nowhere else."""
         if not request.properties.get("result") and _type(request) != IDENTIFIER:
-            raise Failure("the stand-in random plugin cannot import")
+            raise Failure("the local random plugin cannot import")
         return ReadResponse(request.resource_id, request.properties, request.inputs)
 
     async def delete(self, request: DeleteRequest) -> None:

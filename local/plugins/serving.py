@@ -86,7 +86,7 @@ class Engine:
 
 
 class Servicer(ProviderServicer):
-    """The experimental servicer with DiffConfig and Read mended."""
+    """The experimental servicer with DiffConfig and Read corrected."""
 
     async def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         difference = await self._provider.diff_config(
@@ -142,7 +142,7 @@ class Failures(grpc.aio.ServerInterceptor):
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 await context.abort(
                     grpc.StatusCode.INTERNAL,
-                    f"stand-in plugin failed: {type(error).__name__} in {frame.name}, "
+                    f"local plugin failed: {type(error).__name__} in {frame.name}, "
                     f"{frame.filename}:{frame.lineno}",
                 )
 

@@ -1,4 +1,4 @@
-"""Property values of the engine to JSON and back, never losing the mark of a secret.
+"""Property values of the engine to JSON and back, without losing the mark of a secret.
 
 Upstream: `propMapToUnstructured` and `annotateSecrets` in provider/pkg/provider/provider.go.
 """

@@ -1,4 +1,4 @@
-"""A Kubernetes of real nodes on this machine, with mariadb-operator by its own chart."""
+"""A Kubernetes of real nodes on this machine, with mariadb-operator installed by its chart."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ NODE_PACKAGES = (
 )  # fmt: skip
 """What runs a node; socat leads from this machine's loopback to the API server."""
 DNS_IMAGE = "mysql-ha.local/dns:current"
-"""Stands in objects.yaml for the packed image's own name, by which another one rolls the Pods."""
+"""In objects.yaml, for the packed image's own name, by which another one rolls the Pods."""
 
 
 class RealCluster:
-    """Everything of one cluster lives in `directory`, and under names derived from it."""
+    """Everything of one cluster is in `directory`, and under names derived from it."""
 
     def __init__(self, directory: Path, tools: Toolchain, say: Callable[[str], None] = print):
         self.directory = directory.resolve()
@@ -87,7 +87,7 @@ class RealCluster:
             locks.remove(self.directory)
 
     def remains(self) -> bool:
-        """Whether anything of it is there, though its folder may be gone."""
+        """Whether anything of it exists, even without its folder."""
         return (
             self.directory.exists()
             or bool(network.spaces(self.prefix) or self.processes.descendants())
@@ -100,7 +100,7 @@ class RealCluster:
 
     @functools.cached_property
     def programs(self) -> Programs:
-        """What nodes are made of; fetched and unpacked when first asked for."""
+        """The programs of the nodes; fetched and unpacked when first needed."""
         release = own_release()
         if not release:
             raise LocalError("Real nodes need Debian's or Ubuntu's packages.")
@@ -171,7 +171,8 @@ class RealCluster:
         )  # fmt: skip
 
     def choose_port(self) -> None:
-        """Pick a free port once; again only when the relay does not run and a stranger took it."""
+        """Pick a free port once; again only when the relay does not run and another program took
+        it."""
         file = self.directory / "port"
         if self.processes.pid("relay"):
             return

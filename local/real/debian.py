@@ -55,7 +55,8 @@ class Source:
     suites: tuple[str, ...]
     components: tuple[str, ...]
     keys: str = ""
-    """Who must have signed it: files, or the keys themselves; empty for any key apt trusts."""
+    """Keys of which one must have signed it: files, or the keys themselves; empty for any key that
+    apt trusts."""
 
     def signed_by(self, distribution: str) -> bool:
         """Whether it can be the distribution's own."""
@@ -95,7 +96,7 @@ class Release:
         ]
 
     def lacks(self) -> str:
-        """What this machine lacks to fetch packages of this release; empty if nothing."""
+        """What this machine lacks to fetch packages of this release; empty if it lacks nothing."""
         if not self.lines(own_sources()):
             return f"a mirror of {self.distribution} in the apt sources"
         return "" if self.keyring.exists() else f"{self.keyring}"
@@ -168,7 +169,7 @@ def _mirrors(uri: str) -> list[str]:
 
 
 class Packages:
-    """Packages of one release; what is fetched stays in the cache."""
+    """Packages of one release; fetched packages stay in the cache."""
 
     def __init__(self, cache: Path, release: Release):
         self.root = cache / "debian" / release.codename

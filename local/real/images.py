@@ -72,7 +72,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where each image reference of a stack comes from."""
+    """The source of each image reference of a stack."""
 
     packed: Mapping[str, Archive] = field(default_factory=dict[str, Archive])
     pulled: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ Sources = dict[str, Callable[[], Archive] | None]
 
 
 class Images:
-    """Makes archives in the cache, and says which image comes from where."""
+    """Makes archives in the cache, and tells the source of each image."""
 
     def __init__(self, tools: Toolchain) -> None:
         self.tools = tools
@@ -115,7 +115,7 @@ class Images:
     def sources(self, configs: Sequence[StackConfig]) -> Sources:
         """What packs each image of a stack; None for one that a registry has.
 
-        Fetches and packs nothing. Raises LocalError if an image can be had in neither way.
+        Fetches and packs nothing. Raises LocalError if an image is available in neither way.
         """
         found: Sources = {}
         for config in configs:
@@ -215,7 +215,7 @@ class Images:
         version = proxysql_version(program)
 
         def build(root: Path) -> str:
-            # What it runs on here, it runs on there: the packages that own its libraries.
+            # The image gets the packages that own the program's libraries here.
             _clone(packages.unpack((*PROXYSQL, *_libraries(program))), root)
             _base(root)
             _copy(program, root / "usr/bin/proxysql")
@@ -351,7 +351,7 @@ def proxysql_program() -> Path | None:
 
 
 def proxysql_version(program: Path) -> str:
-    """What it says of itself, e.g. 2.7.2-14-g5cc418b."""
+    """The version that it reports, e.g. 2.7.2-14-g5cc418b."""
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     match = re.search(r"ProxySQL version v?([\w.-]+)", said.stdout + said.stderr)
     if not match:
@@ -387,7 +387,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _base(root: Path) -> None:
-    """What install scripts would have done: accounts, and folders to mount over."""
+    """What install scripts would do: accounts, and folders for mounts."""
     master = root / "usr/share/base-passwd"
     for kind, line in (
         ("passwd", f"mysql:x:{MYSQL_ID}:{MYSQL_ID}::/var/lib/mysql:/usr/sbin/nologin\n"),

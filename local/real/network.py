@@ -53,7 +53,7 @@ class Network:
         return ["nsenter", f"--net={NAMESPACES / self.namespace(node)}"]
 
     def start(self, nodes: Sequence[str]) -> None:
-        """Make what is missing. A namespace that a kill left half made is made anew."""
+        """Make what is missing. A namespace that a kill left incomplete is recreated."""
         if not _is_mounted():
             MADE.touch()
         if not self.complete():
@@ -69,7 +69,7 @@ class Network:
             if self.complete(node):
                 continue
             self._new(space)
-            with suppress(LocalError):  # of a namespace that a kill left half made
+            with suppress(LocalError):  # of a namespace that a kill left incomplete
                 self._in(self.prefix, f"link delete node-{node}")
             peer = f"type veth peer name eth0 netns {space}"
             self._in(self.prefix, f"link add node-{node} {peer}")
@@ -97,7 +97,8 @@ class Network:
         node = space.removeprefix(self.prefix).removeprefix("-") or None
         command = [*self.enter(node), "sysctl", "-qw", *(f"net.{s}" for s in settings)]
         self.programs.run(*command)
-        # No way out: what has no route here gets an answer at once, as behind a closed firewall.
+        # No uplink: packets without a route here get an answer at once, as behind a closed
+        # firewall.
         self._in(space, "route add unreachable default")
         # A node's own packet to a Service needs a route before kube-proxy gives it another address.
         self._in(space, "link add services up type bridge")

@@ -29,7 +29,7 @@ HIDDEN_SYSCTLS = (
 )  # fmt: skip
 """The kubelet sets them for the whole machine (pkg/kubelet/cm/container_manager_linux.go)."""
 OWNER = "MYSQL_HA_NODE"
-"""The variable by which a node's processes, the containers' shims too, say whose they are."""
+"""The variable that marks a node's processes, including the containers' shims."""
 KILL_TIMEOUT = 10  # seconds until the kernel lets go of a cgroup
 
 
@@ -48,8 +48,8 @@ class Node:
     def start(self) -> bool:
         """Start what does not run yet; say whether something was started.
 
-        Where the mounts are not those of now, all of the node is started anew: containers would
-        stay in the old ones.
+        Where the mounts are not those of now, the whole node is restarted: containers would stay in
+        the old mounts.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         holder = self._declare("node", self._holder())

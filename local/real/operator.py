@@ -1,4 +1,5 @@
-"""mariadb-operator in a cluster, by its own chart: webhook and certificate controller are on."""
+"""mariadb-operator in a cluster, installed by its chart, with webhook and certificate
+controller."""
 
 from __future__ import annotations
 

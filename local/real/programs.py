@@ -20,7 +20,7 @@ class Programs:
 
     @property
     def environment(self) -> dict[str, str]:
-        """By which the unpacked programs find each other and their libraries."""
+        """The environment in which the unpacked programs find each other and their libraries."""
         root = self.unpacked
         folders = [str(root / f) for f in ("usr/sbin", "usr/bin", "sbin", "bin")]
         libraries = [

@@ -10,9 +10,8 @@ import pytest
 from local import sql
 from local.engine import Engine
 from local.real.cluster import RealCluster
-
-from .inside import Inside
-from .site import SHOP, Site, eventually
+from testbed.cluster.inside import Inside
+from testbed.cluster.site import SHOP, Site, eventually
 
 pytestmark = pytest.mark.cluster
 NAME = "db-dev"

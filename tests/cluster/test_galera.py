@@ -9,10 +9,9 @@ import pytest
 
 from local.engine import Engine
 from local.real.cluster import RealCluster
-
-from . import scenarios
-from .inside import Inside
-from .site import SHOP, Site, passes
+from testbed.cluster import scenarios
+from testbed.cluster.inside import Inside
+from testbed.cluster.site import SHOP, Site, passes
 
 pytestmark = pytest.mark.cluster
 

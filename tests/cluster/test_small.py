@@ -15,10 +15,9 @@ import pytest
 from local import REPOSITORY
 from local.engine import Engine
 from local.real.cluster import RealCluster
-
-from . import scenarios
-from .inside import Inside
-from .site import SHOP, TABLE, Site, passes
+from testbed.cluster import scenarios
+from testbed.cluster.inside import Inside
+from testbed.cluster.site import SHOP, TABLE, Site, passes
 
 pytestmark = pytest.mark.cluster
 

@@ -16,10 +16,8 @@ import pytest
 from components.engines.mariadb import monitor_privileges
 from local import ports
 from render import recorder
-
-from . import operator_sql
-from .monitor_queries import Setup
-from .servers import (
+from testbed.database import operator_sql
+from testbed.database.servers import (
     HOST,
     Account,
     Cluster,
@@ -29,6 +27,8 @@ from .servers import (
     Settings,
     stopping,
 )
+
+from .monitor_queries import Setup
 
 PROXIES = 3
 REPLICATION_USER = Account("repl", "replication-password")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .servers import Result, Session, Topology
+from testbed.database.servers import Result, Session, Topology
 
 Check = Literal["wait_timeout", "read_only", "replication_lag", "galera"]
 

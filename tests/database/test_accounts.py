@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from components.proxysql.cnf import native_password_hash
-
-from . import operator_sql
-from .servers import Account, Cluster, SqlError
+from components.proxysql.live import native_password_hash
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Cluster, SqlError
 
 pytestmark = pytest.mark.database
 

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from render import recorder
-
-from . import operator_sql
-from .servers import Account, Cluster, Server, SqlError
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Cluster, Server, SqlError
 
 pytestmark = pytest.mark.database
 
@@ -136,7 +135,7 @@ def accounts(standalone: Cluster) -> Iterator[dict[str, Account]]:
 
 
 EITHER = pytest.mark.parametrize("turn", ["", "_b"], ids=["first", "second"])
-"""Of the accounts that take turns."""
+"""Of the alternating accounts."""
 
 
 @EITHER

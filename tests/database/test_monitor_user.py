@@ -8,10 +8,11 @@ from contextlib import ExitStack
 import pytest
 
 from components.config.stack import monitor_connections
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Cluster, Server, SqlError, eventually
 
-from . import monitor_queries, operator_sql
+from . import monitor_queries
 from .monitor_queries import Setup
-from .servers import Account, Cluster, Server, SqlError, eventually
 
 pytestmark = pytest.mark.database
 
@@ -79,7 +80,7 @@ BINLOG ''
 
 @pytest.fixture(params=["", "_b"], ids=["first", "second"])
 def monitor(request: pytest.FixtureRequest, monitors: Mapping[str, Account]) -> Account:
-    """Either of the accounts that take turns."""
+    """Either of the alternating accounts."""
     return monitors[f"{min(monitors)}{request.param}"]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from testbed.database.servers import Account, Cluster, Server, eventually
+
 from . import monitor_queries
-from .servers import Account, Cluster, Server, eventually
 
 pytestmark = [
     pytest.mark.database,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
+from contextlib import ExitStack
 
 import pytest
 
+from testbed.database.servers import Cluster, Server, Session
 from tools.rows import Difference, Query, chunks, compare, tables
-
-from .servers import Cluster, Server
 
 pytestmark = pytest.mark.database
 
@@ -40,17 +40,18 @@ def compared(replication: Cluster) -> Generator[Cluster]:
     replication.execute("DROP DATABASE compared")
 
 
-def asked(server: Server) -> Query:
-    return lambda sql: server.query(sql).rows
+def asked(session: Session) -> Query:
+    return lambda sql: session.query(sql).rows
 
 
 def found(cluster: Cluster, chunk: int = 10) -> list[Difference]:
-    replicas = {f"replica {n}": asked(server) for n, server in enumerate(cluster.replicas)}
-    return [
-        each
-        for each in compare(asked(cluster.primary), replicas, chunk)
-        if each.table.startswith("compared.")
-    ]
+    with ExitStack() as stack:
+        primary, *replicas = (
+            asked(stack.enter_context(server.session())) for server in cluster.servers
+        )
+        by_name = {f"replica {n}": replica for n, replica in enumerate(replicas)}
+        differences = compare(primary, by_name, chunk)
+    return [each for each in differences if each.table.startswith("compared.")]
 
 
 def alone(server: Server, sql: str) -> None:
@@ -90,18 +91,20 @@ def test_rows_that_the_primary_lost(compared: Cluster) -> None:
 
 
 def test_chunks_cover_every_row_once(compared: Cluster) -> None:
-    query = asked(compared.primary)
-    for table in tables(query):
-        if table.schema != "compared":
-            continue
-        for size in (1, 7, 50, 1000):
-            counts = [
-                int(query(f"SELECT COUNT(*) FROM {table.full_name} WHERE {where}")[0][0] or 0)
-                for where in chunks(query, table, size)
-            ]
-            assert str(sum(counts)) == query(f"SELECT COUNT(*) FROM {table.full_name}")[0][0]
-            if table.key:
-                assert max(counts) <= size
+    with compared.primary.session() as session:
+        query = asked(session)
+        for table in tables(query):
+            if table.schema != "compared":
+                continue
+            for size in (1, 7, 50, 1000):
+                counts = [
+                    int(query(f"SELECT COUNT(*) FROM {table.full_name} WHERE {where}")[0][0] or 0)
+                    for where in chunks(query, table, size)
+                ]
+                total = query(f"SELECT COUNT(*) FROM {table.full_name}")[0][0]
+                assert str(sum(counts)) == total
+                if table.key:
+                    assert max(counts) <= size
 
 
 def test_a_difference_is_found_while_others_write(compared: Cluster) -> None:

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from components.proxysql.watcher import ASK_LOOKS, LOOK_EVERY, Watch, statement
-
-from .servers import Account, Cluster, Server, eventually
+from components.proxysql.watcher import ASK_LOOKS
+from components.proxysql.watcher_sql import LOOK_EVERY, statement
+from testbed.database.servers import Account, Cluster, Server, eventually
 
 pytestmark = [
     pytest.mark.database,
     pytest.mark.parametrize("setup", ["replication"], indirect=True),
 ]
 
-SWITCHOVERS = Watch(host="unused", port=3306, hostgroup=10, wait=15)
-FENCE = Watch(host="unused", port=3306, hostgroup=10, wait=15, replicas=2)
+NO_REPLICAS, REPLICAS = 0, 2
+"""How many must follow the primary: none are looked at, or both."""
 ASK = (ASK_LOOKS - 1) * LOOK_EVERY + 1
 FOREVER = 1_000
 """Rounds that take longer than a test waits."""
@@ -45,22 +45,22 @@ def restored(cluster: Cluster) -> Generator[None]:
 
 
 def verdict(
-    server: Server, monitor: Account, watch: Watch = FENCE, rounds: int = ASK, silent: int = 2
+    server: Server, monitor: Account, replicas: int = REPLICAS, rounds: int = ASK, silent: int = 2
 ) -> str | None:
     """What the server says; the client would cut the text's last two characters off, too."""
-    text = statement(watch, rounds, silent)
+    text = statement(replicas, rounds, silent)
     assert text.endswith("END//")
     return server.query(text.removesuffix("//"), monitor).value
 
 
 def test_the_primary_is_fit(cluster: Cluster, monitor: Account) -> None:
     assert eventually(lambda: verdict(cluster.primary, monitor) == "fit")
-    assert verdict(cluster.primary, monitor, SWITCHOVERS, rounds=1) == "fit"
+    assert verdict(cluster.primary, monitor, NO_REPLICAS, rounds=1) == "fit"
 
 
-@pytest.mark.parametrize("watch", [SWITCHOVERS, FENCE])
-def test_a_replica_is_read_only(cluster: Cluster, monitor: Account, watch: Watch) -> None:
-    assert verdict(cluster.replicas[0], monitor, watch) == "read-only"
+@pytest.mark.parametrize("replicas", [NO_REPLICAS, REPLICAS])
+def test_a_replica_is_read_only(cluster: Cluster, monitor: Account, replicas: int) -> None:
+    assert verdict(cluster.replicas[0], monitor, replicas) == "read-only"
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def asked(server: Server, monitor: Account, silent: int = 2) -> Generator[list[s
     """A question that stays open until something is wrong; the answer after the block."""
     answer: list[str | None] = []
     with ThreadPoolExecutor(1) as pool:
-        question = pool.submit(verdict, server, monitor, FENCE, FOREVER, silent)
+        question = pool.submit(verdict, server, monitor, REPLICAS, FOREVER, silent)
         time.sleep(0.3)
         assert not question.done()
         yield answer

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from .deployment import Lab
-from .nodes import Servers
-from .release import Release, program
+from testbed.dataplane.deployment import Lab
+from testbed.dataplane.nodes import Servers
+from testbed.dataplane.release import Release, program
 
 SEMI_SYNC_TIMEOUT_MS = 10_000
 """`database.semi_sync_timeout`, as it is by default with the fence."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Deployment, Lab
+from testbed.dataplane.nodes import APP
+from testbed.dataplane.proxies import Proxy
 from tests.unit import libconfig
 
 from .conftest import release_of
-from .deployment import Deployment, Lab
-from .nodes import APP
-from .proxies import Proxy
 
 pytestmark = pytest.mark.dataplane
 

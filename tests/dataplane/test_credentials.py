@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.database import operator_sql
-from tests.database.servers import eventually
+from testbed.database import operator_sql
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Deployment, Lab, watch
+from testbed.dataplane.mariadb_operator import reconcile
+from testbed.dataplane.nodes import APP, MONITOR, Node, Servers
+from testbed.dataplane.release import PASSWORDS
 
 from .conftest import release_of
-from .deployment import Deployment, Lab, watch
-from .mariadb_operator import reconcile
-from .nodes import APP, MONITOR, Node, Servers
-from .release import PASSWORDS
 from .test_proxies import SHORT
 
 pytestmark = pytest.mark.dataplane

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Lab
+from testbed.dataplane.hosts import in_use, lead, moved, private, with_hosts
+from testbed.dataplane.nodes import Servers
 
 from .conftest import release_of
-from .deployment import Lab
-from .hosts import in_use, lead, moved, private, with_hosts
-from .nodes import Servers
 
 pytestmark = pytest.mark.dataplane
 

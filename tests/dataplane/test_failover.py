@@ -9,12 +9,12 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.database.servers import SqlError, eventually
+from testbed.database.servers import SqlError, eventually
+from testbed.dataplane import deployment
+from testbed.dataplane.deployment import Deployment, Lab, watch
+from testbed.dataplane.nodes import APP, Servers
 
-from . import deployment
 from .conftest import UNFENCED_TIMEOUT_MS, release_of
-from .deployment import Deployment, Lab, watch
-from .nodes import APP, Servers
 
 pytestmark = pytest.mark.dataplane
 

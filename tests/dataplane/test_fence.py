@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Deployment, Lab, Outcome, watch
+from testbed.dataplane.nodes import Servers
+from testbed.dataplane.watchers import holding
 
 from .conftest import release_of
-from .deployment import Deployment, Lab, Outcome, watch
-from .nodes import Servers
 from .test_switchover import deployed
-from .watchers import holding
 
 pytestmark = pytest.mark.dataplane
 

@@ -6,12 +6,12 @@ from itertools import groupby
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane import deployment
+from testbed.dataplane.deployment import Lab, watch
+from testbed.dataplane.nodes import Servers
 
-from . import deployment
 from .conftest import release_of
-from .deployment import Lab, watch
-from .nodes import Servers
 
 pytestmark = pytest.mark.dataplane
 
@@ -21,7 +21,7 @@ FAILURES = {2013, 1047, 1213}
 
 
 def test_one_node_at_a_time_takes_writes(lab: Lab, galera: Servers) -> None:
-    """36: no acknowledged write is lost, and two nodes never took writes in turns."""
+    """36: no acknowledged write is lost, and two nodes never took writes alternately."""
     with lab.deploy(galera, release_of(lab, galera, "galera")) as site:
         outcome = watch(site, deployment.primary_crash)
         writes = sorted((at, server) for server, at in site.primary.writes().values())

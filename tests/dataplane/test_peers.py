@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane.deployment import Deployment, Lab, Outcome, watch
+from testbed.dataplane.nodes import APP, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.release import Release
 
 from .conftest import release_of
-from .deployment import Deployment, Lab, Outcome, watch
-from .nodes import APP, Servers
-from .proxies import Proxy
-from .release import Release
 from .test_proxies import SHORT
 
 pytestmark = pytest.mark.dataplane
@@ -50,9 +50,7 @@ def shares(site: Deployment) -> set[str | None]:
 
 
 @pytest.mark.parametrize("clustering", ["membership", "runtime"])
-def test_running_proxies_take_up_their_peers(
-    lab: Lab, replication: Servers, clustering: str
-) -> None:
+def test_running_proxies_load_their_peers(lab: Lab, replication: Servers, clustering: str) -> None:
     """32, 39: three become five and three again, under load; none of the three starts anew, and
     nobody may hold more connections than before."""
     three, five = (release(lab, replication, n, clustering) for n in (3, 5))

@@ -9,10 +9,11 @@ from collections.abc import Generator
 
 import pytest
 
-from . import deployment
+from testbed.dataplane import deployment
+from testbed.dataplane.deployment import Deployment, Lab, Outcome, logs_in, max_connections, watch
+from testbed.dataplane.nodes import APP, SECOND, Servers
+
 from .conftest import release_of
-from .deployment import Deployment, Lab, Outcome, logs_in, max_connections, watch
-from .nodes import APP, SECOND, Servers
 
 pytestmark = pytest.mark.dataplane
 

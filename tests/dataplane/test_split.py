@@ -6,11 +6,11 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.database.servers import Session, SqlError
+from testbed.database.servers import Session, SqlError
+from testbed.dataplane.deployment import Deployment, Lab
+from testbed.dataplane.nodes import APP, Servers
 
 from .conftest import release_of
-from .deployment import Deployment, Lab
-from .nodes import APP, Servers
 
 pytestmark = pytest.mark.dataplane
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tests.database.servers import eventually
+from testbed.database.servers import eventually
+from testbed.dataplane import deployment
+from testbed.dataplane.deployment import COUNTED, TIES, Deployment, Lab, refused, watch
+from testbed.dataplane.nodes import APP, MONITOR, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.watchers import holding, kill_watcher, state, watched
 
-from . import deployment
 from .conftest import release_of
-from .deployment import COUNTED, TIES, Deployment, Lab, refused, watch
-from .nodes import APP, MONITOR, Servers
-from .proxies import Proxy
-from .watchers import holding, kill_watcher, state, watched
 
 pytestmark = pytest.mark.dataplane
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from components.proxysql.certificate import CA_FILE, CERT_FILE, KEY_FILE
+from components.proxysql.layout import CA_FILE, CERT_FILE, KEY_FILE
 from local.certificates import Authority
-from tests.database.servers import SqlError, eventually
+from testbed.database.servers import SqlError, eventually
+from testbed.dataplane.deployment import Deployment, Lab
+from testbed.dataplane.loopback import CLIENT_PORT, RemoteSession
+from testbed.dataplane.nodes import APP, MONITOR, Servers
 
 from .conftest import release_of
-from .deployment import Deployment, Lab
-from .loopback import CLIENT_PORT, RemoteSession
-from .nodes import APP, MONITOR, Servers
 
 pytestmark = pytest.mark.dataplane
 

@@ -18,17 +18,17 @@ from components.config.apps import privileges
 from components.config.load import resolve
 from components.config.stack import StackConfig
 from components.engines import mariadb
-from components.proxysql.cnf import live, render_peers, render_users
+from components.proxysql.live import live, render_peers, render_users
 from components.proxysql.self_check import live_check
-from tests.database import operator_sql
-from tests.database.servers import Account, Session, SqlError, eventually
+from testbed.database import operator_sql
+from testbed.database.servers import Account, Session, SqlError, eventually
+from testbed.dataplane.deployment import Deployment, Lab, logs_in
+from testbed.dataplane.nodes import APP, SECOND, Node, Servers
+from testbed.dataplane.proxies import Proxy
+from testbed.dataplane.release import NAME, NAMESPACE, PROXIES
 from tests.unit import libconfig
 
 from .conftest import release_of
-from .deployment import Deployment, Lab, logs_in
-from .nodes import APP, SECOND, Node, Servers
-from .proxies import Proxy
-from .release import NAME, NAMESPACE, PROXIES
 
 pytestmark = pytest.mark.dataplane
 
@@ -53,7 +53,7 @@ def site(lab: Lab, replication: Servers) -> Generator[Deployment]:
 def proxy(site: Deployment) -> Proxy:
     """A proxy that knows two users."""
     proxy = site.tier.proxies[0]
-    take_up(proxy, files(APP, SECOND))
+    load_files(proxy, files(APP, SECOND))
     return proxy
 
 
@@ -73,7 +73,7 @@ def bystander(proxy: Proxy) -> Generator[None]:
 def test_an_added_user_is_let_in(site: Deployment, proxy: Proxy) -> None:
     give(site.primary, NEWCOMER, {"shop": "readonly"})
     assert not logs_in(proxy, NEWCOMER)
-    take_up(proxy, files(APP, SECOND, NEWCOMER))
+    load_files(proxy, files(APP, SECOND, NEWCOMER))
     assert asks(proxy, NEWCOMER)
 
 
@@ -81,7 +81,7 @@ def test_an_added_user_is_let_in(site: Deployment, proxy: Proxy) -> None:
 def test_a_removed_user_is_refused(proxy: Proxy) -> None:
     """At its next login; a session that it has open is not cut."""
     with proxy.session(SECOND) as session:
-        take_up(proxy, files(APP))
+        load_files(proxy, files(APP))
         assert not logs_in(proxy, SECOND)
         assert session.query("SELECT 1").value == "1"
 
@@ -89,16 +89,16 @@ def test_a_removed_user_is_refused(proxy: Proxy) -> None:
 @pytest.mark.usefixtures("bystander")
 def test_an_inactive_user_is_refused(proxy: Proxy) -> None:
     users = [entry(APP), entry(SECOND) | {"active": False}]
-    take_up(proxy, files(APP, SECOND, config=resolve({"proxy": {"users": users}})))
+    load_files(proxy, files(APP, SECOND, config=resolve({"proxy": {"users": users}})))
     assert not logs_in(proxy, SECOND)
-    take_up(proxy, files(APP, SECOND))
+    load_files(proxy, files(APP, SECOND))
     assert logs_in(proxy, SECOND)
 
 
 @pytest.mark.usefixtures("bystander")
-def test_a_changed_password_is_taken_up(proxy: Proxy) -> None:
+def test_a_changed_password_is_loaded(proxy: Proxy) -> None:
     changed = replace(SECOND, password="another-password")
-    take_up(proxy, files(APP, changed))
+    load_files(proxy, files(APP, changed))
     assert logs_in(proxy, changed)
     assert not logs_in(proxy, SECOND)
 
@@ -123,7 +123,7 @@ def test_a_broken_file_changes_nothing(
     assert eventually(lambda: proxy.log().count(complaint) >= said + 3, timeout=20), proxy.log()
     assert in_use(proxy) == before
     assert logs_in(proxy, SECOND)
-    take_up(proxy, wanted)
+    load_files(proxy, wanted)
 
 
 @pytest.mark.parametrize(
@@ -146,9 +146,9 @@ def test_a_change_by_hand_is_undone(proxy: Proxy, change: str) -> None:
     assert not logs_in(proxy, NEWCOMER)
 
 
-def test_a_thousand_users_are_taken_up(proxy: Proxy) -> None:
+def test_a_thousand_users_are_loaded(proxy: Proxy) -> None:
     crowd = [Account(f"user{number}", f"password-{number}") for number in range(1000)]
-    take_up(proxy, files(*crowd))
+    load_files(proxy, files(*crowd))
     accounts = "SELECT COUNT(DISTINCT username) FROM runtime_mysql_users"
     assert proxy.admin(accounts).value == "1000"
     assert logs_in(proxy, crowd[-1])
@@ -156,14 +156,14 @@ def test_a_thousand_users_are_taken_up(proxy: Proxy) -> None:
 
 
 def test_a_rotation_fails_nobody(site: Deployment) -> None:
-    """Accounts take turns: the last login works until the next rotation, the new one from the
+    """Accounts alternate: the last login works until the next rotation, the new one from the
     moment on that a proxy has taken it up; then the app's Secret names it.
     """
     first, second, _ = site.tier.proxies
     old, new = Account("till", "password-0"), Account("till_b", "password-1")
     give(site.primary, old, {"shop": "readwrite"})
     for proxy in site.tier.proxies:
-        take_up(proxy, files(old, config=rotated(0)))
+        load_files(proxy, files(old, config=rotated(0)))
     named = [old]
     with (
         first.session(old) as pooled,
@@ -172,12 +172,12 @@ def test_a_rotation_fails_nobody(site: Deployment) -> None:
     ):
         await_answers(of_the_secret, of_the_old_login)
         give(site.primary, new, {"shop": "readwrite"})
-        take_up(first, files(new, old, config=rotated(1)))
+        load_files(first, files(new, old, config=rotated(1)))
         assert asks(first, new)
         assert not logs_in(second, new)
         await_answers(of_the_secret, of_the_old_login)
         for proxy in site.tier.proxies[1:]:
-            take_up(proxy, files(new, old, config=rotated(1)))
+            load_files(proxy, files(new, old, config=rotated(1)))
             assert asks(proxy, new)
         named[0] = new
         await_answers(of_the_secret, of_the_old_login)
@@ -188,7 +188,7 @@ def test_a_rotation_fails_nobody(site: Deployment) -> None:
     with clients(site, lambda: named[0]) as of_the_secret:
         site.primary.query(operator_sql.alter_user(third))
         for proxy in site.tier.proxies:
-            take_up(proxy, files(third, new, config=rotated(2)))
+            load_files(proxy, files(third, new, config=rotated(2)))
             assert asks(proxy, third)
         named[0] = third
         await_answers(of_the_secret)
@@ -210,7 +210,7 @@ def test_a_given_password_is_changed(site: Deployment) -> None:
     old, new = Account("legacy", "old-password"), Account("legacy", "new-password")
     give(site.primary, old, {"shop": "readwrite"})
     for proxy in proxies:
-        take_up(proxy, files(old))
+        load_files(proxy, files(old))
     with ExitStack() as stack:
         opened = [stack.enter_context(proxy.session(old)) for proxy in proxies]
         for session in opened:
@@ -221,7 +221,7 @@ def test_a_given_password_is_changed(site: Deployment) -> None:
             assert not logs_in(proxy, new)
             with proxy.session(old) as session:
                 assert no_connection(session)
-            take_up(proxy, files(new))
+            load_files(proxy, files(new))
             assert asks(proxy, new)
             assert not logs_in(proxy, old)
         for session in opened:
@@ -259,7 +259,7 @@ def entry(account: Account) -> dict[str, Any]:
 
 
 def files(*accounts: Account, config: StackConfig | None = None) -> Files:
-    """The Secret of logins and peers, as components/proxysql.py makes it; without apps unless
+    """The Secret of logins and peers, as components/proxysql/tier.py makes it; without apps unless
     `config` has them."""
     proxy = {"replicas": PROXIES, "users": [entry(account) for account in accounts]}
     config = config or resolve({"name": NAME, "namespace": NAMESPACE, "proxy": proxy})
@@ -272,7 +272,7 @@ def files(*accounts: Account, config: StackConfig | None = None) -> Files:
     }
 
 
-def take_up(proxy: Proxy, wanted: Files) -> None:
+def load_files(proxy: Proxy, wanted: Files) -> None:
     """Renew the Secret and wait until its logins are in use."""
     users = libconfig.parse(wanted["users.cnf"])["mysql_users"]
     expected = {user["username"]: user["password"] for user in users if user["active"]}

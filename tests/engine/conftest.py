@@ -1,15 +1,20 @@
-"""The real tools, and one control plane and one engine for the session."""
+"""The real tools, one control plane for the run, and an engine for each worker."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
+from unittest import mock
 
 import pytest
 from pulumi.automation import PulumiCommand
 
+from components.proxysql import tier
 from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine
@@ -17,6 +22,9 @@ from local.toolchain import SIMULATED, Toolchain
 
 HOME = REPOSITORY / ".local" / "test"
 """A folder for each run, named after its process: runs disturb neither each other nor `make up`."""
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+RUN = str(os.getppid() if WORKER else os.getpid())
+"""The process of the run: workers are its children."""
 
 
 @pytest.fixture(scope="session")
@@ -26,23 +34,56 @@ def tools() -> Toolchain:
     return tools
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_rolls() -> Iterator[None]:
+    """Rolls of simulated Pods, of which none fails after it became ready, take less than six
+    seconds a Pod; that a roll waits at all is left as it is."""
+    with mock.patch.object(tier, "MIN_READY", 1):
+        yield
+
+
 @pytest.fixture(scope="session")
-def control_plane(tools: Toolchain) -> Generator[ControlPlane]:
+def control_plane(
+    tools: Toolchain, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ControlPlane]:
+    """One for all workers of a run: the first starts it, the last one stops it."""
     _end_leftovers(tools)
-    plane = ControlPlane(HOME / str(os.getpid()), tools)
+    folder = tmp_path_factory.getbasetemp()
+    with ((folder.parent if WORKER else folder) / "control-plane.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        with running(ControlPlane(HOME / RUN, tools), keep=lambda: _used(users)) as plane:
+            yield plane
+
+
+def _used(users: TextIO) -> bool:
+    """Whether another worker uses the control plane. Whoever asks no longer does."""
+    try:
+        # The kernel lets go of the shared lock before it tries: one of two who ask gets this one.
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def running(
+    plane: ControlPlane, keep: Callable[[], bool] = lambda: False
+) -> Generator[ControlPlane]:
+    """A control plane that is started, and stopped afterwards unless `keep` says otherwise."""
     # `timeout` and CI end a run with SIGTERM, at which Python would skip the finally below.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         plane.start()
         yield plane
     finally:
-        plane.stop()
+        if not keep():
+            plane.stop()
 
 
 def _end_leftovers(tools: Toolchain) -> None:
     """End the control planes of test runs that were killed."""
     for directory in HOME.glob("[0-9]*"):
-        if not Path("/proc", directory.name).exists():
+        if not Path("/proc", directory.name.partition("-")[0]).exists():
             ControlPlane(directory, tools).stop()
 
 

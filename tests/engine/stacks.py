@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pulumi.automation import CommandError, Stack, UpResult
 
-from components.proxysql.cnf import LIVE_DIR
+from components.proxysql.layout import LIVE_DIR
 from local.control_plane import ControlPlane
 from local.engine import Engine, run_program
 from tests.unit import libconfig

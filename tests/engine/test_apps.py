@@ -18,7 +18,7 @@ import pytest
 import yaml
 from pulumi.automation import OutputMap, UpResult
 
-from components.proxysql import cnf
+from components.proxysql.live import native_password_hash
 from local import REPOSITORY, LocalError
 from local import engine as local_engine
 from local.control_plane import ControlPlane
@@ -106,7 +106,7 @@ class Site:
         assert self.known
         for password in self.known:
             encoded = base64.b64encode(password.encode()).decode()
-            hashed = cnf.native_password_hash(password)
+            hashed = native_password_hash(password)
             for form in (password, encoded, hashed, json.dumps(password)[1:-1]):
                 assert not [text for text in texts if form in text]
 
@@ -250,7 +250,7 @@ def test_the_proxies_know_every_login(site: Site, outputs: OutputMap) -> None:
     }
     for app in outputs["apps"].value:
         login = site.binding(app)
-        hashed = cnf.native_password_hash(login["password"])
+        hashed = native_password_hash(login["password"])
         assert users[login["username"]]["password"] == hashed
 
 
@@ -393,7 +393,7 @@ def test_a_rotation_is_a_new_login_and_reaches_the_app_last(site: Site, outputs:
     logins = site.users()
     assert {name: logins[name] for name in users} == users
     assert set(logins) - set(users) == {"billing_b"}
-    password = cnf.native_password_hash(new["password"])
+    password = native_password_hash(new["password"])
     assert logins["billing_b"] == {
         **users["billing"],
         "username": "billing_b",
@@ -447,14 +447,14 @@ def test_later_passwords_touch_their_own_apps_only(site: Site, control_plane: Co
     assert new["username"] == "billing"
     assert new["password"] not in old.values()
     assert site.cluster.secret(f"{NAME}-account-billing") == {**old, "password": new["password"]}
-    hashed = cnf.native_password_hash(new["password"])
+    hashed = native_password_hash(new["password"])
     renewed = {"billing": {**users["billing"], "password": hashed}}
 
     found = site.binding("legacy")
     assert (found["username"], found["password"]) == ("legacy_erp", LEGACY_LATER)
     assert unquote(urlsplit(found["uri"]).password or "") == LEGACY_LATER
     assert site.cluster.secret(f"{NAME}-account-legacy") == {"password": LEGACY_LATER}
-    hashed = cnf.native_password_hash(LEGACY_LATER)
+    hashed = native_password_hash(LEGACY_LATER)
     renewed["legacy_erp"] = {**users["legacy_erp"], "password": hashed}
     assert logins == {**users, **renewed}
 

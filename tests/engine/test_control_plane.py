@@ -9,7 +9,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import pytest
 
 from local import LocalError
 from local.control_plane import ControlPlane
+from local.toolchain import Toolchain
+from tests.engine.conftest import HOME, RUN, running
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 NAMESPACE = "control-plane"
@@ -24,10 +26,11 @@ LISTEN = "0A"  # a listening TCP socket in /proc/net/tcp (include/net/tcp_states
 
 
 @pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> Generator[ControlPlane]:
-    control_plane.kubectl.ensure_namespace(NAMESPACE)
-    yield control_plane
-    control_plane.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+def plane(tools: Toolchain) -> Iterator[ControlPlane]:
+    """Its own: its processes are killed, which the stacks of other workers would notice."""
+    with running(ControlPlane(HOME / f"{RUN}-killed", tools)) as plane:
+        plane.kubectl.ensure_namespace(NAMESPACE)
+        yield plane
 
 
 def apply(plane: ControlPlane, *objects: dict[str, Any]) -> None:

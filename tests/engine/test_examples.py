@@ -67,8 +67,11 @@ def stacks(engine: Engine, control_plane: ControlPlane) -> Iterator[dict[str, St
     control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
     yield {name: engine.open(f"example-{name}", settings(name)) for name in EXAMPLES}
     # What would keep the operator busy. The rest goes with the control plane.
-    kinds = "mariadbs,statefulsets"
-    control_plane.kubectl("delete", kinds, "--all", "-n", "default", "--wait=false")
+    ours = ",".join(settings(name)["mysql-ha:name"] for name in EXAMPLES)
+    mine = f"app.kubernetes.io/instance in ({ours})"
+    control_plane.kubectl(
+        "delete", "mariadbs,statefulsets", "-l", mine, "-n", "default", "--wait=false"
+    )
 
 
 def databases(stack: Stack) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The stand-in plugins under the real engine: what the official ones do for what we use.
+"""The local plugins under the real engine: what the official ones do for what we use.
 
 Each test has its own stack and namespace on the shared control plane. The last test compares with
 the official plugin, where one is installed.
@@ -36,7 +36,7 @@ from local.toolchain import Toolchain
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
-STAND_INS = REPOSITORY / "local" / "plugins" / "bin"
+LOCAL_PLUGINS = REPOSITORY / "local" / "plugins" / "bin"
 CANARY = "canary-7c1f5e"
 ENCODED = base64.b64encode(CANARY.encode()).decode()
 BRIEFLY = pulumi.CustomTimeouts(create="3s", update="3s", delete="3s")
@@ -142,8 +142,8 @@ def place(
     pulumi_command: automation.PulumiCommand,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Place]:
-    """A stack on the stand-ins, even where the official plugins are installed."""
-    monkeypatch.setenv("PATH", str(STAND_INS), prepend=":")
+    """A stack on the local plugins, even where the official plugins are installed."""
+    monkeypatch.setenv("PATH", str(LOCAL_PLUGINS), prepend=":")
     environment = {"MYSQL_HA_PYTHON": sys.executable, "PULUMI_HOME": str(tmp_path / "home")}
     place = _place(request, tmp_path, control_plane, pulumi_command, environment)
     yield place
@@ -283,8 +283,8 @@ def test_lifecycle(place: Place) -> None:
     program = everything(place)
     created, said = place.run("preview", program)
     assert created == {"create": 8}
-    assert said.count("stand-in kubernetes plugin") == 2, "once as it comes, once in the summary"
-    assert "stand-in random plugin" in said
+    assert said.count("local Kubernetes plugin") == 2, "once as it comes, once in the summary"
+    assert "local random plugin" in said
     assert not place.exists("configmap", "settings"), "a preview changes nothing"
 
     assert place.up(program) == {"create": 8}

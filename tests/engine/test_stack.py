@@ -13,8 +13,8 @@ import pulumi
 import pytest
 from pulumi.automation import CommandError, Stack
 
-from components import names
-from components.proxysql import cnf
+from components.config.engine import MARIADB
+from components.proxysql.live import native_password_hash
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
@@ -185,7 +185,7 @@ class TestSmall:
         assert len(secrets - set(cluster.list("secrets"))) == 1
 
     def test_rotation_and_scale_in(self, engine: Engine, stack: Stack, cluster: Cluster) -> None:
-        """One update, as each roll of the proxies takes their `minReadySeconds`."""
+        """One update, as each roll of the proxies takes its time."""
         before = passwords_in_state(stack)
         edited = config(
             "small", self.NAME, proxy={"replicas": 2}, credentials={"monitor": {"rotation": 1}}
@@ -284,14 +284,14 @@ class TestSmall:
             for name in cluster.list(kind)
             if self.NAME in name
         ]
-        assert stayed == names.left_behind(self.NAME, "mariadb", "replication", 3)
+        assert stayed == MARIADB.left_behind(self.NAME, "replication", 3)
 
     def test_the_name_is_refused_until_the_volumes_are_gone(
         self, engine: Engine, cluster: Cluster
     ) -> None:
         """They have the data and the root password of the database that was."""
         text = refused(engine, "tier4-small", config("small", self.NAME))
-        claims = names.server_claims(self.NAME, "mariadb", "replication", 3)
+        claims = MARIADB.claims(self.NAME, "replication", 3)
         assert f"mysql-ha:name: namespace 'tier4' has the volume claims {', '.join(claims)}" in text
         cluster.control_plane.kubectl("delete", "pvc", "-n", "tier4", *claims)
         result = engine.open("tier4-small", config("small", self.NAME)).preview()
@@ -370,13 +370,13 @@ class TestExistingSecrets:
             for form in (password, base64.b64encode(password.encode()).decode()):
                 assert form not in text
                 assert json.dumps(form)[1:-1] not in text
-        assert cnf.native_password_hash(self.USER_PASSWORD) not in text
+        assert native_password_hash(self.USER_PASSWORD) not in text
 
     def test_the_file_holds_the_existing_passwords(self, cluster: Cluster) -> None:
         file = cluster.proxysql_cnf(self.NAME)
         assert file["mysql_variables"]["monitor_password"] == self.CANARY["monitor"]
         assert file["admin_variables"]["cluster_password"] == self.CANARY["proxy_cluster"]
-        assert file["mysql_users"][0]["password"] == cnf.native_password_hash(self.USER_PASSWORD)
+        assert file["mysql_users"][0]["password"] == native_password_hash(self.USER_PASSWORD)
 
     def test_destroy_leaves_the_existing_secret(
         self, engine: Engine, stack: Stack, cluster: Cluster

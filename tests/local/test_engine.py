@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,28 @@ def test_only_a_stack_that_names_a_cluster_leaves_this_machine(
 def test_the_committed_stacks_stay_on_this_machine() -> None:
     for file in REPOSITORY.glob("Pulumi.*.yaml"):
         assert not engine.names_cluster(engine.stack_config(file)), file
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("config: [", "line 1: this is not YAML"),
+        ("config:\n\ta: b", "line 2: this is not YAML"),
+        ("a: &x [*x", "this is not YAML"),
+        ("config: !!python/object:os.system {}", "this is not YAML"),
+        ("config:\n  a: b: c", "line 2: this is not YAML"),
+        ("- a", "`config` must be a mapping"),
+        ("config: small", "`config` must be a mapping"),
+        ("config: {1: a}", "config key 1 is not text"),
+        ("config: " + "{a: " * 9999, "this is not YAML"),
+    ],
+)
+def test_a_stack_file_that_is_broken_is_named(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "Pulumi.x.yaml"
+    file.write_text(text)
+    with pytest.raises(LocalError, match=re.escape(says)) as caught:
+        engine.stack_config(file)
+    assert str(caught.value).startswith("Pulumi.x.yaml")
 
 
 def open_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> Any:

@@ -115,7 +115,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
             tier: {
                 "spread": "required",
                 "node_selector": {"disk": "ssd"},
-                "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+                "tolerations": [
+                    {
+                        "key": "db",
+                        "operator": "Exists",
+                        "effect": "NoExecute",
+                        "toleration_seconds": 60,
+                    }
+                ],
                 "node_loss_seconds": 120,
                 "priority_class": "important",
                 "affinity": {"nodeAffinity": {}},
@@ -302,11 +309,20 @@ def _name(path: Path) -> str:
     return stack if path.parent == ROOT else f"example-{stack}"
 
 
+EXISTING = (
+    "dev", "small", "galera", "own-namespace", "several", "apps",
+    "apps-percona-operator", "apps-percona-standalone", "apps-percona-dev", "apps-several",
+)  # fmt: skip
+"""Cases that run with existing Secrets too: what these are read for differs by engine, by who runs
+the proxies, by database and namespace, and beside apps; not by placement, rules, TLS or routing."""
+INLINE = ("small", "galera", "several")
+
+
 def all_cases() -> list[Case]:
     """Every case: files and variants, with their own credentials, existing ones, inline ones."""
     bases = [*file_cases(), *(case(name, config) for name, config in VARIANTS.items())]
-    own = [with_existing(base) for base in bases if "credentials" not in base.config]
-    inline = [with_inline(base) for base in bases if base.id in ("small", "galera", "several")]
+    own = [with_existing(base) for base in bases if base.id in EXISTING]
+    inline = [with_inline(base) for base in bases if base.id in INLINE]
     return [*bases, *own, *inline]
 
 

@@ -135,7 +135,7 @@ def test_without_the_file_a_secret_key_needs_a_password(
 def test_a_password_below_a_name_with_a_dot_is_found() -> None:
     clear = {"root": {"password": "CANARYdotted0000000000000"}}
     recording = recorder.run({"databases": {"a.b": {"credentials": clear}}})
-    assert "mysql-ha:databases.a.b.credentials.root.password" in paths(recording)
+    assert 'mysql-ha:databases["a.b"].credentials.root.password' in paths(recording)
     assert "clear text" in str(recording.error)
 
 

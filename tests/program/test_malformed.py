@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.config.errors import path_of
 from components.config.load import merge
 from render import recorder
 from render.case import canary
@@ -123,11 +124,64 @@ def stored(**fields: Any) -> dict[str, Any]:
     } | fields
 
 
+def placed(tier: str, **fields: Any) -> dict[str, Any]:
+    return {"size": "small", "scheduling": {tier: fields}}
+
+
 MEAN = "did you mean"
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+TERM: dict[str, Any] = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"a": "b"}}}
+ANTI = f"podAntiAffinity.{REQUIRED}[0]"
+NODES = f"nodeAffinity.{REQUIRED}.nodeSelectorTerms[0]"
+
+
+def node(**expression: Any) -> dict[str, Any]:
+    term = {"matchExpressions": [{"key": "disk", **expression}]}
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
+
+
+def anti(**term: Any) -> dict[str, Any]:
+    return {"podAntiAffinity": {REQUIRED: [term]}}
+
+
+TOLERATIONS: list[tuple[dict[str, Any], str]] = [
+    ({}, "has no key"),
+    ({"key": "a", "operator": "Exists", "value": "b"}, "has a value"),
+    ({"key": "a", "toleration_seconds": 5}, "not effect NoExecute"),
+]
+AFFINITIES: list[tuple[dict[str, Any], str, str]] = [
+    ({"nodeAffinity": {"required": []}}, "nodeAffinity.required", "known keys: req"),
+    ({"nodeAffinity": {REQUIRED: {}}}, f"nodeAffinity.{REQUIRED}.nodeSelectorTerms", "required"),
+    (
+        {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": []}}},
+        f"nodeAffinity.{REQUIRED}.nodeSelectorTerms",
+        "is empty",
+    ),
+    (node(operator="Is"), f"{NODES}.matchExpressions[0].operator", "must be 'In'"),
+    (node(operator="In"), f"{NODES}.matchExpressions[0]", "In has no values"),
+    (node(operator="Exists", values=["a"]), f"{NODES}.matchExpressions[0]", "takes no values"),
+    (node(operator="Gt", values=["a"]), f"{NODES}.matchExpressions[0]", "an integer"),
+    (node(operator="In", values=["a b"]), f"{NODES}.matchExpressions[0].values[0]", "of a label"),
+    (anti(labelSelector={}), f"{ANTI}.topologyKey", "is required"),
+    (anti(topologyKey="a", labelSelector=["a"]), f"{ANTI}.labelSelector", "must be a mapping"),
+    (anti(topologyKey="a", matchLabelKeys=["a"]), ANTI, "no labelSelector"),
+    (anti(**TERM, matchLabelKeys=["a"], mismatchLabelKeys=["a"]), ANTI, "keep it in one"),
+    (
+        {"podAntiAffinity": {PREFERRED: {"weight": 1, "podAffinityTerm": TERM}}},
+        f"podAntiAffinity.{PREFERRED}",
+        "must be a list",
+    ),
+    (
+        {"podAffinity": {PREFERRED: [{"weight": 101, "podAffinityTerm": TERM}]}},
+        f"podAffinity.{PREFERRED}[0].weight",
+        "at most 100",
+    ),
+]
 NODE_PORT = proxy(service={"type": "NodePort", "node_port": 30001})
 
 MARIADBS: dict[str, dict[str, Any]] = {
-    "images.data_plane": {"images": {"data_plane": {"tag": "1"}}},
+    "images.data_plane": {"images": {"data_plane": {"tag": "1.2"}}},
     "credentials.replication": {"credentials": {"replication": {"rotation": 0}}},
 }
 """Config that means nothing to Percona's operator, by path."""
@@ -185,10 +239,158 @@ PLAIN = [
         "key-affinity",
         {"scheduling": {"proxy": {"affinity": {"podAffinities": {}}}}},
         "scheduling.proxy.affinity.podAffinities",
-        "'nodeAffinity', 'podAffinity' or 'podAntiAffinity'",
+        f"{MEAN} 'podAffinity'",
     ),
     Bad("key-security", {"security": {"protected": True}}, "security.protected", "'protect'"),
     Bad("key-image", {"images": {"proxy": {"tags": "1"}}}, "images.proxy.tags", f"{MEAN} 'tag'"),
+    *(
+        Bad(f"key-named-{key}", proxy(**{key: True}), f"proxy.{key}", "is not a config key")
+        for key in ("bool", "int", "str")
+    ),
+    Bad("key-[key]", proxy(**{"[key]": 1}), 'proxy["[key]"]', "is not a config key"),
+    Bad("key-index", {"databases": {"a": {"apps[0]": {}}}}, 'databases.a["apps[0]"]', "'apps'"),
+    Bad("key-variable", proxy(mysql_variables={"int": [1]}), "proxy.mysql_variables.int", "whole"),
+    Bad("key-lines", proxy(**{"a\nb": 1}), 'proxy["a\\nb"]', "is not a config key"),
+    Bad("key-long", proxy(**{"x" * 999: 1}), f'proxy["{"x" * 79}\\u2026"]', "is not a config key"),
+    # --- keys of others ---
+    Bad("other-project", {"mysqlha:size": "small"}, "mysqlha:size", f"{MEAN} 'mysql-ha:size'"),
+    Bad("other-provider", {"kubernets:context": "x"}, "kubernets:context", f"{MEAN} 'kubernetes:"),
+    Bad("other-setting", {"kubernetes:contxt": "prod"}, "kubernetes:contxt", f"{MEAN} 'context'"),
+    # --- JSON that YAML, a model or the state cannot hold ---
+    Bad("json-huge", {"database": "1" * 5000}, "database", "must be a YAML mapping"),
+    Bad("json-deep", {"proxy": "[" * 9999 + "]" * 9999}, "proxy", "nested more than 32 deep"),
+    Bad("json-deep-key", {"proxy": '{"a":' * 99 + "1" + "}" * 99}, "proxy.a.a", "nested"),
+    Bad("json-nan", {"proxy": '{"threads": NaN}'}, "proxy.threads", "is not a number"),
+    Bad("json-infinite", {"proxy": '{"threads": 1e999}'}, "proxy.threads", "is not a number"),
+    Bad(
+        "json-surrogate",
+        {"proxy": '{"pod_annotations": {"a": "\\ud800"}}'},
+        "proxy.pod_annotations.a",
+        "is not Unicode text",
+    ),
+    Bad("json-surrogate-key", {"proxy": '{"\\ud800": 1}'}, "proxy", "not Unicode text"),
+    # --- what the API server refuses ---
+    *(
+        Bad(
+            f"storage-{size}",
+            database(storage={"size": size}),
+            "database.storage.size",
+            "more than Kubernetes can count" if "Ei" in size else "bytes with a unit",
+        )
+        for size in ("5", "500m", "\u0665Gi", "\uff11Gi", "9999999999999999999Ei", "8Ei")
+    ),
+    *(
+        Bad(
+            f"cpu-{cpu}",
+            proxy(resources={"limits": {"cpu": cpu}}),
+            "proxy.resources.limits.cpu",
+            "number of cores",
+        )
+        for cpu in ("1Gi", "2k", "0.0001", "\u0661")
+    ),
+    Bad(
+        "storage-class",
+        database(storage={"size": "1Gi", "storage_class": "a..b"}),
+        "database.storage.storage_class",
+        "each part between dots",
+    ),
+    *(
+        Bad(
+            f"secret-key-{key}",
+            {"credentials": {"root": given("given", key)}},
+            "credentials.root.existing_secret.key",
+            "key of a Secret",
+        )
+        for key in (".", "..", "..a")
+    ),
+    Bad("duration-go", database(ready_timeout="2562048h"), "database.ready_timeout", "2562047h"),
+    Bad("version-digits", database(version="\u0661.\u0662"), "database.version", "must match"),
+    Bad(
+        "server-version-digits",
+        proxy(server_version="\u0668.\u0660.\u0660"),
+        "proxy.server_version",
+        "must match",
+    ),
+    *(
+        Bad(
+            f"registry-{text}",
+            {"images": {"database": {"registry": text}}},
+            "images.database.registry",
+            "host of a registry",
+        )
+        for text in ("registry", "-r.example.com", "r.example.com:\u0665", "r.example.com/a", "")
+    ),
+    *(
+        Bad(
+            f"repository-{text}",
+            {"images": {"database": {"repository": text}}},
+            "images.database.repository",
+            "path of an image",
+        )
+        for text in ("a//b", "a___b", "A", "a/", "a:b", "x" * 201)
+    ),
+    *(
+        Bad(f"tag-{tag}", {"images": {"database": {"tag": tag}}}, "images.database.tag", "floating")
+        for tag in ("Latest", "11", "LTS", "v11")
+    ),
+    *(
+        Bad(
+            f"pulumi-{key}",
+            proxy(service={"annotations": {key: "true"}}),
+            "proxy.service.annotations",
+            "of Pulumi's own",
+        )
+        for key in ("pulumi.com/skipAwait", "x.pulumi.com/a")
+    ),
+    Bad(
+        "annotations-big",
+        proxy(pod_annotations={"a": "x" * 300_000}),
+        "proxy.pod_annotations",
+        "more than 240 KiB",
+    ),
+    Bad("annotation-key", proxy(pod_annotations={"a..b/c": ""}), "proxy.pod_annotations", "a key"),
+    *(
+        Bad(
+            f"namespace-own-{name}",
+            {"namespace": name, "create_namespace": True},
+            "create_namespace",
+            "every cluster has",
+        )
+        for name in ("default", "kube-system")
+    ),
+    *(
+        Bad(
+            f"toleration-{number}",
+            placed("proxy", tolerations=[fields]),
+            "scheduling.proxy.tolerations[0]",
+            says,
+        )
+        for number, (fields, says) in enumerate(TOLERATIONS)
+    ),
+    *(
+        Bad(
+            f"affinity-{number}",
+            placed("proxy", affinity=fields),
+            f"scheduling.proxy.affinity.{path}",
+            says,
+        )
+        for number, (fields, path, says) in enumerate(AFFINITIES)
+    ),
+    Bad(
+        "affinity-operators",
+        placed(
+            "database", affinity={"podAntiAffinity": {REQUIRED: [{**TERM, "namespaces": ["a"]}]}}
+        ),
+        f"scheduling.database.affinity.podAntiAffinity.{REQUIRED}[0].namespaces",
+        "is not in the operator's MariaDB object",
+    ),
+    Bad(
+        "affinity-no-spread",
+        placed("database", spread="required", affinity={"podAntiAffinity": {}}),
+        "scheduling.database.affinity.podAntiAffinity",
+        "take the place of the one that spread makes",
+    ),
+    Bad("dev-proxy-users", {"proxy": {"users": [APP]}}, "proxy.users", "size dev has no proxies"),
     # --- wrong types ---
     Bad("type-database", {"database": [1]}, "database", "must be a mapping"),
     Bad("type-database-text", {"database": "small"}, "database", "must be a YAML mapping"),
@@ -251,13 +453,13 @@ PLAIN = [
     Bad("text-engine-list", {"engine": ["mariadb"]}, "engine", "one of mariadb, percona"),
     Bad("text-mode", proxy(managed_by="external"), "proxy.managed_by", "one of mysql-ha, operator"),
     Bad("text-routing", proxy(routing="service"), "proxy.routing", "'primary_service'"),
-    Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "quantity"),
-    Bad("text-storage-0", database(storage={"size": "0"}), "database.storage.size", "than zero"),
+    Bad("text-storage", database(storage={"size": "10GB"}), "database.storage.size", "a unit"),
+    Bad("text-storage-0", database(storage={"size": "0Gi"}), "database.storage.size", "than zero"),
     Bad(
         "text-memory",
         proxy(resources={"limits": {"memory": "lots"}}),
         "proxy.resources.limits.memory",
-        "quantity",
+        "a unit",
     ),
     Bad("text-duration", database(ready_timeout="20"), "database.ready_timeout", "duration"),
     Bad("text-duration-empty", database(ready_timeout=""), "database.ready_timeout", "duration"),
@@ -277,13 +479,22 @@ PLAIN = [
     *(
         Bad(f"text-interfaces-{name}", proxy(interfaces=text), "proxy.interfaces", "address:port")
         for name, text in (
-            ("port", "0.0.0.0:0"),
-            ("big-port", "0.0.0.0:65536"),
             ("python-number", "0.0.0.0:6_033"),
             ("address", "999.1.1.1:6033"),
             ("ipv6", "[::]:6033"),
             ("host", "localhost:6033"),
             ("end", "0.0.0.0:6033;"),
+        )
+    ),
+    *(
+        Bad(f"interfaces-{name}", proxy(interfaces=text), "proxy.interfaces", says)
+        for name, text, says in (
+            ("port-0", "0.0.0.0:0", "from 1024 to 65535"),
+            ("low-port", "0.0.0.0:80", "from 1024 to 65535"),
+            ("big-port", "0.0.0.0:65536", "from 1024 to 65535"),
+            ("loopback", "127.0.0.1:6033", "no probe and no Service"),
+            ("loopback-first", "127.0.0.1:6034;0.0.0.0:6033", "no probe and no Service"),
+            ("another-address", "0.0.0.0:6033;10.0.0.7:6034", "no probe and no Service"),
         )
     ),
     # ProxySQL cannot listen twice on a port, and the container would name one port twice.
@@ -429,7 +640,7 @@ PLAIN = [
         Bad(
             f"my-cnf-{option}",
             {"size": "small", "database": {"my_cnf": f"{option} = 1"}},
-            "database",
+            "database.my_cnf",
             f"must not set {option}",
         )
         for option in (
@@ -444,9 +655,20 @@ PLAIN = [
             f"rule-regex-{n}",
             rules(match_pattern=text),
             "proxy.query_rules[0].match_pattern",
-            "PCRE and Python",
+            says,
         )
-        for n, text in enumerate((r"\u0041", "(?a)x", "(?P<n>a)(?P<n>b)"))
+        for n, (text, says) in enumerate(
+            (
+                (r"\u0041", r"has \u"),
+                ("(?a)x", "begins with (?a"),
+                ("(?P<n>a)(?P<n>b)", "the name of a group twice"),
+                ("(?P<é>x)", "ASCII letters"),
+                ("^a{,3}$", "plain text"),
+                ("(?:(?:a{1000}){1000}){1000}", "too large"),
+                ("(a+)+$", "backtrack"),
+                ("^(a|b)+$", "end the proxy"),
+            )
+        )
     ),
     Bad(
         "rule-negates-nothing",
@@ -517,7 +739,7 @@ PLAIN = [
     ),
     Bad(
         "image-unknown",
-        {"images": {"proxy": {"tag": "edge"}}},
+        {"images": {"proxy": {"tag": "debian"}}},
         "images.proxy.tag",
         "may lack the fix",
     ),
@@ -537,7 +759,7 @@ PLAIN = [
     ),
     Bad(
         "image-no-version",
-        {"images": {"database": {"tag": "lts"}}},
+        {"images": {"database": {"tag": "noble"}}},
         "database.version",
         "cannot be read",
     ),
@@ -629,12 +851,57 @@ PLAIN = [
     Bad(
         "connections-my-cnf",
         database(my_cnf="max-connections=9"),
-        "database",
+        "database.my_cnf",
         "must not set max_connections",
     ),
     Bad(
+        "my-cnf-client",
+        database(my_cnf=f"[client]\npassword={INLINE}"),
+        "database.my_cnf",
+        "begins a section that this server does not read",
+    ),
+    Bad(
+        "my-cnf-memory",
+        database(my_cnf="innodb_buffer_pool_size = 2G"),
+        "database.my_cnf",
+        "the memory limit is 2048 MiB",
+    ),
+    Bad(
+        "memory-of-connections",
+        database(max_connections=20_000),
+        "database.resources.limits.memory",
+        "20000 connections",
+    ),
+    Bad(
+        "galera-provider-tls",
+        database(topology="galera", galera={"provider_options": {"socket.ssl_key": "/x"}}),
+        "database.galera.provider_options.socket.ssl_key",
+        "security.tls decides it",
+    ),
+    Bad(
+        "galera-provider-text",
+        database(topology="galera", galera={"provider_options": {"gcache.size": "1G;pc.x=1"}}),
+        "database.galera.provider_options.gcache.size",
+        "must be letters, digits",
+    ),
+    Bad(
+        "galera-provider-of-replication",
+        database(galera={"provider_options": {"gcache.size": "1G"}}),
+        "database.galera",
+        "topology galera only",
+    ),
+    Bad(
+        "binlog-never", database(binlog_expire_days=0), "database.binlog_expire_days", "at least 1"
+    ),
+    Bad(
+        "cluster-domain",
+        {"cluster_domain": "cluster.local."},
+        "cluster_domain",
+        "must be a DNS domain",
+    ),
+    Bad(
         "lag",
-        {"proxy": {"max_replication_lag": 5}},
+        proxy(max_replication_lag=5) | database(topology="galera"),
         "proxy.max_replication_lag",
         "replication with proxy.routing monitor only",
     ),
@@ -648,7 +915,7 @@ PLAIN = [
         "fence-too-high",
         {"size": "small", "proxy": {"min_semi_sync_replicas": 3}},
         "proxy.min_semi_sync_replicas",
-        "can never be met: 3 servers are a primary and 2 replicas",
+        "is impossible: 3 servers are a primary and 2 replicas",
     ),
     Bad(
         "fence-without-semi-sync",
@@ -678,7 +945,7 @@ PLAIN = [
         "lag-no-reader",
         proxy(routing="monitor", max_replication_lag=5),
         "proxy.max_replication_lag",
-        "no reader to leave out",
+        "has no effect",
     ),
     # --- routing, split, engines ---
     *(
@@ -728,7 +995,7 @@ PLAIN = [
     ),
     Bad(
         "foreign-collector",
-        {"images": {"log_collector": {"tag": "1"}}},
+        {"images": {"log_collector": {"tag": "1.2"}}},
         "images.log_collector",
         "is not for engine mariadb",
     ),
@@ -819,7 +1086,28 @@ PLAIN = [
         "rule-nothing-to-replace",
         rules(replace_pattern="x"),
         "proxy.query_rules[0]",
-        "no pattern to replace",
+        "replaces what match_pattern matched, and none",
+    ),
+    Bad(
+        "rule-replaces-a-digest",
+        rules(match_digest="^SELECT", replace_pattern="x"),
+        "proxy.query_rules[0]",
+        "replaces what match_pattern matched, and none",
+    ),
+    Bad(
+        "rule-replaces-what-is-not-there",
+        rules(match_pattern="a", negate_match_pattern=True, replace_pattern="x"),
+        "proxy.query_rules[0]",
+        "nothing is there to replace",
+    ),
+    *(
+        Bad(
+            f"rule-replacement-{n}",
+            rules(match_pattern="(a)", replace_pattern=text),
+            "proxy.query_rules[0].replace_pattern",
+            says,
+        )
+        for n, (text, says) in enumerate(((r"\2", "group 2"), (r"\n", "neither a digit")))
     ),
     Bad(
         "rule-flag-and-apply",
@@ -873,8 +1161,8 @@ PLAIN = [
             # The numbers above are those of read_write_split.
             ("rule_id", "big", 1_000_000_001, "at most 999999999"),
             ("rule_id", "text", "1", "integer"),
-            ("match_digest", "open", "(SELECT", "is not a regular expression"),
-            ("match_pattern", "open", "[a", "is not a regular expression"),
+            ("match_digest", "open", "(SELECT", "has a ( without a )"),
+            ("match_pattern", "open", "[a", "has a [ without a ]"),
             ("match_digest", "quote", 'a"b', "a double quote"),
             ("match_pattern", "newline", "a\nb", "control character"),
             ("match_pattern", "empty", "", "1 to 2000 characters"),
@@ -884,7 +1172,7 @@ PLAIN = [
             ("error_msg", "empty", "", "1 to 2000 characters"),
             ("client_addr", "host", "web.example", "must be an address"),
             ("client_addr", "mask", "10.0.0.0/8", "must be an address"),
-            ("digest", "short", "0x12", "must match"),
+            ("digest", "short", "0x12", "16 hexadecimal digits"),
             ("schemaname", "quote", "a'b", "1 to 64 letters"),
             ("comment", "quote", "it's", "must match"),
             ("username", "quote", "a'b", "letters"),
@@ -1049,31 +1337,31 @@ PLAIN = [
         "variable-reserved",
         proxy(mysql_variables={"query_retries_on_failure": 1}),
         "proxy.mysql_variables.query_retries_on_failure",
-        "safety rule",
+        "run a write twice",
     ),
     Bad(
         "variable-field",
         proxy(mysql_variables={"threads": 4}),
         "proxy.mysql_variables.threads",
-        "another config field",
+        "is decided by proxy.threads",
     ),
     Bad(
         "variable-admin",
         proxy(admin_variables={"admin_credentials": "a:b"}),
         "proxy.admin_variables.admin_credentials",
-        "set by another",
+        "is decided by credentials.proxy_admin",
     ),
     Bad(
         "variable-sync",
         proxy(admin_variables={"cluster_mysql_users_diffs_before_sync": 3}),
         "proxy.admin_variables.cluster_mysql_users_diffs_before_sync",
-        "safety rule",
+        "is decided by proxy.clustering",
     ),
     Bad(
         "variable-big",
         proxy(mysql_variables={"wait_timeout": 99999999999}),
         "proxy.mysql_variables.wait_timeout",
-        "reads as 0",
+        "from 0 to 1728000000",
     ),
     Bad(
         "variable-quote",
@@ -1228,7 +1516,7 @@ PLAIN = [
     Bad("databases-entry", {"databases": {"shop": 1}}, "databases.shop", "must be a mapping"),
     Bad("databases-null", {"databases": {"shop": None}}, "databases.shop", "must be a mapping"),
     Bad("databases-text", {"databases": "shop"}, "databases", "must be a YAML mapping"),
-    Bad("databases-name", {"databases": {"Shop": {}}}, "databases.Shop.name", "DNS label"),
+    Bad("databases-name", {"databases": {"Shop": {}}}, "databases.Shop", "DNS label"),
     Bad(
         "databases-name-twice",
         {"databases": {"shop": {"name": "b"}}},
@@ -1283,7 +1571,7 @@ PLAIN = [
     Bad(
         "databases-node-port",
         {**NODE_PORT, "databases": {"a": {}, "b": {}}},
-        "databases.b.proxy.service.node_port",
+        "proxy.service.node_port",
         "is the node port of database 'a' too",
     ),
     Bad(
@@ -1365,7 +1653,7 @@ APPS = [
         Bad(
             f"app-database-{name}",
             app(databases={"shop": "owner", name: "readonly"}, default_database="shop"),
-            f"apps[0].databases.{name}",
+            path_of(("apps", 0, "databases", name)),
             "must be 1 to 64 letters",
         )
         for name in ("a b", "*", "a.b", "a`b", "a%", "x" * 65)
@@ -1642,13 +1930,13 @@ APPS = [
             {**SHOP, "databases": {"a_b": "owner"}}, {"name": "b", "databases": {"axb": "owner"}}
         ),
         "apps[0].databases.a_b",
-        "would give privileges on database 'axb' too",
+        "would also give privileges on database 'axb' too",
     ),
     Bad(
         "percona-app-wildcard-own",
         on_percona({**SHOP, "databases": {"__": "owner", "ab": "owner"}, "default_database": "ab"}),
         "apps[0].databases.__",
-        "would give privileges on database 'ab' too",
+        "would also give privileges on database 'ab' too",
     ),
     Bad(
         "percona-app-cleanup",
@@ -1661,7 +1949,7 @@ APPS = [
             f"percona-app-wildcard-{database}",
             on_percona({**SHOP, "databases": {name: "owner"}}),
             f"apps[0].databases.{name}",
-            f"would give privileges on database '{database}' too",
+            f"would also give privileges on database '{database}' too",
         )
         for name, database in (
             ("m_sql", "mysql"),
@@ -2163,7 +2451,8 @@ def refused(bad: Bad, preview: bool) -> recorder.Recording:
     assert recording.error is not None, "the program accepted it"
     lines = recording.error.splitlines()
     assert len(lines) == 1, recording.error
-    assert lines[0].startswith(f"mysql-ha:{bad.path}: "), lines[0]
+    project = "" if bad.id.startswith("other-") else "mysql-ha:"
+    assert lines[0].startswith(f"{project}{bad.path}: "), lines[0]
     assert bad.says in lines[0], lines[0]
     _, found, fix = lines[0].partition(". Fix: ")
     assert found, lines[0]
@@ -2178,10 +2467,18 @@ def test_ids_are_unique() -> None:
     assert len(set(ids)) == len(ids) >= 300
 
 
-@pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
 @pytest.mark.parametrize("bad", [*PLAIN, *APPS], ids=lambda bad: bad.id)
-def test_refused_before_anything_is_registered(bad: Bad, preview: bool) -> None:
-    assert refused(bad, preview).resources == []
+def test_refused_before_anything_is_registered(bad: Bad) -> None:
+    assert refused(bad, preview=True).resources == []
+
+
+ONE_OF_EACH = {bad.path.partition(".")[0].partition("[")[0]: bad for bad in [*PLAIN, *APPS]}
+"""First word of the path to a refusal. The config is loaded before anything asks for a preview."""
+
+
+@pytest.mark.parametrize("bad", ONE_OF_EACH.values(), ids=lambda bad: bad.id)
+def test_an_update_refuses_what_a_preview_refuses(bad: Bad) -> None:
+    assert refused(bad, preview=False).resources == []
 
 
 def reads(bad: Bad) -> int:
@@ -2251,6 +2548,7 @@ NEIGHBOURS: list[dict[str, Any]] = [
     rules(flag_out=1, apply=False),
     rules(match_digest="^SELECT a FROM `t` WHERE b = 'it''s' AND c LIKE 'x\\\\_%'"),
     rules(match_pattern="x", replace_pattern=""),
+    rules(match_pattern="(a)(b)", replace_pattern=r"\2\1\\"),
     rules(rule_id=999_999_999, client_addr="10.0.%"),
     proxy(tls={"required": True}),
     security(network_policy={"clients_from": ["0-shop"]}),

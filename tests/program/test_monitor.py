@@ -1,4 +1,4 @@
-"""The monitor's account in the whole program: two take turns when its password is rotated."""
+"""The monitor's account in the whole program: two alternate when its password is rotated."""
 
 import hashlib
 import json
@@ -142,7 +142,7 @@ def test_the_startup_check_asks_for_the_current_account(n: int) -> None:
         for line in files["/etc/proxysql/self-check.sql"].splitlines()
         if "mysql-monitor_username" in line
     ]
-    assert f"variable_value IN ('{account}')" in line
+    assert f"variable_value='{account}')=1" in line
 
 
 @pytest.mark.parametrize("await_sql", [True, False])

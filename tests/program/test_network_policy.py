@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import names
+from components.config.engine import ENGINES
 from render.case import case
 from render.recorder import Recording, Resource
 from tests.program.cases import all_cases, by_id, cnf, is_proxied, recorded, trees
@@ -68,7 +68,7 @@ def listened(recording: Recording, stateful_set: Resource) -> set[int]:
 @ALL_PROXIED
 def test_a_policy_follows_the_config(name: str) -> None:
     expected = {
-        (tree.get("namespace", "default"), names.proxysql(database, tree.get("engine", "mariadb")))
+        (tree.get("namespace", "default"), ENGINES[tree.get("engine", "mariadb")].proxies(database))
         for database, tree in trees(by_id()[name]).items()
         if tree.get("proxy", {}).get("enabled", tree.get("size", "dev") != "dev")
         and tree.get("security", {})

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from components import names
+from components.config.engine import PERCONA
 from local.engine import stack_config
 from render.case import case
 from render.recorder import ROOT, Recording, Resource, plain, run
@@ -263,7 +263,7 @@ def test_every_object_is_among_the_names_that_clash() -> None:
             object_name = resource.inputs.get("metadata", {}).get("name", name)
             if resource.read or "-cnf-" in object_name:
                 continue
-            assert object_name in names.owned(name, "percona")
+            assert object_name in PERCONA.owned(name)
 
 
 # --- the outputs ---

@@ -120,7 +120,7 @@ def test_where_nothing_is_switched_nobody_looks(config: dict[str, Any]) -> None:
 
 
 def test_a_new_database_has_no_switchover() -> None:
-    assert OBJECT not in recorder.run(ORDERS, found=found(wanted=2)).asked
+    assert SERVICE not in recorder.run(ORDERS, found=found(wanted=2)).asked
 
 
 def test_each_of_several_is_named_by_its_path() -> None:

@@ -134,7 +134,7 @@ def test_every_setting_reaches_every_provider() -> None:
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ("kubernetes:contxt", "did you mean 'kubernetes:context'?"),
+        ("kubernetes:contxt", "did you mean 'context'?"),
         ("kubernetes:renderYamlToDirectory", "every password in clear"),
         ("mysqlha:size", "did you mean 'mysql-ha:size'?"),
         ("kubernets:context", "did you mean 'kubernetes:context'?"),

@@ -6,7 +6,8 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from components.config.presets import ENGINES, SIZES
+from components.config.engine import ENGINES
+from components.config.presets import SIZES
 from tools import topology
 
 SVG = "{http://www.w3.org/2000/svg}"

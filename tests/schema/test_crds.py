@@ -109,7 +109,9 @@ PLACEMENT: dict[str, Any] = {
     "spread": "required",
     "disruption_budget": True,
     "node_selector": {"disk": "ssd"},
-    "tolerations": [{"key": "db", "operator": "Exists", "toleration_seconds": 60}],
+    "tolerations": [
+        {"key": "db", "operator": "Exists", "effect": "NoExecute", "toleration_seconds": 60}
+    ],
     "node_loss_seconds": 120,
     "priority_class": "important",
     "affinity": {"nodeAffinity": {}, "podAffinity": {}},
@@ -121,7 +123,7 @@ EVERYTHING: dict[str, Any] = {
         "pod_labels": {"example.com/a": "b"},
         "pod_annotations": {"example.com/a": "b"},
         "resources": {"limits": {"cpu": "9", "memory": "9Gi"}},
-        "my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit * 3 / 4}}",
+        "my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit / 2}}",
     },
     "scheduling": {"database": PLACEMENT, "proxy": PLACEMENT},
     "security": {"tls": {"enabled": True, "issuer": {"name": "i", "kind": "ClusterIssuer"}}},

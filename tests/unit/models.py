@@ -9,13 +9,13 @@ from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.load import resolve
 from components.config.stack import StackConfig
 from components.engines import mariadb
-from components.proxysql import cnf
+from components.proxysql import cnf, live, model
 from tests.unit import libconfig
 
-SECRETS = cnf.Secrets(
-    admin="adminADMINadminADMINadmin_",
-    stats="statsSTATSstatsSTATSstats-",
-    cluster="clusterCLUSTERclusterCLUST",
+SECRETS = model.Secrets(
+    proxy_admin="adminADMINadminADMINadmin_",
+    proxy_stats="statsSTATSstatsSTATSstats-",
+    proxy_cluster="clusterCLUSTERclusterCLUST",
     monitor="monitorMONITORmonitorMONIT",
 )
 
@@ -25,14 +25,14 @@ def config(size: str = "small", **overrides: Any) -> StackConfig:
     return resolve({"size": size, **overrides})
 
 
-def cnf_model(config: StackConfig) -> cnf.CnfModel:
+def cnf_model(config: StackConfig) -> model.CnfModel:
     """What the proxy tier renders for a config."""
-    return cnf.model(config, mariadb.topology(config))
+    return model.cnf_model(config, mariadb.topology(config))
 
 
-def live_model(config: StackConfig) -> cnf.Live:
+def live_model(config: StackConfig) -> live.Live:
     """Logins and peers of a config."""
-    return cnf.live(config, mariadb.topology(config))
+    return live.live(config, mariadb.topology(config))
 
 
 def passwords(config: StackConfig) -> dict[str, str]:
@@ -42,11 +42,11 @@ def passwords(config: StackConfig) -> dict[str, str]:
 
 def parsed_cnf(config: StackConfig) -> dict[str, Any]:
     """The rendered files of a config, parsed as one."""
-    live = live_model(config)
+    known = live_model(config)
     users, peers = libconfig.INCLUDED
     included = {
-        users: cnf.render_users(live, passwords(config)),
-        peers: cnf.render_peers(live),
+        users: live.render_users(known, passwords(config)),
+        peers: live.render_peers(known),
     }
     text = cnf.render(cnf_model(config), SECRETS)
     return libconfig.parse(libconfig.whole(text, included))
@@ -179,14 +179,14 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
                 st.fixed_dictionaries(
                     {},
                     optional={
-                        "wait_timeout": st.integers(0, 2**31 - 1),
+                        "wait_timeout": st.integers(1, 1_728_000_000),
                         "verbose_query_error": st.booleans(),
                         "init_connect": st.just("SET NAMES utf8mb4"),
                     },
                 )
             ),
             "admin_variables": draw(
-                st.fixed_dictionaries({}, optional={"refresh_interval": st.integers(100, 9999)})
+                st.fixed_dictionaries({}, optional={"refresh_interval": st.integers(101, 9999)})
             ),
         },
     }

@@ -15,7 +15,7 @@ from components.config.load import merge, resolve
 from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import mariadb, percona
-from components.guards import adoption
+from components.engines.wiring import WIRING
 
 GIVEN = {
     role: {"existing_secret": {"name": f"old-{role}", "key": "pw"}}
@@ -74,7 +74,7 @@ def as_read(value: Any) -> Any:
 
 
 def faults(config: StackConfig, spec: Any) -> list[Fault]:
-    return list(adoption.differences(config, spec))
+    return list(WIRING[config.engine].differences(config, spec))
 
 
 def changed(spec: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -163,8 +163,14 @@ DIFFERENT: list[tuple[str, str, Any, str, str]] = [
         "credentials.replication.existing_secret",
         "not set",
     ),
-    ("mariadb", "rootEmptyPassword", True, "adopt", "root has no password. Fix: give root one"),
-    ("mariadb", "port", 3307.0, "adopt", "cannot take a database on port 3307"),
+    (
+        "mariadb",
+        "rootEmptyPassword",
+        True,
+        "adopt",
+        "without a root password. Fix: give root a password",
+    ),
+    ("mariadb", "port", 3307.0, "adopt", "cannot take over a database on port 3307"),
     ("mariadb", "tls.enabled", False, "security.tls.enabled", "is true, and .* it is false"),
     ("mariadb-plain", "tls", None, "security.tls.enabled", "is false, and .* it is true"),
     ("mariadb", "tls.required", None, "security.tls.required", "is true, and .* it is false"),

@@ -1,4 +1,4 @@
-"""Apps: what a role may do, logins that take turns, how one connects, and its connections."""
+"""Apps: what a role may do, alternating logins, how one connects, and its connections."""
 
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -58,7 +58,7 @@ def test_listed_privileges_are_granted_as_they_are(listed: list[str]) -> None:
     assert privileges(granted) == list(dict.fromkeys(listed)), "each once"
 
 
-# --- logins that take turns ---
+# --- alternating logins ---
 
 
 @given(st.integers(0, 1000))

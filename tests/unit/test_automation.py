@@ -88,4 +88,4 @@ def test_an_issue_asks_for_versions_and_a_preview_without_secrets(template: str)
     assert "versions" in by_id
     preview = " ".join(map(str, by_id["preview"].values()))
     assert "pulumi preview --diff" in preview
-    assert "take secrets out" in preview
+    assert "remove secrets" in preview

@@ -27,8 +27,8 @@ def test_another_version_comes_below() -> None:
     assert page == PAGE.replace("| 2.7.2 | 1 s |\n", "| 2.7.2 | 1 s |\n| 3.0.1 | 4 s |\n")
 
 
-def test_a_page_without_the_marks_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no marks 'service'"):
+def test_a_page_without_the_section_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no section 'service'"):
         with_row(PAGE, "service", "3.0.1", [])
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.config import checks
-from components.config.checks import unused
+from components.config.checks import advice, unused
 from components.config.errors import ConfigError, Fault
 from components.config.load import merge, read, resolve
 from tests.program import test_malformed as malformed
@@ -241,6 +241,8 @@ def test_the_order_of_checks_never_matters(tree: dict[str, Any], chance: random.
             for module in (checks, unused):
                 shuffled = chance.sample(module.RULES, len(module.RULES))
                 patch.setattr(module, "RULES", tuple(shuffled))
+            for engine, rules in checks.ENGINE_RULES.items():
+                patch.setitem(checks.ENGINE_RULES, engine, tuple(chance.sample(rules, len(rules))))
     assert len({str(error) for error in first}) <= 1
     assert len(first) in (0, 2)
 
@@ -255,4 +257,7 @@ def test_every_rule_is_run_once() -> None:
     ]
     folder = Path(str(checks.__file__)).parent
     assert len(modules) == len([*folder.glob("[a-z]*.py")])
-    assert sorted(map(id, written)) == sorted(map(id, (*checks.RULES, *unused.RULES)))
+    run = [*checks.RULES, *unused.RULES, *advice.RULES]
+    for rules in checks.ENGINE_RULES.values():
+        run += rules
+    assert sorted(map(id, written)) == sorted(map(id, run))

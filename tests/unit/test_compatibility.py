@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.config.checks.database import OLDEST_SERVER
+from components.config.engine import ENGINES
 from components.config.images import (
     DATA_PLANE_IMAGE,
     MARIADB_IMAGE,
@@ -65,8 +65,8 @@ PINNED = {
         CR_VERSION,
         f"v{CR_VERSION}",
     },
-    "MariaDB": {MARIADB_IMAGE["tag"], dotted(OLDEST_SERVER["mariadb"])},
-    "Percona XtraDB Cluster": {PXC_IMAGE["tag"], dotted(OLDEST_SERVER["percona"])},
+    "MariaDB": {MARIADB_IMAGE["tag"], dotted(ENGINES["mariadb"].oldest_server)},
+    "Percona XtraDB Cluster": {PXC_IMAGE["tag"], dotted(ENGINES["percona"].oldest_server)},
     "ProxySQL, this program's": {PROXYSQL_IMAGE["tag"], *map(dotted, PATCHED_PROXYSQL)},
     "ProxySQL, Percona's operator's": {PXC_PROXYSQL_IMAGE["tag"]},
     "Pulumi": {PYTHON["pulumi"], PROGRAMS["pulumi"].version},

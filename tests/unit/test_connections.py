@@ -42,6 +42,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
             "topology": topology,
             "replicas": draw(st.sampled_from(replicas)),
             "max_connections": draw(st.integers(20, 2000) | st.integers(20, 100_000)),
+            "resources": {"limits": {"memory": "64Gi"}},
         },
         "proxy": proxy,
     }

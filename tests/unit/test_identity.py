@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from components.config.errors import ConfigError
 from components.config.load import Loaded, Stack, merge, resolve
 from components.config.stack import StackConfig
 from components.guards import edits, immutable
+from components.guards.edits.warnings import warnings
 from tests.unit.models import proxied_configs
 
 BASE: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
@@ -80,13 +82,17 @@ def test_all_faults_of_an_edit_are_told_at_once() -> None:
 
 
 def test_every_rule_of_an_edit_is_run() -> None:
+    modules = [module for module in vars(edits).values() if inspect.ismodule(module)]
     written = [
         function
-        for name, function in inspect.getmembers(edits, inspect.isgeneratorfunction)
-        if not name.startswith("_") and list(inspect.signature(function).parameters)[2:] == ["now"]
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.isgeneratorfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+        if list(inspect.signature(function).parameters) == ["name", "before", "now"]
     ]
-    assert {*written} == {*edits.RULES, edits.warnings}
-    assert len(written) == len(edits.RULES) + 1
+    folder = Path(str(edits.__file__)).parent
+    assert len(modules) == len([*folder.glob("[a-z]*.py")])
+    assert sorted(map(id, written)) == sorted(map(id, (*edits.RULES, warnings)))
 
 
 def test_going_from_standalone_to_replication_names_the_migration() -> None:
@@ -334,7 +340,7 @@ def test_apps_that_come_or_stay_are_nothing_to_warn_of(said: list[str]) -> None:
 def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
     immutable.check(with_apps(SHOP, BILLING), with_apps(BILLING))
     assert said == [
-        "app 'shop' leaves database 'orders': with this update its Secret goes, and the proxies of "
+        "app 'shop' leaves database 'orders': this update deletes its Secret, and the proxies of "
         "this program refuse its login",
         "database 'orders': these accounts leave the config and stay in the servers "
         "(cleanup: keep): 'shop'",

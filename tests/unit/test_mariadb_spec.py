@@ -9,7 +9,7 @@ from hypothesis import given
 from components.config.stack import StackConfig, monitor_connections
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import mariadb
-from components.proxysql import cnf
+from components.proxysql import model
 from tests.unit.models import config, proxied_configs
 
 CREDENTIALS = cast(
@@ -56,6 +56,8 @@ def test_the_topology(config: StackConfig) -> None:
 def test_tls_is_required_or_off(config: StackConfig) -> None:
     """The operator's default is on but not required: plain connections would still work."""
     tls = {"enabled": True, "required": True}
+    if config.database.topology == "galera":
+        tls["galeraSSTEnabled"] = True
     assert spec(config)["tls"] == (tls if config.security.tls.enabled else {"enabled": False})
 
 
@@ -115,7 +117,7 @@ def test_the_fence(other: dict[str, Any], fence: int) -> None:
         assert (option in mariadb.my_cnf(chosen).splitlines()) == (fence > 0)
     replicates = chosen.database.topology == "replication"
     assert (mariadb.READ_ONLY in mariadb.my_cnf(chosen).splitlines()) == replicates
-    watch = cnf.watch(chosen, mariadb.topology(chosen))
+    watch = model.watch(chosen, mariadb.topology(chosen))
     assert (watch.replicas if watch else 0) == fence
     assert chosen.semi_sync_timeout == ("10s" if fence else "2s")
     if fence:
@@ -206,6 +208,55 @@ def test_my_cnf_starts_with_what_the_design_needs() -> None:
     assert lines[0] == "[mariadb]"
     assert "character_set_server = utf8mb4" in lines
     assert "max_connections = 500" in lines
+    assert "binlog_expire_logs_seconds = 259200" in lines
+    assert "innodb_buffer_pool_size = 1207959552" in lines
+
+
+def test_all_nodes_send_their_data_alike() -> None:
+    """While TLS is turned on in two steps, a node without it must still be able to join."""
+    tls = {"tls": {"required": False}}
+    found = spec(config(database={"topology": "galera"}, security=tls))
+    assert found["tls"]["galeraSSTEnabled"] is False
+    assert "galeraSSTEnabled" not in spec(config())["tls"]
+
+
+HELPER = {
+    "requests": {"cpu": "20m", "memory": "64Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
+
+
+@pytest.mark.parametrize("topology", ["replication", "galera"])
+def test_containers_of_the_operator_have_resources(topology: str) -> None:
+    """A quota of the namespace refuses Pods in which one has none."""
+    found = spec(config(database={"topology": topology}))[topology]
+    assert found["initContainer"]["resources"] == found["agent"]["resources"] == HELPER
+
+
+def test_jobs_of_galera_have_the_servers_resources() -> None:
+    found = spec(config(database={"topology": "galera"}))
+    assert found["galera"]["initJob"] == {"resources": found["resources"]}
+    assert found["galera"]["recovery"] == {
+        "enabled": True,
+        "job": {"resources": found["resources"]},
+    }
+
+
+def test_galeras_second_volume_has_the_class_of_the_first() -> None:
+    storage = {"topology": "galera", "storage": {"storage_class": "fast"}}
+    claim = spec(config(database=storage))["galera"]["config"]["volumeClaimTemplate"]
+    assert claim["storageClassName"] == "fast"
+    assert "config" not in spec(config(database={"topology": "galera"}))["galera"]
+
+
+def test_provider_options_are_the_operators_to_merge() -> None:
+    options = {"gcache.size": "512M", "gcs.fc_limit": 256, "gcache.recover": False}
+    galera = {"topology": "galera", "galera": {"provider_options": options}}
+    assert spec(config(database=galera))["galera"]["providerOptions"] == {
+        "gcache.size": "512M",
+        "gcs.fc_limit": "256",
+        "gcache.recover": "no",
+    }
 
 
 def test_ones_own_my_cnf_comes_last_and_so_wins() -> None:

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import names
+from components.config.credentials import Credentials
+from components.config.engine import ENGINES, MARIADB, PERCONA
 
-LONGEST = "x" * names.MAX_NAME["mariadb"]
+LONGEST = "x" * MARIADB.longest_name
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+ROLES = tuple(Credentials.model_fields)
 DIGEST = "0123456789ab"
 
 
@@ -37,7 +39,7 @@ def test_a_service_name_is_a_dns_label(service: str) -> None:
 def test_pod_names_are_dns_labels() -> None:
     hosts = [
         *names.mariadb_pod_hosts(LONGEST, "n" * 63, 9),
-        *names.proxysql_pod_hosts(LONGEST, "n" * 63, 20),
+        *MARIADB.proxy_hosts(LONGEST, "n" * 63, 20),
     ]
     for host in hosts:
         assert all(LABEL.fullmatch(part) for part in host.split(".")), host
@@ -64,17 +66,18 @@ def test_object_names_are_distinct() -> None:
 
 def test_every_name_is_owned() -> None:
     """Otherwise a second database could take it."""
-    owned = names.owned("db", "mariadb")
+    owned = MARIADB.owned("db")
     assert {*services("db"), names.mariadb_ca_bundle("db"), names.proxysql_tls("db")} <= owned
     assert {names.proxysql_monitor("db"), names.proxysql_users("db")} <= owned
     assert {names.credential_secret("db", role) for role in ROLES} <= owned
 
 
 def test_an_engine_owns_no_name_of_the_other() -> None:
-    common = names.owned("db", "mariadb") & names.owned("db", "percona")
+    common = MARIADB.owned("db") & PERCONA.owned("db")
     assert names.mariadb_primary("db") not in common
     assert names.pxc("db") not in common
     assert {"db", names.proxysql("db"), names.proxysql_tls("db")} <= common
+    assert MARIADB.proxies("db") != PERCONA.proxies("db") in PERCONA.owned("db")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_hosts() -> None:
         "db-0.db-internal.shop.svc.cluster.local",
         "db-1.db-internal.shop.svc.cluster.local",
     )
-    assert names.proxysql_pod_hosts("db", "shop", 1) == (
+    assert MARIADB.proxy_hosts("db", "shop", 1) == (
         "db-proxysql-0.db-proxysql-cluster.shop.svc.cluster.local",
     )
 
@@ -129,32 +132,18 @@ CLAIM, SECRET = "PersistentVolumeClaim", "Secret"
 def test_what_stays_of_the_servers(
     engine: str, topology: str, replicas: int, claims: list[str], secrets: list[str]
 ) -> None:
-    assert names.server_claims("db", engine, topology, replicas) == tuple(claims)
-    assert names.left_behind("db", engine, topology, replicas) == [
+    assert ENGINES[engine].claims("db", topology, replicas) == tuple(claims)
+    assert ENGINES[engine].left_behind("db", topology, replicas) == [
         *((CLAIM, name) for name in claims),
         *((SECRET, name) for name in secrets),
     ]
-
-
-@pytest.mark.parametrize(
-    ("engine", "mode", "claims"),
-    [
-        ("mariadb", "standalone", ["data-db-proxysql-0", "data-db-proxysql-1"]),
-        ("percona", "standalone", ["data-db-proxysql-ha-0", "data-db-proxysql-ha-1"]),
-        ("percona", "operator", ["proxydata-db-proxysql-0", "proxydata-db-proxysql-1"]),
-    ],
-)
-def test_what_stays_of_the_proxies(engine: str, mode: str, claims: list[str]) -> None:
-    assert names.proxy_claims("db", engine, mode, 2) == tuple(claims)
-    assert names.proxy_claims("db", engine, mode, 0) == ()
 
 
 @pytest.mark.parametrize("engine", ["mariadb", "percona"])
 def test_databases_leave_different_things_behind(engine: str) -> None:
     """Also where one name is the beginning of another."""
     found = [
-        {*names.left_behind(name, engine, "galera", 9)}
-        | {(CLAIM, claim) for claim in names.proxy_claims(name, engine, "standalone", 9)}
+        {*ENGINES[engine].left_behind(name, "galera", 9)}
         for name in ("db", "db-0", "db-pxc", "db-proxysql", "storage-db", "galera-db")
     ]
     assert len(set[tuple[str, str]]().union(*found)) == sum(map(len, found))
@@ -263,5 +252,5 @@ def test_other_names_are_marked(text: str, start: str) -> None:
 def test_secrets_of_an_app(app: str) -> None:
     secrets = {names.app_secret(LONGEST, app), names.account_secret(LONGEST, app)}
     assert len(secrets) == 2
-    assert not secrets & names.owned(LONGEST, "mariadb")
+    assert not secrets & MARIADB.owned(LONGEST)
     assert all(SUBDOMAIN.fullmatch(secret) and len(secret) <= 253 for secret in secrets)

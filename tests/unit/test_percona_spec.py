@@ -18,6 +18,7 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import percona
 from components.proxysql import cnf
+from components.proxysql.model import cnf_model
 from tests.unit import libconfig
 from tests.unit.models import SECRETS
 
@@ -107,6 +108,13 @@ def needless(found: Mapping[str, Any]) -> Iterator[str]:
         yield "proxySize"
 
 
+APART: dict[str, Any] = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": "rack", "labelSelector": {"matchLabels": {"app": "db"}}}
+    ]
+}
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> dict[str, Any]:
     """Overrides of a Percona stack over everything that the spec depends on."""
@@ -114,7 +122,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     def maybe(strategy: st.SearchStrategy[Any]) -> Any:
         return draw(st.none() | strategy)
 
-    affinities: list[dict[str, Any]] = [{"nodeAffinity": {}}, {"podAntiAffinity": {}}]
+    affinities: list[dict[str, Any]] = [{"nodeAffinity": {}}, {"podAntiAffinity": APART}]
     choices: dict[Any, st.SearchStrategy[Any]] = {
         "disruption_budget": st.booleans(),
         "spread": st.sampled_from(["none", "preferred", "required"]),
@@ -142,7 +150,9 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         "database": {
             "replicas": draw(st.sampled_from([1, 3, 5])),
             "storage": storage,
-            "my_cnf": draw(st.sampled_from(["", "sync_binlog = 1", "[mysql]\nprompt = x"])),
+            "my_cnf": draw(
+                st.sampled_from(["", "sync_binlog = 1", "[mysqld-8.0]\nsync_binlog = 1"])
+            ),
         },
         "proxy": {
             "enabled": draw(st.booleans()),
@@ -190,7 +200,7 @@ def test_a_name_that_the_operator_refuses_is_refused_here() -> None:
 
 
 def test_a_template_that_the_operator_refuses_is_refused_here() -> None:
-    template = {"my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit * 3 / 4}}"}
+    template = {"my_cnf": "innodb_buffer_pool_size = {{containerMemoryLimit / 2}}"}
     assert spec(config(database=template))
     with pytest.raises(ConfigError, match=r"mysql-ha:database\.my_cnf"):
         config("dev", database=template)
@@ -405,7 +415,8 @@ def test_one_field_overrides_and_the_rest_stays(
 
 
 def test_scheduling() -> None:
-    tolerations = [{"key": "db", "operator": "Exists", "toleration_seconds": 60}]
+    own = {"key": "db", "operator": "Exists", "effect": "NoExecute"}
+    tolerations = [{**own, "toleration_seconds": 60}]
     chosen = {
         "node_selector": {"disk": "ssd"},
         "tolerations": tolerations,
@@ -418,7 +429,7 @@ def test_scheduling() -> None:
         labels = names.pxc_selector("mysql", tier)
         assert pod["nodeSelector"] == {"disk": "ssd"}
         toleration, *of_lost_nodes = pod["tolerations"]
-        assert toleration == {"key": "db", "operator": "Exists", "tolerationSeconds": 60}
+        assert toleration == {**own, "tolerationSeconds": 60}
         assert [t["tolerationSeconds"] for t in of_lost_nodes] == [45, 45]
         (term,) = at(
             pod,
@@ -501,16 +512,39 @@ def test_plain_connections_are_refused(overrides: dict[str, Any], expected: bool
 # --- my.cnf ---
 
 
-@pytest.mark.parametrize(("size", "connections"), [("dev", 151), ("small", 500), ("large", 1000)])
-def test_my_cnf(size: str, connections: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "connections", "days"), [("dev", 151, 1), ("small", 500, 3), ("large", 1000, 7)]
+)
+def test_my_cnf(size: str, connections: int, days: int) -> None:
     lines = spec(config(size))["pxc"]["configuration"].splitlines()
     assert lines[0] == "[mysqld]"
     assert "character_set_server = utf8mb4" in lines
     assert f"max_connections = {connections}" in lines
+    assert f"binlog_expire_logs_seconds = {days * 86_400}" in lines
+    # The operator has a rule of its own for it, by the memory limit.
+    assert not any("innodb_buffer_pool_size" in line for line in lines)
+
+
+def test_provider_options_are_merged_with_the_operators() -> None:
+    lines = percona.my_cnf(
+        config(database={"galera": {"provider_options": {"gcache.size": "512M"}}})
+    ).splitlines()
+    assert 'wsrep_provider_options = "pc.weight=10;gcache.size=512M"' in lines
+    assert "wsrep_provider_options" not in percona.my_cnf(config())
+
+
+def test_containers_of_the_operator_have_resources() -> None:
+    """A quota of the namespace refuses Pods in which one has none."""
+    found = spec(config(percona={"log_collector": True}, proxy={"managed_by": "operator"}))
+    helper = {
+        "requests": {"cpu": "20m", "memory": "64Mi"},
+        "limits": {"cpu": "500m", "memory": "256Mi"},
+    }
+    assert found["logcollector"]["resources"] == found["proxysql"]["sidecarResources"] == helper
 
 
 def test_ones_own_my_cnf_comes_last_and_so_wins() -> None:
-    own = "sync_binlog = 1\n[sst]\ntmpdir = /tmp"
+    own = "sync_binlog = 1\n[server]\nlong_query_time = 1"
     assert percona.my_cnf(config(database={"my_cnf": f"\n{own}\n"})).endswith(f"\n{own}\n")
 
 
@@ -696,7 +730,7 @@ def test_an_app_is_all_that_changes() -> None:
 @pytest.mark.parametrize("replicas", [1, 3, 5])
 def test_our_proxies_take_the_cluster_for_galera(replicas: int) -> None:
     chosen = config(database={"replicas": replicas}, proxy=STANDALONE["proxy"])
-    text = cnf.render(cnf.model(chosen, percona.topology(chosen)), SECRETS)
+    text = cnf.render(cnf_model(chosen, percona.topology(chosen)), SECRETS)
     parsed = libconfig.parse(libconfig.whole(text, dict.fromkeys(libconfig.INCLUDED, "")))
     (galera,) = parsed["mysql_galera_hostgroups"]
     assert galera["max_writers"] == 1
@@ -748,7 +782,7 @@ def test_a_tag_without_a_version_needs_one() -> None:
         ({"database": {"topology": "replication"}}, "database.topology"),
         ({"database": {"topology": "standalone", "replicas": 1}}, "database.topology"),
         ({"database": {"semi_sync": False}}, "database.semi_sync"),
-        ({"images": {"data_plane": {"tag": "1"}}}, "images.data_plane"),
+        ({"images": {"data_plane": {"tag": "1.2"}}}, "images.data_plane"),
         ({"credentials": {"replication": {"rotation": 0}}}, "credentials.replication"),
         ({"percona": {"cr_version": "1.17.0"}}, "percona.cr_version"),
         ({"proxy": {"users": []}}, "proxy.users"),

@@ -53,7 +53,7 @@ def test_the_two_services_are_the_backends(config: StackConfig) -> None:
 
 @given(routed())
 def test_nothing_else_moves_a_server(config: StackConfig) -> None:
-    """A Service behind a read_only check would be a writer and a reader by turns; nor a fence."""
+    """Nor a fence. Behind a read_only check a Service would alternate between writer and reader."""
     assert not parsed_cnf(config).keys() & TOPOLOGY_TABLES
 
 

@@ -39,3 +39,10 @@ def test_one_oldest_python() -> None:
     oldest = pyproject["project"]["requires-python"].removeprefix(">=")
     assert pyproject["tool"]["pyright"]["pythonVersion"] == oldest
     assert f"sys.version_info < ({oldest.replace('.', ', ')})" in (ROOT / "Makefile").read_text()
+
+
+def test_ci_runs_real_nodes_too_and_fails_with_them() -> None:
+    """Which `make test` leaves out."""
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert "set -euo pipefail" in script
+    assert script[-2:] == ["make test", "make test-cluster"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from components.config.stack import StackConfig
-from components.proxysql import certificate, tier
+from components.proxysql import certificate, layout, scripts
 from components.proxysql.self_check import live_check, self_check
 from tests.unit.models import cnf_model, config, live_model, parsed_cnf, proxied_configs
 
@@ -92,7 +92,7 @@ class Pod:
         client.chmod(0o755)
 
     def run(self, script: str, *arguments: str) -> int:
-        text = script.replace(certificate.DIR, str(self.mounted))
+        text = script.replace(layout.TLS_DIR, str(self.mounted))
         return subprocess.run(
             ["sh", "-c", text, *arguments],
             env={"PATH": f"{self.programs}:{os.environ['PATH']}"},
@@ -101,7 +101,7 @@ class Pod:
         ).returncode
 
     def reload(self) -> int:
-        return self.run(certificate.reload_script(tier._CLIENT, str(self.data)))  # pyright: ignore[reportPrivateUsage]
+        return self.run(scripts.reload_tls(scripts.ADMIN, str(self.data)))
 
     def called(self) -> list[str]:
         return self.calls.read_text().splitlines() if self.calls.exists() else []
@@ -116,10 +116,7 @@ def test_the_start_links_the_certificate_and_then_is_proxysql(pod: Pod) -> None:
     stub = pod.programs / "proxysql"
     stub.write_text(f'#!/bin/sh\necho "$$ $@" > {pod.calls}\nexit 7\n')
     stub.chmod(0o755)
-    assert (
-        pod.run(certificate.start_script(str(pod.data), linked=True), "proxysql", "-f", "-c", "a b")
-        == 7
-    )
+    assert pod.run(scripts.start(str(pod.data), linked=True), "proxysql", "-f", "-c", "a b") == 7
     assert pod.called()[0].endswith(" -f -c a b")
     for name in FILES:
         assert (pod.data / name).readlink() == pod.mounted / name
@@ -128,9 +125,7 @@ def test_the_start_links_the_certificate_and_then_is_proxysql(pod: Pod) -> None:
 
 def test_the_start_takes_the_place_of_the_shell(pod: Pod) -> None:
     """So that ProxySQL gets the kubelet's SIGTERM."""
-    text = certificate.start_script(str(pod.data), linked=True).replace(
-        certificate.DIR, str(pod.mounted)
-    )
+    text = scripts.start(str(pod.data), linked=True).replace(layout.TLS_DIR, str(pod.mounted))
     process = subprocess.Popen(
         ["sh", "-c", text, "sh", "-c", "echo $$"], stdout=subprocess.PIPE, text=True
     )
@@ -142,20 +137,20 @@ def test_a_second_start_replaces_what_is_there(pod: Pod) -> None:
     for name in FILES:
         (pod.data / name).write_text("self-signed")
     for _ in range(2):
-        assert pod.run(certificate.start_script(str(pod.data), linked=True), "true") == 0
+        assert pod.run(scripts.start(str(pod.data), linked=True), "true") == 0
         assert (pod.data / FILES[0]).read_text() == f"first {FILES[0]}"
 
 
 def test_links_that_lead_nowhere_are_removed(pod: Pod) -> None:
     """Of a certificate that a persistent directory outlived: ProxySQL would exit with 0."""
-    pod.run(certificate.start_script(str(pod.data), linked=True), "true")
+    pod.run(scripts.start(str(pod.data), linked=True), "true")
     for name in FILES:
         (pod.mounted / name).unlink()
     stub = pod.programs / "proxysql"
     stub.write_text(f'#!/bin/sh\necho "$@" > {pod.calls}\nexit 7\n')
     stub.chmod(0o755)
     for _ in range(2):
-        assert pod.run(certificate.start_script(str(pod.data), linked=False), "proxysql", "-f") == 7
+        assert pod.run(scripts.start(str(pod.data), linked=False), "proxysql", "-f") == 7
         assert pod.called() == ["-f"]
         assert not list(pod.data.iterdir())
 
@@ -163,21 +158,19 @@ def test_links_that_lead_nowhere_are_removed(pod: Pod) -> None:
 def test_what_else_is_in_the_data_directory_stays(pod: Pod) -> None:
     for linked in (True, False):
         (pod.data / "proxysql_stats.db").write_text("history")
-        assert pod.run(certificate.start_script(str(pod.data), linked=linked), "true") == 0
+        assert pod.run(scripts.start(str(pod.data), linked=linked), "true") == 0
         assert (pod.data / "proxysql_stats.db").read_text() == "history"
 
 
 def test_proxysql_does_not_start_without_the_links(pod: Pod) -> None:
     """It would make a certificate of its own."""
     pod.data.rmdir()
-    assert (
-        pod.run(certificate.start_script(str(pod.data), linked=True), "touch", str(pod.calls)) != 0
-    )
+    assert pod.run(scripts.start(str(pod.data), linked=True), "touch", str(pod.calls)) != 0
     assert not pod.calls.exists()
 
 
 def test_links_follow_the_kubelets_change(pod: Pod) -> None:
-    pod.run(certificate.start_script(str(pod.data), linked=True), "true")
+    pod.run(scripts.start(str(pod.data), linked=True), "true")
     (pod.mounted / FILES[0]).write_text("second")
     assert (pod.data / FILES[0]).read_text() == "second"
 
@@ -227,9 +220,7 @@ def test_it_runs_with_the_empty_environment_of_proxysqls_scheduler(pod: Pod) -> 
     """lib/ProxySQL_Admin.cpp: `execve` with no variable, not even PATH."""
     client = str(pod.programs / "mariadb")
     script = pod.data.parent / "reload-tls.sh"
-    text = certificate.reload_script(client, str(pod.data)).replace(
-        certificate.DIR, str(pod.mounted)
-    )
+    text = scripts.reload_tls(client, str(pod.data)).replace(layout.TLS_DIR, str(pod.mounted))
     script.write_text(text)
     done = subprocess.run(["/bin/sh", str(script)], env={}, timeout=30, check=False)
     assert done.returncode == 0
@@ -258,9 +249,9 @@ def test_either_client_will_do(pod: Pod, client: str) -> None:
         tools = {name: f"/usr/bin/{name}" for name in ("cat", "sha256sum")}
         for name, path in tools.items():
             (pod.programs / name).symlink_to(path)
-        text = certificate.reload_script(tier._CLIENT, str(pod.data))  # pyright: ignore[reportPrivateUsage]
+        text = scripts.reload_tls(scripts.ADMIN, str(pod.data))
         done = subprocess.run(
-            ["/bin/sh", "-c", text.replace(certificate.DIR, str(pod.mounted))],
+            ["/bin/sh", "-c", text.replace(layout.TLS_DIR, str(pod.mounted))],
             env={"PATH": str(pod.programs)},
             timeout=30,
             check=False,

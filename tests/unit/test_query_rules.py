@@ -14,7 +14,12 @@ from components.config.stack import StackConfig
 from components.proxysql.self_check import self_check
 from tests.unit.models import cnf_model, config, parsed_cnf, proxied_configs
 
-SPELLED = {"flag_in": "flagIN", "flag_out": "flagOUT"}
+SPELLED = {
+    "flag_in": "flagIN",
+    "flag_out": "flagOUT",
+    "next_query_flag_in": "next_query_flagIN",
+    "ok_msg": "OK_msg",
+}
 """Fields whose ProxySQL key is another; all others have its name."""
 EVERY: dict[str, Any] = {
     "rule_id": 7,
@@ -26,17 +31,20 @@ EVERY: dict[str, Any] = {
     "proxy_port": 6033,
     "digest": "0x0123456789ABCDEF",
     "match_digest": r"^SELECT \d+ FROM `t`\.\w+ WHERE a = 'it''s' -- \\ $",
-    "match_pattern": "é|{x}|#|%s",
-    "negate_match_pattern": True,
+    "match_pattern": "(é|{x})|#|%s",
+    "negate_match_pattern": False,
     "re_modifiers": "CASELESS,GLOBAL",
     "flag_out": 4,
     "replace_pattern": r"\1 'x'",
     "destination_hostgroup": 20,
     "cache_ttl": 5,
+    "cache_empty_result": False,
     "timeout": 100,
     "retries": 0,
     "delay": 200,
     "error_msg": "it's closed",
+    "ok_msg": "it's done",
+    "next_query_flag_in": 3,
     "multiplex": 0,
     "log": False,
     "apply": False,
@@ -64,7 +72,7 @@ def test_every_field_arrives_under_the_name_that_proxysql_reads() -> None:
     opener = {"rule_id": 1, "flag_out": 3, "apply": False}
     row = rendered(rules(opener, EVERY))[1]
     assert row == {SPELLED.get(key, key): value for key, value in EVERY.items()}
-    flags = {"active": 1, "negate_match_pattern": 1, "log": 0, "apply": 0}
+    flags = {"active": 1, "negate_match_pattern": 0, "log": 0, "apply": 0, "cache_empty_result": 0}
     assert {key: repr(row[key]) for key in flags} == {k: str(v) for k, v in flags.items()}
 
 
@@ -115,7 +123,7 @@ def test_the_self_check_counts_active_rules(config: StackConfig) -> None:
     """ProxySQL loads no other into its runtime table; peers may have added some by hand."""
     active = sum(row["active"] for row in rendered(config))
     sign = ">=" if config.proxy.clustering == "runtime" else "="
-    counted = f"(SELECT COUNT(*) FROM runtime_mysql_query_rules){sign}{active}\n"
+    counted = f"(SELECT COUNT(*) FROM runtime_mysql_query_rules){sign}{active} THEN"
     assert counted in self_check(cnf_model(config))
 
 
@@ -125,7 +133,7 @@ def test_without_rules_there_is_no_table() -> None:
 
 # --- texts that would break ProxySQL's SQL ---
 
-TEXTS = ("match_digest", "match_pattern", "replace_pattern", "error_msg", "comment")
+TEXTS = ("match_digest", "match_pattern", "replace_pattern", "error_msg", "ok_msg", "comment")
 ONE_LINE = st.text(
     st.characters(codec="utf-8", exclude_characters='"', exclude_categories=["Cc"]),
     min_size=1,
@@ -180,23 +188,30 @@ def test_any_other_text_survives(text: str, field: str) -> None:
     assert rendered(own)[0][field] == text
 
 
-@pytest.mark.parametrize("address", ["10.0.0.7", "10.0.%", "%", "fe80::1", "::ffff:10.0.0.7"])
+ADDRESSES = ["10.0.0.7", "10.0.%", "10.0%", "10%", "%", "fe80::1", "fe80:%", "fe8%", "2001:db8::%"]
+
+
+@pytest.mark.parametrize("address", [*ADDRESSES, "::1", "::%", "::ffff:10.0.0.7"])
 def test_client_addresses(address: str) -> None:
     assert rule(client_addr=address).client_addr == address
 
 
-@pytest.mark.parametrize("address", ["", "10.0.*", "%.1", "host", "10.0.0.0/8", "10.0.%%"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "10.0.*", "%.1", "host", "10.0.0.0/8", "10.0.%%", "999.1.1.1", "10.0.0", "10.0.0.07"]
+    # As ProxySQL writes an address, it is never one of these.
+    + ["FE80::1", "fe80:0:0:0:0:0:0:1", "256.%", "10.01.%", "1.2.3.4.%", "10..%", "::1::%", "0a:%"],
+)
 def test_what_is_no_client_address(address: str) -> None:
     with pytest.raises(ValidationError):
         rule(client_addr=address)
 
 
-@pytest.mark.parametrize("pattern", ["(", "a)", "[", "*a", "a{2,1}", "(?P<a"])
-def test_a_pattern_that_does_not_compile_is_refused(pattern: str) -> None:
-    """ProxySQL would log an error, and the rule would match nothing."""
-    for field in ("match_digest", "match_pattern"):
-        with pytest.raises(ValidationError):
-            rule(**{field: pattern})
+@pytest.mark.parametrize("digest", ["0x" + "0" * 16, "0x" + "F" * 16, "0x" + "f" * 16])
+def test_a_digest_that_proxysql_would_drop_is_refused(digest: str) -> None:
+    """The rule would match every statement (lib/Query_Processor.cpp, new_query_rule)."""
+    with pytest.raises(ValidationError):
+        rule(digest=digest)
 
 
 # --- what rules may say together ---
@@ -219,6 +234,18 @@ def test_rules_in_a_chain() -> None:
     assert "query_rules[1].flag_in: 6 is not the flag_out of any earlier active rule" in refusal(
         chained(6)
     )
+
+
+def test_rules_of_the_next_statement() -> None:
+    first = {"rule_id": 2, "username": "app", "next_query_flag_in": 5}
+    second = {"rule_id": 1, "flag_in": 5, "timeout": 1000}
+    rows = rendered(rules(first, second))
+    assert rows[0]["next_query_flagIN"] == rows[1]["flagIN"] == 5
+
+
+def test_no_result_is_kept_without_a_time() -> None:
+    with pytest.raises(ValidationError, match="keeps no result"):
+        rule(cache_empty_result=True)
 
 
 @pytest.mark.parametrize(
@@ -253,3 +280,44 @@ def test_reads_may_run_again(topology: str) -> None:
 
 def test_no_retry_is_no_risk() -> None:
     assert rendered(rules({"rule_id": 1, "retries": 0}))[0]["retries"] == 0
+
+
+@pytest.mark.parametrize("field", ["match_digest", "match_pattern"])
+@pytest.mark.parametrize("pattern", ["(", "a)", "[", "*a", "a{2,1}", "(?P<a", "^(a|b)+$"])
+def test_a_pattern_that_the_engine_does_not_take_is_refused(field: str, pattern: str) -> None:
+    """ProxySQL would say nothing, and the rule would match nothing."""
+    entry = {"rule_id": 1, "timeout": 100, field: pattern}
+    assert f"query_rules[0].{field}: " in refusal(
+        {"size": "small", "proxy": {"query_rules": [entry]}}
+    )
+
+
+def test_the_engine_is_the_one_that_the_stack_chose() -> None:
+    def tree(pattern: str) -> dict[str, Any]:
+        entry = {"rule_id": 1, "timeout": 100, "match_pattern": pattern}
+        chosen = {"mysql_variables": {"query_processor_regex": 2}}
+        return {"size": "small", "proxy": {"query_rules": [entry], **chosen}}
+
+    resolve(tree("^(a|b)+$"))
+    assert "RE2 does not know" in refusal(tree("a(?=b)"))
+
+
+def test_a_session_keeps_what_it_has_set() -> None:
+    entry = {"rule_id": 1, "match_digest": "^SELECT", "destination_hostgroup": 20}
+    off = {"mysql_variables": {"set_query_lock_on_hostgroup": 0}}
+    path = "proxy.mysql_variables.set_query_lock_on_hostgroup"
+    for routed in ({"query_rules": [entry]}, {"read_write_split": True}):
+        assert path in refusal({"size": "small", "proxy": {**routed, **off}})
+    resolve({"size": "small", "proxy": off})
+
+
+@pytest.mark.parametrize("off", [False, 0, "0", "FALSE"])
+def test_conditions_on_digests_need_digests(off: object) -> None:
+    """Without them ProxySQL skips the condition, and the rule matches every statement."""
+    variables = {"mysql_variables": {"query_digests": off}}
+    for rule in ({"digest": "0x0123456789ABCDEF"}, {"match_digest": "^SELECT"}):
+        entry = {"rule_id": 1, "error_msg": "closed", **rule}
+        tree = {"size": "small", "proxy": {"query_rules": [entry], **variables}}
+        assert "proxy.mysql_variables.query_digests" in refusal(tree)
+    entry = {"rule_id": 1, "error_msg": "closed", "match_pattern": "^SELECT"}
+    resolve({"size": "small", "proxy": {"query_rules": [entry], **variables}})

@@ -45,7 +45,16 @@ def test_an_entry_says_something() -> None:
         entry(CHANGELOG, "1.0.0")
 
 
-def test_this_version_can_be_released() -> None:
-    texts = ((ROOT / name).read_text() for name in ("pyproject.toml", "CHANGELOG.md"))
-    pyproject, changelog = texts
-    assert notes(f"v{version(pyproject)}", pyproject, changelog)
+def test_an_undated_version_is_no_release() -> None:
+    with pytest.raises(NoRelease, match="has no entry"):
+        entry(CHANGELOG.replace("2026-01-31", "unreleased"), "1.2.0")
+
+
+def test_the_changelog_and_the_readme_agree_on_this_version() -> None:
+    release = version((ROOT / "pyproject.toml").read_text())
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    unreleased = f"## [{release}] - unreleased\n"
+    dated = entry(changelog.replace(unreleased, f"## [{release}] - 2026-01-31\n"), release)
+    assert dated, "a date is all that it lacks"
+    told = f"{release} — unreleased" in (ROOT / "README.md").read_text()
+    assert told == (unreleased in changelog)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.proxysql import tier
-from components.proxysql.cnf import DATA_DIR, LIVE_DIR, reload_live
+from components.proxysql.layout import DATA_DIR, LIVE_DIR
+from components.proxysql.scripts import ADMIN as CLIENT
+from components.proxysql.scripts import reload_live
 
-CLIENT = tier._CLIENT  # pyright: ignore[reportPrivateUsage]
 READ = (
     "DELETE FROM mysql_users; LOAD MYSQL USERS FROM CONFIG; "
     "DELETE FROM proxysql_servers; LOAD PROXYSQL SERVERS FROM CONFIG"
@@ -85,7 +85,7 @@ FILES = pytest.mark.parametrize("file", ["users.cnf", "peers.cnf"])
 
 
 @FILES
-def test_a_changed_file_is_taken_up_once(pod: Pod, file: str) -> None:
+def test_a_changed_file_is_loaded_once(pod: Pod, file: str) -> None:
     for text in ("first", "second"):
         (pod.mounted / file).write_text(text)
         assert pod.reload() == 0
@@ -95,7 +95,7 @@ def test_a_changed_file_is_taken_up_once(pod: Pod, file: str) -> None:
 
 
 @pytest.mark.parametrize("in_use", ["0", "", "10"])
-def test_what_got_lost_is_taken_up_again(pod: Pod, in_use: str) -> None:
+def test_what_got_lost_is_loaded_again(pod: Pod, in_use: str) -> None:
     """Somebody may have loaded others into a running proxy by hand: the files are the truth."""
     assert pod.reload() == 0
     pod.called()

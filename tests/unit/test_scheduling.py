@@ -22,7 +22,15 @@ tolerations = st.fixed_dictionaries(
         "effect": st.sampled_from(["NoSchedule", "PreferNoSchedule", "NoExecute"]),
         "toleration_seconds": st.integers(0, 600),
     },
-)
+).filter(lambda fields: accepted(fields))
+
+
+def accepted(fields: dict[str, Any]) -> bool:
+    """What the API server takes (pkg/apis/core/validation, ValidateTolerations)."""
+    exists = fields.get("operator") == "Exists"
+    named = bool(fields.get("key")) or exists
+    evicts = "toleration_seconds" not in fields or fields.get("effect") == "NoExecute"
+    return named and evicts and not (exists and fields.get("value"))
 
 
 def found(seconds: int | None, *own: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from components import names
+from components.config.engine import ENGINES
 from components.config.errors import format_fault
 from components.config.load import resolve
 from components.config.stack import StackConfig
-from components.guards import volumes
+from components.guards import api, volumes
 
 THEIRS: dict[str, Any] = {"metadata": {"name": "orders"}}
 
@@ -19,7 +20,7 @@ def config(**overrides: Any) -> StackConfig:
 
 def claims(config: StackConfig) -> list[str]:
     database = config.database
-    return [*names.server_claims("orders", config.engine, database.topology, database.replicas)]
+    return [*ENGINES[config.engine].claims("orders", database.topology, database.replicas)]
 
 
 CONFIGS = {
@@ -91,9 +92,9 @@ def test_a_database_of_somebody_else_is_adopted_or_left_alone(config: StackConfi
 
 def test_where_to_look() -> None:
     assert volumes.claims_path(CONFIGS["dev"]) == "/api/v1/namespaces/shop/persistentvolumeclaims"
-    assert volumes.object_path(CONFIGS["dev"]) == (
+    assert api.object_path(CONFIGS["dev"]) == (
         "/apis/k8s.mariadb.com/v1alpha1/namespaces/shop/mariadbs/orders"
     )
-    assert volumes.object_path(CONFIGS["percona"]) == (
+    assert api.object_path(CONFIGS["percona"]) == (
         "/apis/pxc.percona.com/v1/namespaces/shop/perconaxtradbclusters/orders"
     )

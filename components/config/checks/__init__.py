@@ -1,17 +1,22 @@
-"""Rules between config keys, in modules by the first words of the path that is refused.
+"""Rules between config keys, in modules named by the first words of the refused path.
 
-A rule is a function that yields the faults of one kind. It takes every config that the models
-accept, whatever other rules say of it: so all faults are found at once, and no order matters.
+A rule is a function that yields the faults of one kind. It must work for every config that the
+models accept, even one that other rules refuse: so all faults are found at once, and the order does
+not matter.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.config.checks import (
+    advice,
     apps,
     credentials,
     database,
+    galera,
     images,
+    limits,
+    my_cnf,
     passwords,
     percona,
     proxy,
@@ -31,9 +36,11 @@ RULES = (
     *apps.RULES,
     *credentials.RULES,
     *database.RULES,
+    *galera.RULES,
     *images.RULES,
+    *limits.RULES,
+    *my_cnf.RULES,
     *passwords.RULES,
-    *percona.RULES,
     *proxy.RULES,
     *proxy_users.RULES,
     *query_rules.RULES,
@@ -41,15 +48,35 @@ RULES = (
     *security.RULES,
     *variables.RULES,
 )
-"""Every rule of a whole config; those in `unused` are of what a stack says itself."""
+"""Every rule of a whole config; the rules in `unused` look at the stack's own values."""
+
+ENGINE_RULES = {
+    "mariadb": (*database.MARIADB_RULES, *proxy.MARIADB_RULES, *scheduling.MARIADB_RULES),
+    "percona": (
+        *top.PERCONA_RULES,
+        *apps.PERCONA_RULES,
+        *database.PERCONA_RULES,
+        *percona.PERCONA_RULES,
+    ),
+}
+"""The same of one engine, by the value of the key `engine`: they take its configs only."""
 
 
 def faults(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     """Every fault of a config that its models accept.
 
-    `given`: the stack's own values, to refuse one that nothing would follow.
+    `given`: the stack's own values, to refuse values that would have no effect.
     """
-    for rule in RULES:
+    for rule in (*RULES, *ENGINE_RULES[config.engine]):
         yield from rule(config)
     for rule in unused.RULES:
+        yield from rule(config, given)
+
+
+def warnings(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """What of an accepted config may not be what its writer thinks: path, rule and fix.
+
+    `given`: as in `faults`.
+    """
+    for rule in advice.RULES:
         yield from rule(config, given)

@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 
 from components.config.apps import ROLES, App, privileges
 from components.config.credentials import SYSTEM_ACCOUNTS
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
 SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
-
-MAX_USER_NAME = {"mariadb": 80, "percona": 32}
-"""Characters (mariadb.com/docs, "Identifier Names"; dev.mysql.com, "Account User Names")."""
 
 
 def _apps(config: StackConfig) -> Iterator[tuple[str, App]]:
@@ -32,7 +30,7 @@ def app_has_its_own_name(config: StackConfig) -> Iterator[Fault]:
 
 
 def _accounts(config: StackConfig, refused: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
-    """The first account that is refused of each app, with the path of what names it."""
+    """The first refused account of each app, with the config path that names it."""
     for path, app in _apps(config):
         if wrong := [account for account in app.accounts if refused(account)]:
             yield _account_path(path, app), wrong[0]
@@ -53,7 +51,7 @@ def account_is_not_of_the_system(config: StackConfig) -> Iterator[Fault]:
 
 
 def account_is_nobody_elses(config: StackConfig) -> Iterator[Fault]:
-    """That the account of a second app of one name is taken is no fault beside its name."""
+    """Two apps of one name are reported for the name only, not for the account too."""
     users = enumerate(config.proxy.users if config.own_proxies else ())
     owners = {user.username: (f"proxy.users[{index}]", "") for index, user in users}
     for path, app in _apps(config):
@@ -69,7 +67,7 @@ def account_is_nobody_elses(config: StackConfig) -> Iterator[Fault]:
 
 
 def account_is_short_enough(config: StackConfig) -> Iterator[Fault]:
-    longest = MAX_USER_NAME[config.engine]
+    longest = ENGINES[config.engine].longest_account
     for path, account in _accounts(config, lambda account: len(account) > longest):
         yield (
             path,
@@ -78,7 +76,7 @@ def account_is_short_enough(config: StackConfig) -> Iterator[Fault]:
         )
 
 
-def account_is_in_no_query_rule_while_it_turns(config: StackConfig) -> Iterator[Fault]:
+def an_account_that_alternates_is_in_no_query_rule(config: StackConfig) -> Iterator[Fault]:
     by_rules = {rule.username for rule in config.proxy.query_rules}
     for path, app in _apps(config):
         if app.generated and by_rules.intersection(app.accounts):
@@ -104,7 +102,7 @@ def somebody_sends_readers_to_replicas(config: StackConfig) -> Iterator[Fault]:
 
 
 def _sends_readers(config: StackConfig) -> bool:
-    return config.engine == "mariadb" or config.own_proxies
+    return ENGINES[config.engine].reader_service or config.own_proxies
 
 
 def readers_have_replicas(config: StackConfig) -> Iterator[Fault]:
@@ -198,13 +196,8 @@ def database_is_spelled_one_way(config: StackConfig) -> Iterator[Fault]:
 # --- what Percona's operator does with it (pkg/controller/pxc/users_custom.go) ---
 
 
-def _perconas(config: StackConfig) -> Iterator[tuple[str, App]]:
-    """Apps whose accounts Percona's operator makes."""
-    return _apps(config) if config.engine == "percona" else iter(())
-
-
 def percona_grants_the_same_everywhere(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         if len({frozenset(privileges(granted)) for granted in app.databases.values()}) > 1:
             yield (
                 f"{path}.databases",
@@ -215,7 +208,7 @@ def percona_grants_the_same_everywhere(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_writes_names_without_quotes(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         for database in app.databases:
             if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", database) is None:
                 yield (
@@ -226,7 +219,7 @@ def percona_writes_names_without_quotes(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         if app.cleanup == "delete":
             yield (
                 f"{path}.cleanup",
@@ -236,7 +229,7 @@ def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_limits_no_account(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         if not config.own_proxies and "max_connections" in app.model_fields_set:
             yield (
                 f"{path}.max_connections",
@@ -250,14 +243,14 @@ def percona_grants_by_pattern(config: StackConfig) -> Iterator[Fault]:
     by_length: dict[int, list[str]] = {}
     for name in sorted(SYSTEM_DATABASES.union(*(app.databases for app in config.apps))):
         by_length.setdefault(len(name), []).append(name)
-    for path, app in _perconas(config):
+    for path, app in _apps(config):
         for database in (name for name in app.databases if "_" in name):
             pattern = re.compile(re.escape(database).replace("_", "."))
             for other in by_length[len(database)]:
                 if other != database and pattern.fullmatch(other):
                     yield (
                         f"{path}.databases.{database}",
-                        f"would give privileges on database '{other}' too: '_' stands for any "
+                        f"would also give privileges on database '{other}' too: '_' stands for any "
                         "character in the GRANT of Percona's operator",
                         "choose another name",
                     )
@@ -269,7 +262,7 @@ RULES = (
     account_is_not_of_the_system,
     account_is_nobody_elses,
     account_is_short_enough,
-    account_is_in_no_query_rule_while_it_turns,
+    an_account_that_alternates_is_in_no_query_rule,
     somebody_sends_readers_to_replicas,
     readers_have_replicas,
     readers_do_not_write_to_imported_replicas,
@@ -278,6 +271,8 @@ RULES = (
     proxies_ask_for_tls,
     database_is_not_the_servers,
     database_is_spelled_one_way,
+)
+PERCONA_RULES = (
     percona_grants_the_same_everywhere,
     percona_writes_names_without_quotes,
     percona_drops_nothing,

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from components.config.credentials import ROTATED_BY_OPERATOR, SET_AT_FIRST_BOOT
+from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
 
 def what_servers_know_from_their_first_start_stays(config: StackConfig) -> Iterator[Fault]:
+    rotated = ENGINES[config.engine].rotates
     for role, credential in config.credentials.items():
-        rotated = ROTATED_BY_OPERATOR[config.engine]
         # Of a given one it says that the servers have the new text (guards/fingerprints.py).
         given = credential.existing_secret or credential.password
         fixed = role in SET_AT_FIRST_BOOT and role not in rotated

@@ -3,19 +3,15 @@
 from collections.abc import Iterator
 
 from components.config.checks.variables import waits
+from components.config.engine import ENGINES
 from components.config.errors import Fault
-from components.config.stack import StackConfig
+from components.config.stack import StackConfig, version_in
 from components.config.types import seconds
-
-OLDEST_SERVER = {"mariadb": (10, 6), "percona": (8, 0)}
-"""mariadb-operator docs/README.md, "MariaDB compatibility"; percona's 5.7 has reached its end."""
-EXAMPLE_VERSION = {"mariadb": "11.8.5", "percona": "8.0.42"}
 
 
 def galera_keeps_a_quorum(config: StackConfig) -> Iterator[Fault]:
     database = config.database
-    galera = config.engine == "mariadb" and database.topology == "galera"
-    if galera and (database.replicas < 3 or database.replicas % 2 == 0):
+    if database.topology == "galera" and (database.replicas < 3 or database.replicas % 2 == 0):
         yield (
             "database",
             "Galera needs an odd number of replicas, at least 3, to keep a quorum",
@@ -24,7 +20,7 @@ def galera_keeps_a_quorum(config: StackConfig) -> Iterator[Fault]:
 
 
 def percona_is_galera(config: StackConfig) -> Iterator[Fault]:
-    if config.engine == "percona" and config.database.topology != "galera":
+    if config.database.topology != "galera":
         yield (
             "database.topology",
             "a Percona XtraDB Cluster is always a Galera cluster, even with one node",
@@ -34,7 +30,7 @@ def percona_is_galera(config: StackConfig) -> Iterator[Fault]:
 
 def percona_has_so_many_nodes(config: StackConfig) -> Iterator[Fault]:
     # pkg/apis/pxc/v1/pxc_types.go, checkUnsafe: 3 to 5, and odd.
-    if config.engine == "percona" and config.database.replicas not in (1, 3, 5):
+    if config.database.replicas not in (1, 3, 5):
         yield (
             "database.replicas",
             "a Percona XtraDB Cluster has 1 (unsafe: development only), 3 or 5 nodes",
@@ -47,13 +43,14 @@ def version_is_known(config: StackConfig) -> Iterator[Fault]:
         yield (
             "database.version",
             "cannot be read from images.database.tag, which does not start with a version",
-            f"set database.version, for example {EXAMPLE_VERSION[config.engine]}",
+            f"set database.version, for example {version_in(ENGINES[config.engine].image['tag'])}",
         )
 
 
 def version_is_not_too_old(config: StackConfig) -> Iterator[Fault]:
-    if config.server_version and config.server_version < OLDEST_SERVER[config.engine]:
-        oldest = ".".join(map(str, OLDEST_SERVER[config.engine]))
+    required = ENGINES[config.engine].oldest_server
+    if config.server_version and config.server_version < required:
+        oldest = ".".join(map(str, required))
         yield (
             _version_path(config),
             f"is older than {oldest}, the oldest that {config.engine}'s operator supports here",
@@ -63,7 +60,7 @@ def version_is_not_too_old(config: StackConfig) -> Iterator[Fault]:
 
 def version_is_one_that_proxies_can_read(config: StackConfig) -> Iterator[Fault]:
     # lib/MySQL_Monitor.cpp asks a server of 5.7 or 8 for the state of its node, no other.
-    if config.engine == "percona" and config.own_proxies and config.server_version >= (9,):
+    if config.own_proxies and config.server_version >= (9,):
         yield (
             _version_path(config),
             "is newer than the 8.x whose state ProxySQL can read",
@@ -73,18 +70,6 @@ def version_is_one_that_proxies_can_read(config: StackConfig) -> Iterator[Fault]
 
 def _version_path(config: StackConfig) -> str:
     return "database.version" if config.database.version else "images.database.tag"
-
-
-def a_template_has_its_memory_limit(config: StackConfig) -> Iterator[Fault]:
-    database = config.database
-    # pkg/apis/pxc/v1/pxc_types.go, executeConfigurationTemplate.
-    template = config.engine == "percona" and "{{" in database.my_cnf
-    if template and not database.resources.limits.memory:
-        yield (
-            "database.my_cnf",
-            "has '{{': the operator fills in such a template, which needs a memory limit",
-            "set database.resources.limits.memory, or remove the braces",
-        )
 
 
 def statements_wait_as_long_as_a_promotion(config: StackConfig) -> Iterator[Fault]:
@@ -101,13 +86,10 @@ def statements_wait_as_long_as_a_promotion(config: StackConfig) -> Iterator[Faul
         )
 
 
-RULES = (
-    galera_keeps_a_quorum,
+RULES = (version_is_known, version_is_not_too_old, statements_wait_as_long_as_a_promotion)
+MARIADB_RULES = (galera_keeps_a_quorum,)
+PERCONA_RULES = (
     percona_is_galera,
     percona_has_so_many_nodes,
-    version_is_known,
-    version_is_not_too_old,
     version_is_one_that_proxies_can_read,
-    a_template_has_its_memory_limit,
-    statements_wait_as_long_as_a_promotion,
 )

@@ -1,9 +1,10 @@
 """Rules of passwords that a stack names: nobody shares one, and the stack makes none of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 from components import names
 from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.model import SecretRef
 from components.config.stack import StackConfig
@@ -36,26 +37,31 @@ def nobody_shares_a_password(config: StackConfig) -> Iterator[Fault]:
 RULES = (nobody_shares_a_password,)
 
 
-def made_here(databases: Mapping[str, StackConfig]) -> list[Fault]:
+def made_here(config: StackConfig, databases: Sequence[StackConfig]) -> list[Fault]:
     """References to Secrets that the stack makes: it would write over them, and delete them.
 
-    `databases`: all of a stack, by what stands before their config paths. Root and replication may
-    have theirs where the engine's operator or this program would put it: nothing else is made there
-    then, and their source never changes.
+    `databases`: all of the stack. Root and replication may have theirs where the engine's operator
+    or this program would put it: nothing else is made there then, and their source never changes.
     """
     return [
         (
-            f"{where}{path}.existing_secret.name",
+            f"{path}.existing_secret.name",
             f"'{ref.name}' is a Secret that database '{other.name}' of this stack makes itself",
             "name one that is made elsewhere, or remove the reference to have a password generated",
         )
-        for where, config in databases.items()
         for path, ref in _references(config)
-        for other in databases.values()
+        for other in databases
         if other.namespace == config.namespace
-        and names.is_secret_of(ref.name, other.name, other.engine, [app.name for app in other.apps])
+        and ENGINES[other.engine].makes_secret(
+            ref.name, other.name, (app.name for app in other.apps)
+        )
         and not (other.name == config.name and _is_at_home(path, ref, config))
     ]
+
+
+def _makes(config: StackConfig, secret: str) -> bool:
+    apps = (app.name for app in config.apps)
+    return ENGINES[config.engine].makes_secret(secret, config.name, apps)
 
 
 def _is_at_home(path: str, ref: SecretRef, config: StackConfig) -> bool:

@@ -9,16 +9,15 @@ OLDEST_OPERATOR = (1, 18, 0)
 
 
 def percona_has_its_config(config: StackConfig) -> Iterator[Fault]:
-    if config.engine == "percona" and config.percona is None:
+    if config.percona is None:
         yield "percona", "is required by engine percona", "remove the null"
 
 
 def operator_is_not_too_old(config: StackConfig) -> Iterator[Fault]:
-    if config.engine != "percona" or config.percona is None:
-        return
-    if tuple(map(int, config.percona.cr_version.split("."))) < OLDEST_OPERATOR:
+    percona = config.percona
+    if percona and tuple(map(int, percona.cr_version.split("."))) < OLDEST_OPERATOR:
         oldest = ".".join(map(str, OLDEST_OPERATOR))
         yield "percona.cr_version", f"is older than {oldest}", f"use {oldest} or later"
 
 
-RULES = (percona_has_its_config, operator_is_not_too_old)
+PERCONA_RULES = (percona_has_its_config, operator_is_not_too_old)

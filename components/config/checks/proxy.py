@@ -7,7 +7,7 @@ from components.config.stack import StackConfig
 
 
 def somebody_runs_the_proxies(config: StackConfig) -> Iterator[Fault]:
-    if config.engine == "mariadb" and config.proxy.managed_by == "operator":
+    if config.proxy.managed_by == "operator":
         yield "proxy.managed_by", "mariadb-operator runs no ProxySQL", "set it to mysql-ha"
 
 
@@ -47,7 +47,7 @@ def admin_has_a_login(config: StackConfig) -> Iterator[Fault]:
 
 
 def lag_is_looked_at(config: StackConfig) -> Iterator[Fault]:
-    if config.proxy.max_replication_lag and not _monitored(config):
+    if config.proxy.enabled and config.proxy.max_replication_lag and not _monitored(config):
         yield (
             "proxy.max_replication_lag",
             "applies to database.topology replication with proxy.routing monitor only",
@@ -60,7 +60,7 @@ def lag_leaves_a_reader_out(config: StackConfig) -> Iterator[Fault]:
     if config.proxy.max_replication_lag and unread:
         yield (
             "proxy.max_replication_lag",
-            "has no reader to leave out: nothing is sent to the reader hostgroup",
+            "has no effect: nothing is sent to the reader hostgroup",
             "remove it, or set read_write_split or a user's default_hostgroup",
         )
 
@@ -80,7 +80,7 @@ def the_fence_can_open(config: StackConfig) -> Iterator[Fault]:
     if config.replicated_behind_proxies and config.fence >= replicas:
         yield (
             "proxy.min_semi_sync_replicas",
-            f"can never be met: {replicas} servers are a primary and {replicas - 1} replicas",
+            f"is impossible: {replicas} servers are a primary and {replicas - 1} replicas",
             "lower it; a replica that restarts is missing too",
         )
 
@@ -94,8 +94,8 @@ def the_split_has_readers(config: StackConfig) -> Iterator[Fault]:
         )
 
 
+MARIADB_RULES = (somebody_runs_the_proxies,)
 RULES = (
-    somebody_runs_the_proxies,
     shares_are_enough_for_the_proxies,
     servers_have_the_connections,
     admin_has_a_login,

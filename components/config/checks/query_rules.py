@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components.config import regex
 from components.config.errors import Fault
 from components.config.proxy import Hostgroups, QueryRule
 from components.config.stack import StackConfig
@@ -48,7 +49,7 @@ def only_reads_run_again(config: StackConfig) -> Iterator[Fault]:
 
 
 def _takes_reads_only(rule: QueryRule, groups: Hostgroups) -> bool:
-    """Not if a later rule may take over (lib/Query_Processor.cpp), nor by the hostgroup alone: a
+    """Not if a later rule may apply (lib/Query_Processor.cpp), nor by the hostgroup alone: a
     node of Galera takes writes as a reader too."""
     text = (rule.match_digest or rule.match_pattern or "").upper()
     selects = text.startswith("^SELECT") and not rule.negate_match_pattern
@@ -81,13 +82,40 @@ def rule_is_reached(config: StackConfig) -> Iterator[Fault]:
     every = config.proxy.query_rules
     for path, rule in _rules(config):
         before = (other for other in every if other.active and other.rule_id < rule.rule_id)
-        if rule.flag_in not in {0, *(other.flag_out for other in before)}:
+        later = {other.next_query_flag_in for other in every if other.active}
+        if rule.flag_in not in {0, *(other.flag_out for other in before), *later}:
             yield (
                 f"{path}.flag_in",
-                f"{rule.flag_in} is not the flag_out of any earlier active rule, so this rule "
-                "never runs",
+                f"{rule.flag_in} is not the flag_out of any earlier active rule, nor the "
+                "next_query_flag_in of any, so this rule never runs",
                 "correct it",
             )
+
+
+def _engine(config: StackConfig) -> regex.Engine:
+    """What ProxySQL compiles patterns with."""
+    chosen = config.proxy.mysql_variables.get("query_processor_regex")
+    return "RE2" if str(chosen) == "2" else "PCRE"
+
+
+def patterns_are_taken(config: StackConfig) -> Iterator[Fault]:
+    """A pattern that does not compile matches nothing, and nothing says so."""
+    engine = _engine(config)
+    for path, rule in _rules(config):
+        groups = 0
+        for name in ("match_digest", "match_pattern"):
+            pattern: str | None = getattr(rule, name)
+            if pattern is None:
+                continue
+            try:
+                groups = regex.check(pattern, engine)
+            except regex.RegexError as error:
+                yield f"{path}.{name}", error.rule, error.fix
+        if rule.replace_pattern and rule.match_pattern:
+            try:
+                regex.check_replacement(rule.replace_pattern, groups)
+            except regex.RegexError as error:
+                yield f"{path}.replace_pattern", error.rule, error.fix
 
 
 RULES = (
@@ -97,4 +125,5 @@ RULES = (
     rule_is_of_a_port,
     rule_is_of_a_user,
     rule_is_reached,
+    patterns_are_taken,
 )

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from components import names
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
 
 def name_is_short_enough(config: StackConfig) -> Iterator[Fault]:
-    longest = names.MAX_NAME[config.engine]
+    longest = ENGINES[config.engine].longest_name
     if len(config.name) > longest:
         yield (
             "name",
@@ -20,8 +20,7 @@ def name_is_short_enough(config: StackConfig) -> Iterator[Fault]:
 
 def an_imported_cluster_gets_no_accounts(config: StackConfig) -> Iterator[Fault]:
     """Those of a Percona XtraDB Cluster are in its object."""
-    imported = config.adopt == "import" and config.engine == "percona"
-    if imported and (config.own_proxies or config.apps):
+    if config.adopt == "import" and (config.own_proxies or config.apps):
         yield (
             "adopt",
             "leaves the cluster as it is, but accounts of proxies and apps would change it",
@@ -32,7 +31,7 @@ def an_imported_cluster_gets_no_accounts(config: StackConfig) -> Iterator[Fault]
 
 def the_operators_proxies_pass_a_new_namespace(config: StackConfig) -> Iterator[Fault]:
     # pkg/pxc/app/statefulset: pxc-monit and proxysql-monit get no security context.
-    if config.engine == "percona" and config.create_namespace and config.operator_proxies:
+    if config.create_namespace and config.operator_proxies:
         yield (
             "create_namespace",
             "makes a namespace that enforces Pod Security `restricted`, which the operator's "
@@ -41,20 +40,22 @@ def the_operators_proxies_pass_a_new_namespace(config: StackConfig) -> Iterator[
         )
 
 
-def a_new_namespace_is_not_the_clusters(config: StackConfig) -> Iterator[Fault]:
-    """They exist, and what runs there would not start again under Pod Security `restricted`."""
-    system = config.namespace == "default" or config.namespace.startswith("kube-")
-    if config.create_namespace and system:
+CLUSTERS_OWN = ("default", "kube-system", "kube-public", "kube-node-lease")
+"""Namespaces that every cluster has (kubernetes.io/docs, "Initial namespaces")."""
+
+
+def a_namespace_of_the_clusters_own_is_not_made(config: StackConfig) -> Iterator[Fault]:
+    if config.create_namespace and config.namespace in CLUSTERS_OWN:
         yield (
             "create_namespace",
-            f"cannot make namespace '{config.namespace}', which every cluster has",
-            "set namespace to one of its own, or remove create_namespace",
+            f"would make namespace {config.namespace}, which every cluster has, and enforce Pod "
+            "Security `restricted` on what runs there",
+            "remove it, or set namespace",
         )
 
 
-RULES = (
-    name_is_short_enough,
-    a_new_namespace_is_not_the_clusters,
+RULES = (a_namespace_of_the_clusters_own_is_not_made, name_is_short_enough)
+PERCONA_RULES = (
     an_imported_cluster_gets_no_accounts,
     the_operators_proxies_pass_a_new_namespace,
 )

@@ -1,42 +1,36 @@
-"""Values that a stack gives itself and that nothing would follow.
-
-Those of a size or an engine are there for every stack, so these rules look at the stack's own.
+"""Values of a stack that would have no effect. Every stack has the values of its size and engine,
+so these rules look only at those that the stack itself gives.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from components.config.credentials import PROXY_ROLES
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
-
-FOREIGN_KEYS = {
-    "mariadb": ("percona", "images.log_collector"),
-    "percona": ("images.data_plane", "credentials.replication"),
-}
-"""Config of the other engine."""
 
 OWN_TIER_KEYS = (
     *(f"credentials.{role}" for role in PROXY_ROLES),
     "security.proxy",
     "security.network_policy",
 )
-"""Config of this program's own proxies, beside that of `proxy`."""
+"""Config of this program's own proxies, in addition to `proxy`."""
 
 OPERATOR_PROXY_KEYS = frozenset(
     {"enabled", "managed_by", "replicas", "resources", "pod_annotations", "pod_labels"}
     | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
 )
-"""What Percona's operator takes for its own ProxySQL; it writes the configuration itself."""
+"""Keys that Percona's operator uses for its own ProxySQL; it writes the configuration itself."""
 
 
-def _is_given(given: Any, path: str) -> bool:
+def is_given(given: Any, path: str) -> bool:
     """Whether the stack sets a value at a path; an empty mapping says nothing."""
     key, _, rest = path.partition(".")
     if not isinstance(given, Mapping) or key not in given:
         return False
     below = cast(Mapping[str, Any], given)[key]
-    return _is_given(below, rest) if rest else below != {}
+    return is_given(below, rest) if rest else below != {}
 
 
 def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
@@ -49,8 +43,8 @@ def _keys(value: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def keys_are_of_the_engine(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
-    for path in FOREIGN_KEYS[config.engine]:
-        if _is_given(given, path):
+    for path in ENGINES[config.engine].foreign_keys:
+        if is_given(given, path):
             yield path, f"is not for engine {config.engine}", "remove it"
 
 
@@ -58,7 +52,7 @@ def own_proxies_have_the_keys_beside(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
     for path in OWN_TIER_KEYS if config.proxy.managed_by == "operator" else ():
-        if _is_given(given, path):
+        if is_given(given, path):
             yield (
                 path,
                 "is not for proxy.managed_by operator",
@@ -89,7 +83,7 @@ def a_watcher_looks_at_the_primary(
         ("switchover_wait", proxy.switchover_wait),
         ("min_semi_sync_replicas", proxy.min_semi_sync_replicas),
     ):
-        if value and _is_given(given, f"proxy.{key}"):
+        if value and is_given(given, f"proxy.{key}"):
             yield (
                 f"proxy.{key}",
                 "needs database.topology replication, proxy.routing primary_service and a "
@@ -105,13 +99,33 @@ def keys_are_of_the_topology(config: StackConfig, given: Mapping[str, Any]) -> I
             *("proxy.routing", "database.semi_sync", "database.semi_sync_timeout"),
             "database.failover_delay_seconds",
         ):
-            if _is_given(given, path):
+            if is_given(given, path):
                 yield path, "is for database.topology replication only", "remove it"
+
+
+def provider_options_are_galeras(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.database.topology != "galera" and is_given(given, "database.galera"):
+        yield "database.galera", "is for database.topology galera only", "remove it"
+
+
+def a_size_without_proxies_has_no_keys_of_them(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Where the stack itself switches them off, it is warned (`advice`)."""
+    if config.proxy.enabled or is_given(given, "proxy.enabled"):
+        return
+    for key in sorted(given.get("proxy", {}).keys() - {"managed_by"}):
+        if is_given(given, f"proxy.{key}"):
+            yield (
+                f"proxy.{key}",
+                f"has no effect: size {config.size} has no proxies",
+                "remove it, or set proxy.enabled to true",
+            )
 
 
 def semi_sync_has_its_timeout(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     unused = config.replicated_behind_proxies and not config.database.semi_sync
-    if unused and _is_given(given, "database.semi_sync_timeout"):
+    if unused and is_given(given, "database.semi_sync_timeout"):
         yield "database.semi_sync_timeout", "has no effect without semi_sync", "remove it"
 
 
@@ -121,5 +135,7 @@ RULES = (
     the_operator_takes_the_keys_of_its_proxies,
     a_watcher_looks_at_the_primary,
     keys_are_of_the_topology,
+    provider_options_are_galeras,
+    a_size_without_proxies_has_no_keys_of_them,
     semi_sync_has_its_timeout,
 )

@@ -6,40 +6,19 @@ from collections.abc import Iterator, Mapping
 
 from components.config.errors import Fault
 from components.config.proxy import CONNECT_TIMEOUT, SERVICE_CONNECTION_AGE
-from components.config.proxysql_variables import ADMIN_VARIABLES, MYSQL_VARIABLES
+from components.config.proxysql_variables import (
+    ADMIN_VARIABLES,
+    MYSQL_VARIABLES,
+    RESERVED_VARIABLES,
+    charset_of,
+)
 from components.config.stack import StackConfig
-from components.config.types import MAX_INT, Variable
-
-RESERVED_VARIABLES = {
-    "admin_variables": frozenset(
-        {"admin_credentials", "stats_credentials", "mysql_ifaces", "web_enabled"}
-        | {"pgsql_ifaces"}
-        | {"cluster_username", "cluster_password", "restapi_enabled", "restapi_port"}
-        | {name for name in ADMIN_VARIABLES if name.endswith("_diffs_before_sync")}
-        | {"cluster_mysql_servers_sync_algorithm"}
-    ),
-    "mysql_variables": frozenset(
-        {"interfaces", "threads", "max_connections", "server_version"}
-        | {"default_authentication_plugin", "query_retries_on_failure", "ssl_p2s_ca"}
-        | {"monitor_username", "monitor_password"}
-        # Without the monitor no writer is found; without the other the last server has no readers.
-        | {"monitor_enabled", "monitor_writer_is_also_reader"}
-        # What proxy.routing, proxy.read_write_split and proxy.tls rely on.
-        | {"reset_connection_algorithm", "connpoll_reset_queue_length"}
-        | {"autocommit_false_is_transaction", "have_ssl"}
-        | {"monitor_connect_interval", "monitor_connect_timeout", "monitor_ping_interval"}
-        | {"monitor_ping_timeout", "monitor_ping_max_failures", "monitor_read_only_interval"}
-        | {"monitor_read_only_timeout", "monitor_read_only_max_timeout_count"}
-        | {"monitor_galera_healthcheck_interval", "monitor_galera_healthcheck_timeout"}
-        | {"monitor_galera_healthcheck_max_timeout_count"}
-    ),
-}
-"""Variables that the program sets itself, because another field or a safety rule decides them."""
+from components.config.types import Variable
 
 KNOWN_VARIABLES = {"admin_variables": ADMIN_VARIABLES, "mysql_variables": MYSQL_VARIABLES}
 
 MAX_SERVICE_AGE = 60_000
-"""Milliseconds for which a connection to the primary's Service may live at most."""
+"""Maximum age of a connection to the primary's Service, in milliseconds."""
 
 
 def waits(config: StackConfig) -> int:
@@ -48,7 +27,7 @@ def waits(config: StackConfig) -> int:
 
 
 def _number(variables: Mapping[str, Variable], name: str, default: int) -> int:
-    """A variable as ProxySQL takes it: text that is not a number leaves the default."""
+    """A variable as ProxySQL reads it: if the text is not a number, the default stays."""
     value = variables.get(name, default)
     if isinstance(value, str):
         words = {"true": 1, "false": 0}
@@ -70,17 +49,14 @@ def _set(config: StackConfig) -> Iterator[tuple[str, str, Variable]]:
 def variable_is_not_the_programs(config: StackConfig) -> Iterator[Fault]:
     for kind, name, _ in _set(config):
         if name in RESERVED_VARIABLES[kind]:
-            yield (
-                f"proxy.{kind}.{name}",
-                "is set by another config field or by a safety rule of this program",
-                "remove it here (docs/configuration.md names the field)",
-            )
+            rule, fix = RESERVED_VARIABLES[kind][name]
+            yield f"proxy.{kind}.{name}", rule, fix
 
 
 def variable_exists(config: StackConfig) -> Iterator[Fault]:
     for kind, name, _ in _set(config):
         known = KNOWN_VARIABLES[kind]
-        if name not in known and name not in RESERVED_VARIABLES[kind]:
+        if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             yield (
                 f"proxy.{kind}.{name}",
@@ -89,14 +65,64 @@ def variable_exists(config: StackConfig) -> Iterator[Fault]:
             )
 
 
-def number_is_read(config: StackConfig) -> Iterator[Fault]:
+def value_is_taken(config: StackConfig) -> Iterator[Fault]:
+    """ProxySQL runs on with another value, and no Pod passes its self-check."""
     for kind, name, value in _set(config):
-        if not isinstance(value, str) and abs(value) > MAX_INT:
-            yield (
-                f"proxy.{kind}.{name}",
-                f"is beyond ±{MAX_INT}, which ProxySQL reads as 0",
-                "use a smaller number",
-            )
+        known = KNOWN_VARIABLES[kind]
+        free = name in known and name not in RESERVED_VARIABLES[kind]
+        if free and (wanted := known[name].wanted(value)):
+            yield f"proxy.{kind}.{name}", f"must be {wanted}", "correct it, or remove it"
+
+
+def charset_and_collation_agree(config: StackConfig) -> Iterator[Fault]:
+    variables = config.proxy.mysql_variables
+    charset = variables.get("default_charset")
+    collation = variables.get("default_collation_connection")
+    if charset and isinstance(collation, str) and charset_of(collation) != charset:
+        yield (
+            "proxy.mysql_variables.default_collation_connection",
+            "is not of default_charset, and ProxySQL would change one of them",
+            "keep one of them",
+        )
+
+
+def sessions_stay_in_their_hostgroup(config: StackConfig) -> Iterator[Fault]:
+    """After a SET that ProxySQL does not parse (lib/MySQL_Session.cpp, locked_on_hostgroup)."""
+    proxy = config.proxy
+    routed = proxy.read_write_split or any(
+        rule.destination_hostgroup is not None for rule in proxy.query_rules
+    )
+    if routed and not _number(proxy.mysql_variables, "set_query_lock_on_hostgroup", 1):
+        yield (
+            "proxy.mysql_variables.set_query_lock_on_hostgroup",
+            "0 would lose what a session has SET when a rule or read_write_split sends a "
+            "statement to another hostgroup",
+            "remove it",
+        )
+
+
+def rules_see_digests(config: StackConfig) -> Iterator[Fault]:
+    """Without digests a condition on them is skipped (lib/Query_Processor.cpp)."""
+    proxy = config.proxy
+    used = proxy.read_write_split or any(
+        rule.digest or rule.match_digest for rule in proxy.query_rules
+    )
+    if used and not _number(proxy.mysql_variables, "query_digests", 1):
+        yield (
+            "proxy.mysql_variables.query_digests",
+            "off would make every rule with digest or match_digest, and those of "
+            "read_write_split, match all statements",
+            "remove it",
+        )
+
+
+def clients_may_be_idle(config: StackConfig) -> Iterator[Fault]:
+    if not _number(config.proxy.mysql_variables, "wait_timeout", 1):
+        yield (
+            "proxy.mysql_variables.wait_timeout",
+            "0 would end every client's connection at once",
+            "give milliseconds, such as 28800000",
+        )
 
 
 def text_is_harmless_in_sql(config: StackConfig) -> Iterator[Fault]:
@@ -137,7 +163,11 @@ def _through_service(config: StackConfig) -> bool:
 RULES = (
     variable_is_not_the_programs,
     variable_exists,
-    number_is_read,
+    value_is_taken,
+    charset_and_collation_agree,
+    sessions_stay_in_their_hostgroup,
+    rules_see_digests,
+    clients_may_be_idle,
     text_is_harmless_in_sql,
     connections_to_the_service_end,
     clients_share_connections_to_the_service,

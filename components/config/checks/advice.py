@@ -1,0 +1,126 @@
+"""What is accepted and may not be what its writer thinks: each is warned of at preview.
+
+Rules as in `unused`: they look at what the stack says itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.config.checks.unused import OWN_TIER_KEYS, is_given
+from components.config.errors import Fault
+from components.config.stack import StackConfig
+from components.config.types import seconds
+
+LONG_WAIT = 60
+"""Seconds of a commit without a replica after which clients have given up."""
+
+
+def _ignored(given: Mapping[str, Any], paths: tuple[str, ...], why: str) -> Iterator[Fault]:
+    """The paths that a stack sets and that nothing reads."""
+    for path in paths:
+        if is_given(given, path):
+            yield path, f"has no effect {why}", "remove it, unless it is kept for later"
+
+
+def proxies_that_are_off_read_nothing(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    if config.proxy.enabled:
+        return
+    keys = sorted(given.get("proxy", {}).keys() - {"enabled", "managed_by"})
+    beside = (*OWN_TIER_KEYS, "scheduling.proxy", "images.proxy")
+    paths = (*(f"proxy.{key}" for key in keys), *beside)
+    yield from _ignored(given, paths, "while proxy.enabled is false")
+
+
+def what_another_topology_has_is_not_read(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    topology = config.database.topology
+    of_galera = (
+        *("proxy.hostgroups.backup_writer", "proxy.hostgroups.offline"),
+        *("proxy.monitor.galera_interval", "proxy.monitor.galera_timeout"),
+        "proxy.monitor.galera_max_timeout_count",
+    )
+    of_replication = (
+        *("proxy.monitor.read_only_interval", "proxy.monitor.read_only_timeout"),
+        *("proxy.monitor.read_only_max_timeout_count", "credentials.replication"),
+    )
+    if topology == "standalone":
+        yield from _ignored(given, ("images.data_plane",), "with database.topology standalone")
+    if topology != "galera" and config.own_proxies:
+        yield from _ignored(given, of_galera, f"with database.topology {topology}")
+    if topology != "replication" and config.engine == "mariadb":
+        yield from _ignored(given, of_replication, f"with database.topology {topology}")
+
+
+def what_is_switched_off_is_not_read(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    policy = config.security.network_policy
+    if not policy.enabled:
+        lists = ("security.network_policy.clients_from", "security.network_policy.metrics_from")
+        yield from _ignored(given, lists, "while security.network_policy.enabled is false")
+    if not config.security.tls.enabled:
+        yield from _ignored(
+            given, ("security.tls.required",), "while security.tls.enabled is false"
+        )
+    if config.own_proxies and not config.proxy.storage.persistent:
+        yield from _ignored(
+            given, ("proxy.storage.storage_class",), "without proxy.storage.persistent"
+        )
+    if not config.proxy.service.expose_admin:
+        yield from _ignored(
+            given, ("proxy.service.admin_port",), "without proxy.service.expose_admin"
+        )
+
+
+def servers_of_a_cluster_trust_the_network(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    if (
+        config.database.topology == "galera"
+        and config.database.replicas > 1
+        and not config.security.tls.enabled
+    ):
+        yield (
+            "security.tls.enabled",
+            "is off: servers of a Galera cluster speak in plain text, and whoever reaches port "
+            "4567 joins and is sent all data",
+            "set it to true",
+        )
+
+
+def a_commit_does_not_hang(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    waits = config.database.topology == "replication" and config.database.semi_sync
+    if waits and seconds(config.semi_sync_timeout) > LONG_WAIT:
+        yield (
+            "database.semi_sync_timeout",
+            f"is more than {LONG_WAIT} s: so long a commit hangs when no semi_sync replica "
+            "answers, and a promotion takes",
+            "shorten it",
+        )
+
+
+def the_admin_port_is_not_on_every_node(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    service = config.proxy.service
+    open_to_all = not config.security.network_policy.enabled
+    if config.own_proxies and service.admin_node_port and open_to_all:
+        yield (
+            "proxy.service.admin_node_port",
+            "opens the admin port, which is full control of the proxies, on the address of every "
+            "node, and no NetworkPolicy says to whom",
+            "remove it, or set security.network_policy.enabled and clients_from",
+        )
+
+
+RULES = (
+    proxies_that_are_off_read_nothing,
+    what_another_topology_has_is_not_read,
+    what_is_switched_off_is_not_read,
+    servers_of_a_cluster_trust_the_network,
+    a_commit_does_not_hang,
+    the_admin_port_is_not_on_every_node,
+)

@@ -1,0 +1,108 @@
+"""Rules of the servers: `engine`, `namespace`, `database`, `credentials`, `security`, `images`."""
+
+from collections.abc import Iterator
+
+from components.config import quantity
+from components.config.credentials import SET_AT_FIRST_BOOT
+from components.config.errors import Fault
+from components.guards.edits.facts import MIGRATE, Facts, changed
+
+
+def its_place_and_kind_stay(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    for field, path in (
+        ("engine", "engine"),
+        ("namespace", "namespace"),
+        ("topology", "database.topology"),
+    ):
+        if changed(field, before, now):
+            yield (
+                path,
+                f"database '{name}' has {before[field]}, which cannot change in place",
+                MIGRATE,
+            )
+
+
+def passwords_of_the_first_start_stay(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    for field in SET_AT_FIRST_BOOT:
+        if changed(field, before, now):
+            yield (
+                f"credentials.{field}",
+                f"the password of database '{name}' comes from: {before[field]}; with another "
+                "source, the program would lose the password that the servers have",
+                "undo the edit (docs/migration.md says why there is no other way)",
+            )
+
+
+def replicas_are_not_added(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    if before.get("replicas", 99) < now.get("replicas", 0):
+        yield (
+            "database.replicas",
+            f"database '{name}' has {before['replicas']:g} replicas; to make another, the operator "
+            "needs a backup, and it would stop reconciling until it has one",
+            MIGRATE,
+        )
+
+
+def nodes_are_not_left_alone(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    if before.get("nodes", 1) > 1 and now.get("nodes") == 1:
+        yield (
+            "database.replicas",
+            f"database '{name}' has {before['nodes']:g} nodes; a single one has no other node to "
+            "recover from",
+            "keep at least 3",
+        )
+
+
+def tls_comes_and_goes_in_steps(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    if {before.get("tls", now["tls"]), now["tls"]} == {"off", "required"}:
+        yield (
+            "security.tls",
+            f"database '{name}' has TLS {before['tls']}; going to {now['tls']} in one step would "
+            "cut off every server that has not restarted yet",
+            "first set security.tls to {enabled: true, required: false} (docs/migration.md)",
+        )
+
+
+def the_authority_stays(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    if changed("tls_source", before, now):
+        yield (
+            "security.tls",
+            f"the certificates of database '{name}' come from {before['tls_source']}; the other "
+            "servers would not accept one with a certificate of another authority",
+            "undo the edit (docs/migration.md has the procedure)",
+        )
+
+
+def pull_secrets_stay(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    # The operator's webhook says no as well, but not which config key it was.
+    if before.get("pull_secrets") != now.get("pull_secrets"):
+        yield "images.pull_secrets", f"cannot change once database '{name}' exists", MIGRATE
+
+
+def the_class_of_a_volume_stays(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    had, has = before.get("storage", now["storage"]), now["storage"]
+    if had.get("storage_class") != has.get("storage_class"):
+        yield "database.storage.storage_class", "the class of a volume cannot change", MIGRATE
+
+
+def volumes_only_grow(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    had, has = before.get("storage", now["storage"]), now["storage"]
+    if quantity.parse(has["size"]) < quantity.parse(had["size"]):
+        yield (
+            "database.storage.size",
+            f"is below the {had['size']} that exist; volumes only grow",
+            MIGRATE,
+        )
+
+
+RULES = (
+    its_place_and_kind_stay,
+    passwords_of_the_first_start_stay,
+    replicas_are_not_added,
+    nodes_are_not_left_alone,
+    tls_comes_and_goes_in_steps,
+    the_authority_stays,
+    pull_secrets_stay,
+    the_class_of_a_volume_stays,
+    volumes_only_grow,
+)

@@ -1,0 +1,29 @@
+"""Rules of a database that leaves the stack: `name`, `retire`."""
+
+from collections.abc import Iterator
+
+from components.config.errors import Fault
+from components.guards.edits.facts import Facts
+
+
+def a_retired_one_is_not_emptied(name: str, apps: Facts) -> Iterator[Fault]:
+    """Its volumes stay, and `cleanup: delete` would empty them on the way."""
+    for app, facts in sorted(apps.items()):
+        if facts["cleanup"] == "delete":
+            yield (
+                "retire",
+                f"app '{app}' of database '{name}' has cleanup: delete, and its databases would be "
+                "dropped before the servers are removed",
+                "set cleanup to keep and run `pulumi up` before; or, to drop them, remove the app "
+                "first",
+            )
+
+
+def nothing_is_deleted(name: str) -> Iterator[Fault]:
+    """Of a database that is neither in the stack any more nor retired."""
+    yield (
+        "name",
+        f"the stack has a database '{name}', and this edit would delete it",
+        f"keep the name; or, to remove the database, back it up and add '{name}' to "
+        "retire. To rename, add a new stack and move the data (docs/migration.md)",
+    )

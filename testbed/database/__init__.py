@@ -1,0 +1,1 @@
+"""MariaDB servers on loopback, and the SQL that mariadb-operator sends them."""

@@ -1,0 +1,1 @@
+"""Proxies with the rendered configuration, their servers, an imitated operator, and clients."""
