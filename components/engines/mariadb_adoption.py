@@ -19,7 +19,11 @@ def differences(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]
     yield from _passwords(config, spec)
     yield from _tls(config, spec)
     if (port := at(spec, "port") or PORT) != PORT:
-        yield "adopt", f"cannot take a database on port {port:g}", f"let it listen on {PORT} before"
+        yield (
+            "adopt",
+            f"cannot take over a database on port {port:g}",
+            f"change its port to {PORT} first",
+        )
     pulled = [at(secret, "name") for secret in at(spec, "imagePullSecrets") or ()]
     yield from differ("images.pull_secrets", list(config.images.pull_secrets), pulled)
 
@@ -44,7 +48,7 @@ def _servers(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _passwords(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
     if at(spec, "rootEmptyPassword"):
-        yield "adopt", "cannot take a database whose root has no password", "give root one"
+        yield "adopt", "cannot take over a database without a root password", "give root a password"
     yield from _password(config, "root", at(spec, "rootPasswordSecretKeyRef"))
     if _topology(spec) == "replication":
         replica = at(spec, "replication", "replica", "replPasswordSecretKeyRef")

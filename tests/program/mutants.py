@@ -118,7 +118,12 @@ def _whole(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 NOT_OF_EVERY_STACK = (
     *("proxy.switchover_wait", "proxy.min_semi_sync_replicas", "proxy.routing"),
-    *("database.semi_sync", "database.failover_delay_seconds", "proxy.tls.ca_key"),
+    *(
+        "database.semi_sync",
+        "database.failover_delay_seconds",
+        "database.galera",
+        "proxy.tls.ca_key",
+    ),
 )
 """Keys that some topologies or certificates refuse; stacks that have them are among the cases."""
 

@@ -881,7 +881,7 @@ PLAIN = [
     Bad(
         "galera-provider-text",
         database(topology="galera", galera={"provider_options": {"gcache.size": "1G;pc.x=1"}}),
-        "database.galera.provider_options.gcache.size",
+        'database.galera.provider_options["gcache.size"]',
         "must be letters, digits",
     ),
     Bad(

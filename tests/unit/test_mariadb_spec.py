@@ -311,7 +311,7 @@ def test_the_monitor_has_connections_for_every_proxy(proxies: int) -> None:
         ("11.8.5", None, "11.8.5-MariaDB"),
         ("11.8", None, "11.8.0-MariaDB"),
         ("10.11.19-ubi", None, "10.11.19-MariaDB"),
-        ("stable", "11.4.9", "11.4.9-MariaDB"),
+        ("noble", "11.4.9", "11.4.9-MariaDB"),
     ],
 )
 def test_the_server_version(tag: str, version: str | None, expected: str) -> None:

@@ -66,7 +66,7 @@ def test_a_secret_of_a_role_that_is_not_needed_is_not_read() -> None:
         role: {"existing_secret": {"name": role, "key": "pw"}}
         for role in ("root", "replication", "monitor")
     }
-    tree = {"size": "dev", "proxy": {"users": [USER]}, "credentials": credentials}
+    tree = {"size": "dev", "proxy": {"enabled": False, "users": [USER]}, "credentials": credentials}
     assert password_sources.stored(resolve(tree)).keys() == {Role("root")}
 
 

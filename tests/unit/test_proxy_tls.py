@@ -32,7 +32,7 @@ def test_the_scheduler_runs_the_scripts(config: StackConfig) -> None:
     ]
     # lib/ProxySQL_Admin.cpp, table scheduler: CHECK (interval_ms>=100 AND interval_ms<=100000000).
     assert all(100 <= row["interval_ms"] <= 60_000 for row in rows)
-    counted = f"(SELECT COUNT(*) FROM runtime_scheduler)={len(rows)}\n"
+    counted = f"(SELECT COUNT(*) FROM runtime_scheduler)={len(rows)} "
     assert counted in self_check(cnf_model(config))
 
 

@@ -61,8 +61,11 @@ def test_a_size_needs_no_override(size: str) -> None:
     ("override", "path"),
     [
         ({"database": {"storage": {"size": "500Gi"}}}, "database.storage.size"),
-        ({"proxy": {"threads": 7}}, "proxy.threads"),
-        ({"proxy": {"resources": {"limits": {"cpu": "9"}}}}, "proxy.resources.limits.cpu"),
+        ({"proxy": {"enabled": True, "threads": 7}}, "proxy.threads"),
+        (
+            {"proxy": {"enabled": True, "resources": {"limits": {"cpu": "9"}}}},
+            "proxy.resources.limits.cpu",
+        ),
         ({"security": {"protect": True}}, "security.protect"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
