@@ -52,9 +52,7 @@ def made_here(config: StackConfig, databases: Sequence[StackConfig]) -> list[Fau
         for path, ref in _references(config)
         for other in databases
         if other.namespace == config.namespace
-        and ENGINES[other.engine].makes_secret(
-            ref.name, other.name, (app.name for app in other.apps)
-        )
+        and _makes(other, ref.name)
         and not (other.name == config.name and _is_at_home(path, ref, config))
     ]
 
