@@ -158,6 +158,18 @@ def proxysql_monitor(name: str, suffix: str = "") -> str:
     return f"{name}-proxysql-monitor{suffix}"
 
 
+def service_port(kind: str, number: int) -> str:
+    """The name of a Service's port. It has the number: a preview's server-side apply still sees the
+    entry that a create wrote, and two of one name are refused (`Duplicate value`)."""
+    return f"{kind}-{number}"
+
+
+def client_port(number: int) -> str:
+    """The name of a proxy's port for clients, by which Services find it. For the same reason it has
+    a number other than the default's."""
+    return "mysql" if number == 6033 else f"mysql-{number}"
+
+
 def credential_secret(name: str, role: str) -> str:
     """The Secret of a generated credential; `role` is a key of `credentials`."""
     return f"{name}-{role.replace('proxy_', 'proxysql-').replace('_', '-')}"

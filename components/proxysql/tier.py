@@ -148,7 +148,9 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="mysql", port=config.proxy.ports[0], target_port="mysql"
+                        name=names.service_port("mysql", config.proxy.ports[0]),
+                        port=config.proxy.ports[0],
+                        target_port=names.client_port(config.proxy.ports[0]),
                     ),
                     k8s.core.v1.ServicePortArgs(name="admin", port=ADMIN_PORT, target_port="admin"),
                     k8s.core.v1.ServicePortArgs(
@@ -170,9 +172,9 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="mysql",
+                        name=names.service_port("mysql", service.port),
                         port=service.port,
-                        target_port="mysql",
+                        target_port=names.client_port(config.proxy.ports[0]),
                         node_port=service.node_port,
                     )
                 ],
@@ -192,7 +194,7 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="admin",
+                        name=names.service_port("admin", service.admin_port),
                         port=service.admin_port,
                         target_port="admin",
                         node_port=service.admin_node_port,

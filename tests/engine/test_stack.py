@@ -69,6 +69,20 @@ class TestSmall:
         } <= set(cluster.list("services"))
         assert {self.NAME, f"{self.NAME}-proxysql"} <= set(cluster.list("poddisruptionbudgets"))
 
+    @pytest.mark.parametrize(
+        "proxy", [{"service": {"port": 6034}}, {"interfaces": "0.0.0.0:7000"}], ids=str
+    )
+    def test_the_first_change_of_a_port_passes_the_preview(
+        self, engine: Engine, stack: Stack, proxy: dict[str, Any]
+    ) -> None:
+        """A dry run still sees the entry that the create wrote, and two of one name are refused."""
+        try:
+            edited = engine.open("tier4-small", config("small", self.NAME, proxy=proxy))
+            summary = cast(Mapping[str, int], edited.preview(on_output=print).change_summary)
+        finally:
+            engine.open("tier4-small", config("small", self.NAME))
+        assert summary["update"] >= 1
+
     def test_three_pods_of_each_tier_passed_pod_security(self, cluster: Cluster) -> None:
         running = [
             name
