@@ -134,6 +134,9 @@ KEPT = (
     *("initContainers", "livenessProbe", "maxScaleRef", "metrics", "primaryService"),
     *("readinessProbe", "replicasAllowEvenNumber", "secondaryService", "service", "servicePorts"),
     *("sidecarContainers", "startupProbe", "suspend"),
+    # Since 26.x.
+    *("enableServiceLinks", "lifecycle", "maintenance", "multiCluster", "pointInTimeRecoveryRef"),
+    "terminationGracePeriodSeconds",
 )
 """Fields below `spec` that this program never sets and people may, of the operator's features and
 for its procedures. Left alone by name: otherwise an update would take them over from kubectl, and
@@ -143,11 +146,12 @@ KEPT_OF = {
     "replication": (
         *("gtidStrictMode", "primary.autoFailover", "primary.podIndex", "standaloneProbes"),
         *("syncBinlog", "replica.bootstrapFrom", "replica.gtid", "replica.maxLagSeconds"),
-        *("replica.recovery", "replica.syncTimeout"),
+        *("replica.recovery", "replica.syncTimeout", "gtidDomainId", "serverIdStartIndex"),
     ),
     "galera": (
         *("availableWhenDonor", "config", "galeraLibPath", "initJob", "primary"),
         *("providerOptions", "recovery", "replicaThreads", "sst"),
+        *("gtidDomainId", "replPasswordSecretKeyRef", "serverId"),
     ),
 }
 """The same below `spec.replication` and `spec.galera`. `primary.podIndex` is how people ask for a
