@@ -18,9 +18,21 @@ from components.config.engine import ENGINES
 
 Object = Mapping[str, Any]
 KINDS = "statefulsets,pods,persistentvolumeclaims"
-"""What operators and this program make with the label of the database."""
+"""What operators and this program make of a database, with `events` beside."""
 WANTED = ("ready", "podscheduled")
 """Conditions that are true where all is well, in lower case."""
+
+
+def belonging(objects: Sequence[Object], name: str) -> list[Object]:
+    """Those of a database: its operator owns them, or labels them with its name."""
+    found: list[Object] = []
+    for each in objects:
+        metadata = each["metadata"]
+        owners = [owner["name"] for owner in metadata.get("ownerReferences") or ()]
+        instance = (metadata.get("labels") or {}).get("app.kubernetes.io/instance")
+        if name in (*owners, instance):
+            found.append(each)
+    return found
 
 
 def reasons(objects: Sequence[Object], events: Sequence[Object]) -> Iterator[str]:
@@ -104,7 +116,7 @@ def main() -> int:
     if not objects:
         print("\n".join(refusals), file=sys.stderr)
         return 2
-    objects += _get(namespace, KINDS, f"--selector=app.kubernetes.io/instance={name}")
+    objects += belonging(_get(namespace, KINDS), name)
     found = [*reasons(objects, _get(namespace, "events"))]
     print("\n".join(found) or "everything is ready, and nothing warns")
     return bool(found)

@@ -21,6 +21,7 @@ from local.engine import Engine
 from local.go import module_directory
 from local.toolchain import OPERATOR
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
+from tools import why
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -346,6 +347,24 @@ def test_a_first_update_that_failed_may_go_on(engine: Engine, cluster: Cluster) 
     assert "storage-slow-0" in cluster.list("pvc")
     engine.open("tier4-slow", config("dev", "slow")).preview(on_output=print)
     engine.destroy("tier4-slow", on_output=print, color="never")
+
+
+def test_a_quota_that_lets_no_pod_be_made_is_named(engine: Engine, cluster: Cluster) -> None:
+    """The update says only that it timed out."""
+    kubectl = cluster.control_plane.kubectl
+    kubectl.ensure_namespace("tier4-quota")
+    kubectl("create", "quota", "none", "--hard=pods=0", "-n", "tier4-quota")
+    values = config("dev", "poor", database={"ready_timeout": "15s"})
+    with pytest.raises(CommandError, match="timed out"):
+        engine.open("tier4-quota", {**values, "mysql-ha:namespace": "tier4-quota"}).up()
+    there = Cluster(cluster.control_plane, "tier4-quota")
+    made = json.loads(kubectl("get", why.KINDS, "-n", "tier4-quota", "-o", "json"))["items"]
+    objects = [*there.list("mariadbs").values(), *why.belonging(made, "poor")]
+    told = [*why.reasons(objects, [*there.list("events").values()])]
+    assert any(text.startswith("MariaDB poor: Ready is False") for text in told), told
+    assert "StatefulSet poor: 0 of 1 Pods are ready, 0 are made" in told
+    assert any("exceeded quota: none" in text for text in told), told
+    engine.destroy("tier4-quota", on_output=print, color="never")
 
 
 class TestExistingSecrets:

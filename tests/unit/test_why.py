@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.why import reasons
+from tools.why import belonging, reasons
 
 
 def named(kind: str, name: str, **more: Any) -> dict[str, Any]:
@@ -79,3 +79,15 @@ def test_what_is_ready_is_not_mentioned() -> None:
         named("PersistentVolumeClaim", "storage-shop-0"),
     ]
     assert not [*reasons(objects, [])]
+
+
+def test_whose_an_object_is() -> None:
+    """A StatefulSet of mariadb-operator has an owner and no label, its Pods the label alone."""
+    label = {"app.kubernetes.io/instance": "shop"}
+    owned = {
+        "kind": "StatefulSet",
+        "metadata": {"name": "shop", "ownerReferences": [{"name": "shop"}]},
+    }
+    labelled = {"kind": "Pod", "metadata": {"name": "shop-0", "labels": label}}
+    other = {"kind": "Pod", "metadata": {"name": "shop-2-0", "labels": {"a": "b"}}}
+    assert belonging([owned, labelled, other], "shop") == [owned, labelled]
