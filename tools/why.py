@@ -29,8 +29,8 @@ def belonging(objects: Sequence[Object], name: str) -> list[Object]:
     for each in objects:
         metadata = each["metadata"]
         owners = [owner["name"] for owner in metadata.get("ownerReferences") or ()]
-        instance = (metadata.get("labels") or {}).get("app.kubernetes.io/instance")
-        if name in (*owners, instance):
+        labels: Object = metadata.get("labels") or {}
+        if name in (*owners, labels.get("app.kubernetes.io/instance")):
             found.append(each)
     return found
 
