@@ -54,6 +54,8 @@ def _servers(config: StackConfig) -> dict[str, Any]:
     }
     if database.topology == "replication":
         facts["replicas"] = database.replicas
+    if config.servers_closed:
+        facts["clients"] = "named"
     return facts
 
 

@@ -5,6 +5,7 @@ Every design choice is measured or sourced in `docs/proxysql.md`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -16,6 +17,7 @@ from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
 from components.credentials import Credentials
+from components.pods.network import incoming
 from components.proxysql import (
     certificate,
     cnf,
@@ -209,14 +211,16 @@ class ProxySql(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-proxysql",
             metadata=self._metadata(self._tier),
-            spec=k8s.networking.v1.NetworkPolicySpecArgs(
-                pod_selector=self._selector(),
-                policy_types=["Ingress"],
-                ingress=network.proxy_ingress(
-                    config,
-                    client_ports=config.proxy.ports,
-                    admin_port=ADMIN_PORT,
-                    metrics_port=METRICS_PORT,
+            spec=cast(
+                k8s.networking.v1.NetworkPolicySpecArgs,
+                incoming(
+                    names.proxysql_selector(config.name),
+                    network.proxy_ingress(
+                        config,
+                        client_ports=config.proxy.ports,
+                        admin_port=ADMIN_PORT,
+                        metrics_port=METRICS_PORT,
+                    ),
                 ),
             ),
             opts=self._child,

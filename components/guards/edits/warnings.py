@@ -7,6 +7,7 @@ from components.guards.edits.facts import NEWER_KIND, OLDER_KIND, Facts, staying
 
 def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """What an edit of a database leads to, for its apps and for its proxies."""
+    yield from _closed(name, before, now)
     yield from _logins(name, before, now)
     yield from _privileges(name, before, now)
     yield from _removals(name, before.get("apps", {}), now.get("apps", {}))
@@ -14,6 +15,16 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
         yield (
             f"database '{name}' loses the operator's ProxySQL and cannot get it again: its "
             "accounts will be of another kind (docs/percona.md)"
+        )
+
+
+def _closed(name: str, before: Facts, now: Facts) -> Iterator[str]:
+    """Of servers that anyone could reach until now."""
+    if "clients" in now and "clients" not in before:
+        yield (
+            f"database '{name}' gets a NetworkPolicy: clients that connect to its servers past the "
+            "proxies are refused unless database.network_policy.clients names them, and so are "
+            "backup jobs without the label mysql-ha/role: backup (docs/operations.md)"
         )
 
 
