@@ -46,7 +46,7 @@ KEPT = (
     *("proxysql.livenessDelaySec", "proxysql.livenessProbes", "proxysql.readinessDelaySec"),
     *("proxysql.readinessProbes", "proxysql.runtimeClassName", "proxysql.scheduler"),
     *("proxysql.schedulerName", "proxysql.serviceAccountName", "proxysql.sidecarPVCs"),
-    *("proxysql.sidecarResources", "proxysql.sidecarVolumes", "proxysql.sidecars"),
+    *("proxysql.sidecarVolumes", "proxysql.sidecars"),
 )
 """Fields below `spec` that this program never sets and people may; see `mariadb.KEPT`."""
 
