@@ -163,6 +163,18 @@ def proxysql_monitor(name: str, suffix: str = "") -> str:
     return f"{name}-proxysql-monitor{suffix}"
 
 
+def service_port(kind: str, number: int) -> str:
+    """The name of a Service's port. It has the number: a preview's server-side apply still sees the
+    entry that a create wrote, and two of one name are refused (`Duplicate value`)."""
+    return f"{kind}-{number}"
+
+
+def client_port(number: int) -> str:
+    """The name of a proxy's port for clients, by which Services find it. For the same reason it has
+    a number other than the default's."""
+    return "mysql" if number == 6033 else f"mysql-{number}"
+
+
 def credential_secret(name: str, role: str) -> str:
     """The Secret of a generated credential; `role` is a key of `credentials`."""
     return f"{name}-{role.replace('proxy_', 'proxysql-').replace('_', '-')}"
@@ -219,11 +231,35 @@ def pxc_selector(name: str, component: str) -> dict[str, str]:
 
     `component`: `pxc` or `proxysql`.
     """
+    return {**pxc_pods(name), "app.kubernetes.io/component": component}
+
+
+def pxc_pods(name: str) -> dict[str, str]:
+    """The labels of all Pods that Percona's operator makes for a cluster, with whatever component.
+
+    Servers and its proxies, jobs of backups and restores, the collector of binary logs.
+    """
+    return {"app.kubernetes.io/name": "percona-xtradb-cluster", "app.kubernetes.io/instance": name}
+
+
+def pxc_backup_selector(name: str) -> dict[str, str]:
+    """The labels of Percona's backups, which join the cluster (`pkg/naming/labels.go`)."""
+    return {"percona.com/backup-type": "xtrabackup", "percona.com/cluster": name}
+
+
+def exporter_selector(name: str) -> dict[str, str]:
+    """The labels of mariadb-operator's exporter (`pkg/builder/labels/labels.go`, `MetricsKey`)."""
     return {
-        "app.kubernetes.io/name": "percona-xtradb-cluster",
-        "app.kubernetes.io/instance": name,
-        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/name": "exporter",
+        "app.kubernetes.io/instance": f"{name}-metrics",
     }
+
+
+ROLE = "mysql-ha/role"
+"""The label of Pods that people or their jobs run against the servers, which are its clients."""
+ROLES = ("backup", "sql")
+"""Its values: of jobs that copy a database, as mariadb-operator's have no labels of their own, and
+of shells."""
 
 
 def proxysql_selector(name: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from components.config import password_sources
 from components.config.password_sources import Holder, User
 from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs
+from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
@@ -55,6 +56,9 @@ class DatabaseStack(pulumi.ComponentResource):
             ),
             self._child,
         )
+        if config.database.network_policy.enabled:
+            policy = WIRING[config.engine].policy(config)
+            server_policy(name, config, policy, after=args.after, opts=self._child)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username

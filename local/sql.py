@@ -17,6 +17,7 @@ from typing import Any
 
 from components.config.stack import StackConfig
 from components.engines.wiring import WIRING
+from components.names import ROLE
 from local import LocalError
 from local.kubectl import Kubectl, Object
 
@@ -80,7 +81,8 @@ def pod(config: StackConfig, login: Login, name: str) -> Object:
         "metadata": {
             "name": name,
             "namespace": login.namespace,
-            "labels": {"app.kubernetes.io/name": NAME},
+            # The role by which a NetworkPolicy of the servers lets it in.
+            "labels": {"app.kubernetes.io/name": NAME, ROLE: "sql"},
         },
         "spec": {
             "automountServiceAccountToken": False,

@@ -161,6 +161,10 @@ def sizes() -> str:
                 "NetworkPolicy for such proxies",
                 lambda c: switch(c.security.network_policy.enabled),
             ),
+            *line(
+                "NetworkPolicy for the servers",
+                lambda c: switch(c.database.network_policy.enabled),
+            ),
             *line("disruption budgets", lambda c: switch(c.scheduling.database.disruption_budget)),
             *line("spread over nodes and zones", lambda c: c.scheduling.database.spread),
             *line(

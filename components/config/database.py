@@ -9,7 +9,10 @@ from components.config.model import Model, Resources, Storage
 from components.config.types import (
     Annotations,
     Bool,
+    Cidr,
     Duration,
+    Labels,
+    Namespace,
     PodLabels,
     ProviderOption,
     ProviderValue,
@@ -24,6 +27,38 @@ class Galera(Model):
     """Options of Galera's provider, such as `gcache.size: 512M`, beside those of the operator, for
     addresses and TLS, which are refused here. When the last one is removed, a MariaDB cluster keeps
     it: set its default instead."""
+
+
+class Client(Model):
+    """Who connects to the servers themselves: Pods, or addresses outside the cluster."""
+
+    namespace: Namespace | None = None
+    """Namespace of the Pods. Unset: the database's own."""
+    pod_labels: Labels = {}
+    """Labels of the Pods. Empty: all Pods of the namespace."""
+    cidr: Cidr | None = None
+    """Addresses instead of Pods, such as `10.20.0.0/16`."""
+
+    @model_validator(mode="after")
+    def _says_who(self) -> Self:
+        pods = self.namespace or self.pod_labels
+        if not (pods or self.cidr):
+            raise field_error("names nobody", "set namespace, pod_labels or cidr")
+        if pods and self.cidr:
+            raise field_error(
+                "has both Pods and addresses", "make two entries of it, one with cidr alone"
+            )
+        return self
+
+
+class ServerPolicy(Model):
+    """Who may reach the servers."""
+
+    enabled: Bool
+    """A NetworkPolicy for the servers ([whom it lets in](operations.md#who-reaches-the-servers)).
+    Off with `adopt`, unless the stack says otherwise."""
+    clients: tuple[Client, ...] = ()
+    """Who may connect to the servers beside the proxies. Without proxies and empty: everyone."""
 
 
 class Database(Model):
@@ -75,6 +110,8 @@ class Database(Model):
     """Annotations of the database Pods."""
     pod_labels: PodLabels = {}
     """Labels of the database Pods."""
+    network_policy: ServerPolicy
+    """Who may reach the servers."""
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:

@@ -65,6 +65,8 @@ class Engine:
     """Whether the operator takes privileges back that an account no longer has in the config."""
     hashes: bool
     """Whether this program's proxies hold hashes of their users' passwords, not the passwords."""
+    operators: tuple[str, ...]
+    """What the label `app.kubernetes.io/name` of the operator's Pods may be."""
     proxies: Callable[[str], str]
     """Of a database: the StatefulSet of this program's proxies and their client Service."""
     claims: Callable[[str, str, int], tuple[str, ...]]
@@ -142,6 +144,7 @@ MARIADB = Engine(
     reader_service=True,
     revokes=True,
     hashes=True,
+    operators=("mariadb-operator",),  # deploy/charts/mariadb-operator/templates/_helpers.tpl
     proxies=names.proxysql,
     claims=names.mariadb_claims,
     ownerless=names.mariadb_ownerless,
@@ -170,6 +173,8 @@ PERCONA = Engine(
     reader_service=False,
     revokes=False,  # pkg/controller/pxc/users_custom.go
     hashes=False,
+    # deploy/bundle.yaml, and the chart pxc-operator of percona-helm-charts
+    operators=("percona-xtradb-cluster-operator", "pxc-operator"),
     proxies=names.proxysql_beside_pxc,
     claims=names.pxc_claims,
     ownerless=names.pxc_ownerless,

@@ -34,7 +34,7 @@ from components.config.errors import (
 )
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
-from components.config.presets import PROXY_MANAGERS, SIZES
+from components.config.presets import ADOPTED, PROXY_MANAGERS, SIZES
 from components.config.stack import StackConfig, StackKeys
 
 
@@ -116,7 +116,8 @@ def _preset(tree: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(proxy, Mapping):
         managed_by = cast(Mapping[str, Any], proxy).get("managed_by", managed_by)
     refuse(_choice("proxy.managed_by", managed_by, PROXY_MANAGERS))
-    return merge(preset, PROXY_MANAGERS[managed_by])
+    preset = merge(preset, PROXY_MANAGERS[managed_by])
+    return preset if tree.get("adopt", "none") == "none" else merge(preset, ADOPTED)
 
 
 def _choice(path: str, value: Any, choices: Mapping[str, Any]) -> Iterator[Fault]:
@@ -190,6 +191,7 @@ KEYS = tuple(StackKeys.model_fields)
 """The config keys of a stack, below the project's name."""
 _STRUCTURED = frozenset(
     {"database", "proxy", "credentials", "scheduling", "security", "images", "percona"}
+    | {"operator"}
     | {"apps", "databases", "retire", "create_namespace", "await_sql"}
 )
 

@@ -13,7 +13,11 @@ from typing import Any
 from components.config.images import MARIADB_IMAGE, PROXYSQL_IMAGE, PXC_IMAGE, PXC_PROXYSQL_IMAGE
 
 _HA: dict[str, Any] = {
-    "database": {"topology": "replication", "replicas": 3},
+    "database": {
+        "topology": "replication",
+        "replicas": 3,
+        "network_policy": {"enabled": True},
+    },
     "proxy": {"enabled": True, "replicas": 3},
     "scheduling": {
         "database": {"disruption_budget": True, "spread": "preferred"},
@@ -40,6 +44,7 @@ SIZES: dict[str, dict[str, Any]] = {
             "max_connections": 151,
             "binlog_expire_days": 1,
             "storage": {"size": "1Gi"},
+            "network_policy": {"enabled": False},
         },
         "proxy": {"enabled": False, "replicas": 1, "threads": 2},
         "scheduling": {
@@ -128,3 +133,6 @@ PROXY_MANAGERS: dict[str, dict[str, Any]] = {
     },
     "operator": {"images": {"proxy": PXC_PROXYSQL_IMAGE}},
 }
+
+ADOPTED: dict[str, Any] = {"database": {"network_policy": {"enabled": False}}}
+"""Over all that, of a database that was there before: its clients still connect as they did."""

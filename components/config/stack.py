@@ -9,6 +9,7 @@ from components.config.credentials import Credentials, Login, alternating_logins
 from components.config.database import Database
 from components.config.images import Images
 from components.config.model import Model
+from components.config.operator import Operator
 from components.config.percona import Percona
 from components.config.proxy import Proxy, ProxyUser
 from components.config.scheduling import Scheduling
@@ -58,6 +59,8 @@ class StackConfig(Model):
     """Protection, TLS, NetworkPolicy, user ids, and which images are acceptable."""
     images: Images
     """Images of the database, the proxy and what runs beside them."""
+    operator: Operator = Operator()
+    """Where the engine's operator runs, for the NetworkPolicy of the servers."""
     percona: Percona | None = None
     """What only a Percona XtraDB Cluster has: the operator's version, the log collector."""
 
@@ -79,6 +82,12 @@ class StackConfig(Model):
     def operator_proxies(self) -> bool:
         """Whether Percona's operator runs the proxies."""
         return self.proxy.enabled and self.proxy.managed_by == "operator"
+
+    @property
+    def servers_closed(self) -> bool:
+        """Whether a NetworkPolicy keeps clients from the servers that it does not name."""
+        policy = self.database.network_policy
+        return policy.enabled and bool(self.proxy.enabled or policy.clients)
 
     @property
     def monitor_logins(self) -> tuple[Login, ...]:

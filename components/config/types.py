@@ -230,6 +230,19 @@ def _label_values(value: dict[str, str]) -> dict[str, str]:
     return _label_map(value)
 
 
+def _cidr(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        value = ""
+    if "/" not in value:
+        raise field_error(
+            "must be a network in CIDR notation, without bits after its prefix",
+            "use a value such as '10.20.0.0/16'",
+        )
+    return value
+
+
 def _interfaces(value: str) -> str:
     ports: list[int] = []
     for part in value.split(";"):
@@ -617,6 +630,11 @@ Granted = Annotated[
             ]
         },
     ),
+]
+Cidr = Annotated[
+    str,
+    AfterValidator(_cidr),
+    _text("network (`10.20.0.0/16`)", r"[0-9a-fA-F.:]+/[0-9]{1,3}"),
 ]
 Interfaces = Annotated[
     str,

@@ -135,6 +135,9 @@ KEPT = (
     *("initContainers", "livenessProbe", "maxScaleRef", "metrics", "primaryService"),
     *("readinessProbe", "replicasAllowEvenNumber", "secondaryService", "service", "servicePorts"),
     *("sidecarContainers", "startupProbe", "suspend"),
+    # Since 26.x.
+    *("enableServiceLinks", "lifecycle", "maintenance", "multiCluster", "pointInTimeRecoveryRef"),
+    "terminationGracePeriodSeconds",
 )
 """Fields below `spec` that this program never sets but people may set, for the operator's features
 and procedures. They are listed by name: otherwise an update would take them over from kubectl and
@@ -144,11 +147,12 @@ KEPT_OF = {
     "replication": (
         *("gtidStrictMode", "primary.autoFailover", "primary.podIndex", "standaloneProbes"),
         *("syncBinlog", "replica.bootstrapFrom", "replica.gtid", "replica.maxLagSeconds"),
-        *("replica.recovery", "replica.syncTimeout"),
+        *("replica.recovery", "replica.syncTimeout", "gtidDomainId", "serverIdStartIndex"),
     ),
     "galera": (
         *("availableWhenDonor", "config", "galeraLibPath", "initJob", "primary"),
         *("providerOptions", "recovery", "replicaThreads", "sst"),
+        *("gtidDomainId", "replPasswordSecretKeyRef", "serverId"),
     ),
 }
 """The same below `spec.replication` and `spec.galera`; of Galera's, `config`, `initJob` and

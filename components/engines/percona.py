@@ -34,12 +34,19 @@ KEPT = (
     *("ignoreLabels", "initImage", "logCollectorSecretName", "pause", "platform", "pmm"),
     # An adopted cluster with an encrypted disk keeps its keys where they are.
     "vaultSecretName",
-    "unsafeFlags.backupIfUnhealthy",
+    *("unsafeFlags.backupIfUnhealthy", "passwordGenerationOptions", "storageScaling"),
     *("pxc.envVarsSecret", "pxc.expose", "pxc.gracePeriod", "pxc.lifecycle"),
     *("pxc.livenessDelaySec", "pxc.livenessProbes", "pxc.readinessDelaySec", "pxc.readinessProbes"),
     *("pxc.replicationChannels", "pxc.runtimeClassName", "pxc.schedulerName"),
     *("pxc.serviceAccountName", "pxc.sidecarPVCs", "pxc.sidecarResources", "pxc.sidecarVolumes"),
-    "pxc.sidecars",
+    *("pxc.sidecars", "pxc.extraPVCs", "pxc.hookScript", "pxc.mysqlAllocator"),
+    "pxc.sstRetryCount",
+    *("proxysql.configuration", "proxysql.envVarsSecret", "proxysql.extraPVCs"),
+    *("proxysql.gracePeriod", "proxysql.hookScript", "proxysql.lifecycle"),
+    *("proxysql.livenessDelaySec", "proxysql.livenessProbes", "proxysql.readinessDelaySec"),
+    *("proxysql.readinessProbes", "proxysql.runtimeClassName", "proxysql.scheduler"),
+    *("proxysql.schedulerName", "proxysql.serviceAccountName", "proxysql.sidecarPVCs"),
+    *("proxysql.sidecarVolumes", "proxysql.sidecars"),
 )
 """Fields below `spec` that this program never sets and people may; see `mariadb.KEPT`."""
 

@@ -12,7 +12,7 @@ import pulumi
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 from components.credentials import Credentials
-from components.engines import mariadb, mariadb_adoption, percona, percona_adoption
+from components.engines import mariadb, mariadb_adoption, network, percona, percona_adoption
 from components.engines.mariadb_accounts import MariaDbAccounts, MariaDbAccountsArgs
 from components.topology import Topology
 
@@ -50,6 +50,8 @@ class Wiring:
     servers: Callable[[str, ServersArgs, pulumi.ResourceOptions], Servers]
     """Its components, by their logical name."""
     topology: Callable[[StackConfig], Topology]
+    policy: Callable[[StackConfig], network.ServerPolicy]
+    """What a NetworkPolicy says of the servers."""
     differences: Callable[[StackConfig, Mapping[str, Any]], Iterator[Fault]]
     """Where a config says something else than the `spec` of the operator's live object."""
     immutable: Callable[[StackConfig], dict[str, Any]]
@@ -91,12 +93,14 @@ WIRING: Mapping[str, Wiring] = {
     "mariadb": Wiring(
         servers=_mariadb,
         topology=mariadb.topology,
+        policy=network.mariadb,
         differences=mariadb_adoption.differences,
         immutable=mariadb.immutable,
     ),
     "percona": Wiring(
         servers=_percona,
         topology=percona.topology,
+        policy=network.percona,
         differences=percona_adoption.differences,
         immutable=percona.immutable,
     ),

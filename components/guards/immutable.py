@@ -60,6 +60,8 @@ def _servers(config: StackConfig) -> dict[str, Any]:
         facts["create_namespace"] = True
     if database.topology == "replication":
         facts["replicas"] = database.replicas
+    if config.servers_closed:
+        facts["clients"] = "named"
     return facts
 
 

@@ -56,6 +56,7 @@ class _Database(_Facts):
     replication: str = ""
     replicas: Number = 0
     nodes: Number = 0
+    clients: str = ""
     tls: str = ""
     tls_source: str = ""
     pull_secrets: str = ""

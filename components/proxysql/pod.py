@@ -91,7 +91,10 @@ def _container(
         command=_command(config),
         args=list(scripts.PROXYSQL_ARGUMENTS),
         ports=[
-            k8s.core.v1.ContainerPortArgs(name="mysql", container_port=config.proxy.ports[0]),
+            *(
+                k8s.core.v1.ContainerPortArgs(name=names.client_port(port), container_port=port)
+                for port in config.proxy.ports
+            ),
             k8s.core.v1.ContainerPortArgs(name="admin", container_port=ADMIN_PORT),
             k8s.core.v1.ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
         ],
@@ -103,7 +106,7 @@ def _container(
         ),
         volume_mounts=mounts,
         startup_probe=_startup(),
-        readiness_probe=_readiness(),
+        readiness_probe=_readiness(config),
         liveness_probe=_liveness(),
         lifecycle=k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(
@@ -142,10 +145,10 @@ def _startup() -> k8s.core.v1.ProbeArgs:
     )
 
 
-def _readiness() -> k8s.core.v1.ProbeArgs:
+def _readiness(config: StackConfig) -> k8s.core.v1.ProbeArgs:
     """Not the servers' health: during an outage clients must wait in the proxy."""
     return k8s.core.v1.ProbeArgs(
-        tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="mysql"),
+        tcp_socket=k8s.core.v1.TCPSocketActionArgs(port=names.client_port(config.proxy.ports[0])),
         period_seconds=5,
         failure_threshold=2,
     )

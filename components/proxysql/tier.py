@@ -5,6 +5,7 @@ Every design choice is measured or sourced in `docs/proxysql.md`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -16,6 +17,7 @@ from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
+from components.pods.network import incoming
 from components.proxysql import (
     certificate,
     cnf,
@@ -150,7 +152,9 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="mysql", port=config.proxy.ports[0], target_port="mysql"
+                        name=names.service_port("mysql", config.proxy.ports[0]),
+                        port=config.proxy.ports[0],
+                        target_port=names.client_port(config.proxy.ports[0]),
                     ),
                     k8s.core.v1.ServicePortArgs(name="admin", port=ADMIN_PORT, target_port="admin"),
                     k8s.core.v1.ServicePortArgs(
@@ -172,9 +176,9 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="mysql",
+                        name=names.service_port("mysql", service.port),
                         port=service.port,
-                        target_port="mysql",
+                        target_port=names.client_port(config.proxy.ports[0]),
                         node_port=service.node_port,
                     )
                 ],
@@ -194,7 +198,7 @@ class ProxySql(pulumi.ComponentResource):
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="admin",
+                        name=names.service_port("admin", service.admin_port),
                         port=service.admin_port,
                         target_port="admin",
                         node_port=service.admin_node_port,
@@ -209,14 +213,16 @@ class ProxySql(pulumi.ComponentResource):
         k8s.networking.v1.NetworkPolicy(
             f"{name}-proxysql",
             metadata=self._metadata(self._tier),
-            spec=k8s.networking.v1.NetworkPolicySpecArgs(
-                pod_selector=self._selector(),
-                policy_types=["Ingress"],
-                ingress=network.proxy_ingress(
-                    config,
-                    client_ports=config.proxy.ports,
-                    admin_port=ADMIN_PORT,
-                    metrics_port=METRICS_PORT,
+            spec=cast(
+                k8s.networking.v1.NetworkPolicySpecArgs,
+                incoming(
+                    names.proxysql_selector(config.name),
+                    network.proxy_ingress(
+                        config,
+                        client_ports=config.proxy.ports,
+                        admin_port=ADMIN_PORT,
+                        metrics_port=METRICS_PORT,
+                    ),
                 ),
             ),
             opts=self._child,

@@ -11,13 +11,17 @@ from typing import Any, cast
 
 import pulumi
 import pytest
+import yaml
 from pulumi.automation import CommandError, Stack
 
 from components.config.engine import MARIADB
 from components.proxysql.live import native_password_hash
 from local.control_plane import ControlPlane
 from local.engine import Engine
+from local.go import module_directory
+from local.toolchain import OPERATOR
 from tests.engine.stacks import Cluster, changes, passwords_in_state, raw_state, refused
+from tools import why
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
@@ -69,6 +73,20 @@ class TestSmall:
         } <= set(cluster.list("services"))
         assert {self.NAME, f"{self.NAME}-proxysql"} <= set(cluster.list("poddisruptionbudgets"))
 
+    @pytest.mark.parametrize(
+        "proxy", [{"service": {"port": 6034}}, {"interfaces": "0.0.0.0:7000"}], ids=str
+    )
+    def test_the_first_change_of_a_port_passes_the_preview(
+        self, engine: Engine, stack: Stack, proxy: dict[str, Any]
+    ) -> None:
+        """A dry run still sees the entry that the create wrote, and two of one name are refused."""
+        try:
+            edited = engine.open("tier4-small", config("small", self.NAME, proxy=proxy))
+            summary = cast(Mapping[str, int], edited.preview(on_output=print).change_summary)
+        finally:
+            engine.open("tier4-small", config("small", self.NAME))
+        assert summary["update"] >= 1
+
     def test_three_pods_of_each_tier_passed_pod_security(self, cluster: Cluster) -> None:
         running = [
             name
@@ -106,6 +124,37 @@ class TestSmall:
         spec = cluster.list("mariadbs")[self.NAME]["spec"]
         assert spec["rootPasswordSecretKeyRef"]["name"] == f"{self.NAME}-root"
         assert len(cluster.secret(f"{self.NAME}-root")["password"]) == 32
+
+    def test_the_policies_select_the_pods_that_are_there(self, cluster: Cluster) -> None:
+        """Servers by what the operator put on them, proxies by what this program did."""
+        pods = {name: pod["metadata"]["labels"] for name, pod in cluster.list("pods").items()}
+        servers, proxies = (
+            {f"{tier}-{ordinal}" for ordinal in range(3)}
+            for tier in (self.NAME, f"{self.NAME}-proxysql")
+        )
+        policies = cluster.list("networkpolicies")
+
+        def selected(selector: Mapping[str, Any]) -> set[str]:
+            wanted = selector["matchLabels"].items()
+            return {name for name, labels in pods.items() if wanted <= labels.items()}
+
+        spec = policies[self.NAME]["spec"]
+        assert selected(spec["podSelector"]) == servers
+        assert selected(policies[f"{self.NAME}-proxysql"]["spec"]["podSelector"]) == proxies
+        sql = {"port": 3306, "protocol": "TCP"}
+        (sources,) = (rule["from"] for rule in spec["ingress"] if sql in rule["ports"])
+        selectors = [peer["podSelector"] for peer in sources if peer.keys() == {"podSelector"}]
+        inside = [selected(selector) for selector in selectors if "matchLabels" in selector]
+        assert servers in inside
+        assert proxies in inside
+
+    def test_the_operators_chart_gives_its_pods_the_label(self) -> None:
+        chart = module_directory("mariadb-operator", OPERATOR) / "deploy/charts/mariadb-operator"
+        name = yaml.safe_load((chart / "Chart.yaml").read_text())["name"]
+        helpers = (chart / "templates/_helpers.tpl").read_text()
+        assert 'app.kubernetes.io/name: {{ include "mariadb-operator.name" . }}' in helpers
+        assert "default .Chart.Name .Values.nameOverride" in helpers
+        assert (name,) == MARIADB.operators
 
     def test_up_again_changes_nothing(self, stack: Stack) -> None:
         assert changes(stack.up(on_output=print)) == {}
@@ -312,6 +361,24 @@ def test_a_first_update_that_failed_may_go_on(engine: Engine, cluster: Cluster) 
     assert "storage-slow-0" in cluster.list("pvc")
     engine.open("tier4-slow", config("dev", "slow")).preview(on_output=print)
     engine.destroy("tier4-slow", on_output=print, color="never")
+
+
+def test_a_quota_that_lets_no_pod_be_made_is_named(engine: Engine, cluster: Cluster) -> None:
+    """The update says only that it timed out."""
+    kubectl = cluster.control_plane.kubectl
+    kubectl.ensure_namespace("tier4-quota")
+    kubectl("create", "quota", "none", "--hard=pods=0", "-n", "tier4-quota")
+    values = config("dev", "poor", database={"ready_timeout": "15s"})
+    with pytest.raises(CommandError, match="timed out"):
+        engine.open("tier4-quota", {**values, "mysql-ha:namespace": "tier4-quota"}).up()
+    there = Cluster(cluster.control_plane, "tier4-quota")
+    made = json.loads(kubectl("get", why.KINDS, "-n", "tier4-quota", "-o", "json"))["items"]
+    objects = [*there.list("mariadbs").values(), *why.belonging(made, "poor")]
+    told = [*why.reasons(objects, [*there.list("events").values()])]
+    assert any(text.startswith("MariaDB poor: Ready is False") for text in told), told
+    assert "StatefulSet poor: 0 of 1 Pods are ready, 0 are made" in told
+    assert any("exceeded quota: none" in text for text in told), told
+    engine.destroy("tier4-quota", on_output=print, color="never")
 
 
 class TestExistingSecrets:

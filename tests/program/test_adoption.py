@@ -7,6 +7,7 @@ import pytest
 
 from components.config.load import merge
 from components.engines.mariadb import FIXED
+from components.guards.edits.warnings import warnings
 from render import recorder
 from render.recorder import Recording, Resource, plain
 from tests.program.cases import shop
@@ -223,7 +224,12 @@ def test_the_identity_is_that_of_any_database(config: dict[str, Any], adopt: str
     """So that `adopt` can be removed, and a later edit is checked as ever."""
     during = accepted({**config, "adopt": adopt}, live(config))
     after = accepted(config, previous=during.outputs)
-    assert plain(during.outputs["immutable"]) == plain(after.outputs["immutable"])
+    before, later = (plain(run.outputs["immutable"])["orders"] for run in (during, after))
+    # Its clients connect as they did until then, and the next update says that they cannot.
+    (told,) = warnings("orders", before, later)
+    assert "database.network_policy.clients" in told
+    assert later.pop("clients") == "named"
+    assert before == later
     shrunk = merge(config, {"database": {"storage": {"size": "1Gi"}}})
     error = run(shrunk, previous=plain(during.outputs)).error
     assert error is not None

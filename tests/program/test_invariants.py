@@ -784,7 +784,8 @@ def test_the_client_service_shows_the_client_port_only(name: str) -> None:
     recording = recorded(name)
     for stateful_set in recording.of_kind("StatefulSet"):
         service = recording.one("Service", metadata(stateful_set)["name"])
-        assert [port["targetPort"] for port in service.inputs["spec"]["ports"]] == ["mysql"]
+        (port,) = service.inputs["spec"]["ports"]
+        assert port["targetPort"].startswith("mysql")
 
 
 @ALL_PROXIED
@@ -795,7 +796,7 @@ def test_the_admin_interface_is_exposed_only_on_demand(name: str) -> None:
         r
         for r in recording.of_kind("Service")
         if r.inputs["spec"].get("clusterIP") != "None"
-        and any(port["targetPort"] != "mysql" for port in r.inputs["spec"]["ports"])
+        and any(not port["targetPort"].startswith("mysql") for port in r.inputs["spec"]["ports"])
     ]
     assert bool(exposed) == asked
 

@@ -299,6 +299,7 @@ def test_it_is_plain_and_without_secrets() -> None:
             "root": "Secret s, key k",
             "replication": "config",
             "replicas": 3,
+            "clients": "named",
             "tls": "required",
             "tls_source": "the operator",
             "proxy_managed_by": "mysql-ha",

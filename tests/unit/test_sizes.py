@@ -25,6 +25,7 @@ TABLE: dict[str, tuple[Any, Any, Any]] = {
     "proxy.resources.limits.memory": (None, "512Mi", "1Gi"),
     "security.tls.enabled": (False, True, True),
     "security.protect": (False, True, True),
+    "database.network_policy.enabled": (False, True, True),
     "security.network_policy.enabled": (False, True, True),
     "scheduling.database.disruption_budget": (False, True, True),
     "scheduling.proxy.disruption_budget": (False, True, True),

@@ -129,6 +129,17 @@ def semi_sync_has_its_timeout(config: StackConfig, given: Mapping[str, Any]) -> 
         yield "database.semi_sync_timeout", "has no effect without semi_sync", "remove it"
 
 
+def a_policy_has_its_keys(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if not config.database.network_policy.enabled:
+        for path in ("database.network_policy.clients", "operator"):
+            if is_given(given, path):
+                yield (
+                    path,
+                    "is for the NetworkPolicy of the servers, which is off",
+                    "set database.network_policy.enabled to true, or remove it",
+                )
+
+
 RULES = (
     keys_are_of_the_engine,
     own_proxies_have_the_keys_beside,
@@ -138,4 +149,5 @@ RULES = (
     provider_options_are_galeras,
     a_size_without_proxies_has_no_keys_of_them,
     semi_sync_has_its_timeout,
+    a_policy_has_its_keys,
 )

@@ -9,6 +9,7 @@ from components.guards.edits.facts import NEWER_KIND, OLDER_KIND, Facts, staying
 def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """What an edit of a database leads to, for its servers, its apps and its proxies."""
     yield from _downgrade(name, before, now)
+    yield from _closed(name, before, now)
     yield from _logins(name, before, now)
     yield from _privileges(name, before, now)
     yield from _removals(name, before.get("apps", {}), now.get("apps", {}))
@@ -28,6 +29,16 @@ def _downgrade(name: str, before: Facts, now: Facts) -> Iterator[str]:
                 f"database '{name}' goes from {before['version']} back to {now['version']}: the "
                 "fixes between them go"
             )
+
+
+def _closed(name: str, before: Facts, now: Facts) -> Iterator[str]:
+    """Of servers that anyone could reach until now."""
+    if "clients" in now and "clients" not in before:
+        yield (
+            f"database '{name}' gets a NetworkPolicy: clients that connect to its servers past the "
+            "proxies are refused unless database.network_policy.clients names them, and so are "
+            "backup jobs without the label mysql-ha/role: backup (docs/operations.md)"
+        )
 
 
 def _logins(name: str, before: Facts, now: Facts) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""What an admin set on an operator's object outlives the next unrelated update, field by field.
+
+The object is that of a stack, without waiting for it: its operator could do none of this without
+servers. The rules of field managers are the official provider's (local/plugins/kubernetes.py).
+"""
+
+import json
+from typing import Any, cast
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from render.case import case
+from render.recorder import plain
+from tests.engine.test_plugins import Place, Program, place
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+
+__all__ = ["place"]
+
+STILL = {"suspend": True}
+"""Of a MariaDB whose operator must not act on what is tried."""
+REPLICATION: dict[str, Any] = {"size": "small"}
+GALERA: dict[str, Any] = {"size": "small", "database": {"topology": "galera"}}
+PERCONA: dict[str, Any] = {"size": "small", "engine": "percona"}
+FIELDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "suspend": ("MariaDB", REPLICATION, STILL),
+    "switchover": ("MariaDB", REPLICATION, {**STILL, "replication": {"primary": {"podIndex": 2}}}),
+    "no failover": (
+        "MariaDB",
+        REPLICATION,
+        {**STILL, "replication": {"primary": {"autoFailover": False}}},
+    ),
+    "force bootstrap": (
+        "MariaDB",
+        GALERA,
+        {**STILL, "galera": {"recovery": {"forceClusterBootstrapInPod": "mysql-1"}}},
+    ),
+    "pause": ("PerconaXtraDBCluster", PERCONA, {"pause": True}),
+    "backup": (
+        "PerconaXtraDBCluster",
+        PERCONA,
+        {
+            "backup": {
+                "image": "example.invalid/backup:1",
+                "storages": {"s3": {"type": "s3", "s3": {"bucket": "b"}}},
+            }
+        },
+    ),
+    "pmm": ("PerconaXtraDBCluster", PERCONA, {"pmm": {"enabled": True, "serverHost": "pmm"}}),
+}
+"""`maintenance` is a field of mariadb-operator 26.x, whose CRDs are not installed here: that it is
+left alone as these are, tests/schema/test_left_alone.py."""
+
+
+def part(found: Any, wanted: Any) -> Any:
+    """What `found` has at the paths of `wanted`."""
+    if not isinstance(wanted, dict) or not isinstance(found, dict):
+        return found
+    there, shape = cast(dict[str, Any], found), cast(dict[str, Any], wanted)
+    return {key: part(there.get(key), below) for key, below in shape.items()}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_it_stays(place: Place, field: str) -> None:
+    """Of what kubectl wrote an update takes over all; the next one finds it among its own."""
+    kind, config, theirs = FIELDS[field]
+    resource = case("left-alone", config).run().one(kind)
+    inputs = plain(resource.inputs)
+
+    def program(label: str) -> Program:
+        def run() -> None:
+            k8s.apiextensions.CustomResource(
+                "database",
+                api_version=inputs["apiVersion"],
+                kind=kind,
+                metadata={
+                    "name": "mysql",
+                    "labels": {"unrelated": label},
+                    "annotations": {"pulumi.com/skipAwait": "true"},
+                },
+                spec=inputs["spec"],
+                opts=pulumi.ResourceOptions.merge(
+                    place.provider(),
+                    pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
+                ),
+            )
+
+        return run
+
+    place.up(program("1"))
+    name = {"MariaDB": "mariadb", "PerconaXtraDBCluster": "pxc"}[kind]
+    place.kubectl("patch", name, "mysql", "--type=merge", "-p", json.dumps({"spec": theirs}))
+    assert place.preview(program("1")) == {}
+    for label in ("2", "3"):
+        assert place.up(program(label)) == {"update": 1}
+        assert part(place.live(name, "mysql")["spec"], theirs) == theirs
