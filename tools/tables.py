@@ -233,9 +233,9 @@ def overview() -> str:
     project = cast(dict[str, Any], yaml.safe_load((ROOT / "Pulumi.yaml").read_text()))
     declared = cast(dict[str, dict[str, Any]], project["config"])
     body: list[tuple[str, ...]] = []
-    for name, field in StackKeys.model_fields.items():
+    for name in StackKeys.model_fields:
         entry = declared[f"{PROJECT}:{name}"]
-        text = meaning(name, field)
+        text = meaning(name, StackKeys)
         shown = _shown_default(entry["default"])
         body.append((f"`{PROJECT}:{name}`", entry["type"], shown, text))
     return table(("key", "type", "default", "meaning"), body)

@@ -13,7 +13,7 @@ class Model(BaseModel):
     """Frozen, refuses unknown keys, and never prints an input.
 
     The text below a field is for authors of stacks: docs/configuration.md and
-    schema/stack.schema.json are made from it (`python -m tools.tables`). Only the tools read it: for
+    schema/stack.schema.json are made from it (`python -m tools.tables`). Only tools read it: with
     `use_attribute_docstrings` each start would parse the source of every model.
     """
 
