@@ -35,7 +35,7 @@ from tools.marks import with_sections
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
 SCHEMA = "schema/stack.schema.json"
-FIGURES = (ROOT / "bench" / "results.md", ROOT / "bench" / "cold.md")
+FIGURES = tuple(ROOT / "bench" / f"{name}.md" for name in ("results", "apps", "cold"))
 
 OUTPUTS = {
     "schema_version": "Version of this contract.",
