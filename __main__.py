@@ -12,8 +12,8 @@ from components.guards import immutable, preflight
 from components.outputs import exports
 from components.stack import DatabaseStack, DatabaseStackArgs
 
-# What a run makes it needs to its end, and looking for garbage among it took more than half of the
-# time: 13 ms of 23 for each of 1000 apps (docs/performance.md).
+# What a run makes it needs to its end. Python would look through all of it for garbage again and
+# again, which takes longer for each app the more there are.
 gc.disable()
 stack = load()
 settings = pulumi.Config("kubernetes")

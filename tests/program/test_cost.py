@@ -14,7 +14,7 @@ from render import recorder
 from render.case import case
 from render.recorder import ROOT
 
-EDGES = [
+EDGES: list[tuple[dict[str, Any], int]] = [
     # A password's Secret; User, Database and Grant; the logins' Secret and the app's.
     ({}, 1 + 2 + 1 + 2 + 2 + 3),
     # Without this program's proxies nothing waits for the logins' Secret.
