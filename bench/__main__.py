@@ -1,7 +1,7 @@
 """`python -m bench`: what this program costs compared with an empty one, measured in one run.
 
 Cases alternate, so that a slow moment of the machine hits all of them; a case's figure is its
-median. Writes bench/results.md, and with `--all` bench/cold.md.
+median. Writes bench/results.md and bench/apps.md, and with `--all` bench/cold.md.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -21,6 +20,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from bench.alone import preview as preview_alone
+from bench.alone import with_apps
+from bench.cost import Cost, clocked
 from components.config.load import resolve
 from components.config.presets import SIZES
 from components.engines import mariadb
@@ -36,26 +38,25 @@ EMPTY = HERE / "empty"
 ONE_OBJECT = HERE / "one_object"
 STACKS = {size: REPOSITORY / f"Pulumi.{size}.yaml" for size in SIZES}
 APPS = (1, 10, 100, 1000)
+APPS_ALONE = (1, 100, 300, 1000)
 GROWTH_ROUNDS = 3
 """Fewer than elsewhere: a preview with 1000 apps takes a minute or two."""
 
 
-def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each case in each round; a first round, thrown away, warms everything up."""
-    found: dict[str, list[float]] = {name: [] for name in cases}
+Measured = dict[str, list[Cost]]
+"""By case, its cost in each round."""
+
+
+def interleaved(cases: Mapping[str, Callable[[], Cost]], rounds: int) -> Measured:
+    """The cost of each case in each round; a first round, thrown away, warms everything up."""
+    found: Measured = {name: [] for name in cases}
     for number in range(rounds + 1):
         for name, measure in cases.items():
-            seconds = measure()
+            cost = measure()
             if number:
-                found[name].append(seconds)
+                found[name].append(cost)
         say(f"  round {number} of {rounds}")
     return found
-
-
-def clocked(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def say(text: str) -> None:
@@ -63,9 +64,6 @@ def say(text: str) -> None:
 
 
 # --- cases -------------------------------------------------------------------------------------
-
-
-Measured = dict[str, list[float]]
 
 
 def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
@@ -80,7 +78,7 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
             cluster.start()
             cluster.kubectl.ensure_namespace("default")
 
-            def preview(name: str, program: Path, config: Mapping[str, Any]) -> Callable[[], float]:
+            def preview(name: str, program: Path, config: Mapping[str, Any]) -> Callable[[], Cost]:
                 for namespace in namespaces(config):
                     cluster.kubectl.ensure_namespace(namespace)
                 request = {
@@ -94,8 +92,7 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
                     "config": config,
                     "program": str(program),
                 }
-                command = [sys.executable, "-m", "bench.preview", json.dumps(request)]
-                return lambda: float(run(command))
+                return lambda: in_a_process("bench.preview", json.dumps(request))
 
             cases = {
                 "empty program": preview("empty", EMPTY / "__main__.py", {}),
@@ -122,38 +119,39 @@ def previews(tools: Toolchain, rounds: int) -> tuple[Measured, Measured, str]:
     return measured, growth, f"pulumi {engine.version}, {plugins}"
 
 
-def with_apps(count: int) -> dict[str, Any]:
-    """The config of a stack of size `small` with a number of apps, each with a database."""
-    apps = [
-        {"name": f"app-{number}", "databases": {f"app{number}": "owner"}} for number in range(count)
-    ]
-    return {"mysql-ha:size": "small", "mysql-ha:apps": apps}
+def in_a_process(module: str, argument: str) -> Cost:
+    """What a module of this bench prints as its cost."""
+    return Cost(*json.loads(run([sys.executable, "-m", module, argument])))
 
 
-def programs(rounds: int) -> tuple[Measured, Measured]:
-    """The program alone, in one warm process, on a monitor that answers at once: of each size, and
-    by number of apps."""
+def programs(rounds: int) -> Measured:
+    """The program alone, in one warm process, on a monitor that answers at once: of each size."""
 
-    def run_on_mocks(root: Path, config: Mapping[str, Any]) -> Callable[[], float]:
+    def run_on_mocks(root: Path, config: Mapping[str, Any]) -> Callable[[], Cost]:
         def once() -> None:
             with mock.patch.object(recorder, "ROOT", root):
-                error = recorder.run(config, preview=True).error
-            if error:
-                raise SystemExit(error)
+                preview_alone(config)
 
         return lambda: clocked(once)
 
     cases = {"empty program": run_on_mocks(EMPTY, {})}
     cases |= {size: run_on_mocks(REPOSITORY, stack_config(file)) for size, file in STACKS.items()}
-    measured = interleaved(cases, rounds)
-    growth = {str(count): run_on_mocks(REPOSITORY, with_apps(count)) for count in APPS}
-    return measured, interleaved(growth, GROWTH_ROUNDS)
+    return interleaved(cases, rounds)
+
+
+def programs_with_apps() -> Measured:
+    """The program alone, by number of apps, each in a process of its own."""
+
+    def alone(count: int) -> Callable[[], Cost]:
+        return lambda: in_a_process("bench.alone", str(count))
+
+    return interleaved({str(count): alone(count) for count in APPS_ALONE}, GROWTH_ROUNDS)
 
 
 def rendering(rounds: int) -> Measured:
     """`users.cnf` and its two checks, by number of apps."""
 
-    def render(count: int) -> Callable[[], float]:
+    def render(count: int) -> Callable[[], Cost]:
         config = resolve(
             {key.removeprefix("mysql-ha:"): value for key, value in with_apps(count).items()}
         )
@@ -188,7 +186,7 @@ def make_up() -> dict[str, float]:
 
         def make(target: str) -> float:
             say(f"  make {target}")
-            return clocked(lambda: run(["make", target], clone, environment))
+            return clocked(lambda: run(["make", target], clone, environment)).wall
 
         try:
             return {
@@ -204,32 +202,51 @@ def make_up() -> dict[str, float]:
 # --- results -----------------------------------------------------------------------------------
 
 
-def compared(title: str, measured: Mapping[str, Sequence[float]]) -> str:
-    """A table of medians, their spread, and ratios to the first case."""
-    base = statistics.median(next(iter(measured.values())))
+def medians(costs: Sequence[Cost]) -> Cost:
+    """The median of the times on the clock, and that of the processors' times."""
+    return Cost(*(statistics.median(seconds) for seconds in zip(*costs, strict=True)))
+
+
+def spread(costs: Sequence[Cost]) -> float:
+    """Seconds on the clock between the fastest and the slowest round."""
+    walls = [cost.wall for cost in costs]
+    return max(walls) - min(walls)
+
+
+def compared(title: str, measured: Mapping[str, Sequence[Cost]]) -> str:
+    """A table of medians, their spread, and ratios to the first case; on the clock and in CPU."""
+    base = medians(next(iter(measured.values())))
     lines = [
-        f"| {title} | median | slowest − fastest | ratio |",
-        "| --- | --- | --- | --- |",
+        f"| {title} | median | slowest − fastest | ratio | CPU | CPU ratio |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, seconds in measured.items():
-        median = statistics.median(seconds)
-        spread = max(seconds) - min(seconds)
-        lines.append(f"| {name} | {shown(median)} | {shown(spread)} | {median / base:.1f} |")
+    for name, costs in measured.items():
+        median = medians(costs)
+        lines.append(
+            f"| {name} | {shown(median.wall)} | {shown(spread(costs))} "
+            f"| {median.wall / base.wall:.1f} | {shown(median.cpu)} "
+            f"| {median.cpu / base.cpu:.1f} |"
+        )
     return "\n".join(lines)
 
 
-def grown(title: str, measured: Mapping[str, Sequence[float]]) -> str:
+def grown(title: str, measured: Mapping[str, Sequence[Cost]]) -> str:
     """A table of medians by number of apps, and what each app beyond the first cost."""
-    medians = {int(apps): statistics.median(seconds) for apps, seconds in measured.items()}
-    (fewest, base), *_ = medians.items()
+    by_apps = {int(apps): medians(costs) for apps, costs in measured.items()}
+    (fewest, base), *_ = by_apps.items()
     lines = [
-        f"| {title}: apps | median | slowest − fastest | each further app |",
-        "| --- | --- | --- | --- |",
+        f"| {title}: apps | median | slowest − fastest | each further app | CPU "
+        "| each further app |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    for apps, median in medians.items():
-        spread = max(measured[str(apps)]) - min(measured[str(apps)])
-        more = shown((median - base) / (apps - fewest)) if apps > fewest else ""
-        lines.append(f"| {apps} | {shown(median)} | {shown(spread)} | {more} |")
+    for apps, median in by_apps.items():
+        each = ["", ""]
+        if more := apps - fewest:
+            each = [shown((mine - first) / more) for mine, first in zip(median, base, strict=True)]
+        lines.append(
+            f"| {apps} | {shown(median.wall)} | {shown(spread(measured[str(apps)]))} | {each[0]} "
+            f"| {shown(median.cpu)} | {each[1]} |"
+        )
     return "\n".join(lines)
 
 
@@ -249,13 +266,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="previews of each case, 7 or more")
     parser.add_argument("--all", action="store_true", help="also a cold `make up` (many minutes)")
+    parser.add_argument("--apps", action="store_true", help="only bench/apps.md (minutes)")
     arguments = parser.parse_args()
     if arguments.rounds < 7:
         parser.error("a median needs at least 7 rounds")
+    say("the program with apps")
+    write(HERE / "apps.md", ["# Many apps", *apps_page(programs_with_apps())])
+    if arguments.apps:
+        return
     say("previews by the real engine")
     engine, engine_growth, runner = previews(Toolchain(say=say), arguments.rounds)
     say("the program on mocks")
-    mocked, mocked_growth = programs(4 * arguments.rounds)
+    mocked = programs(4 * arguments.rounds)
     say("rendering users.cnf")
     rendered = rendering(4 * arguments.rounds)
     sdks = (f"{name} {version(name)}" for name in ("pulumi-kubernetes", "pulumi-random"))
@@ -263,7 +285,7 @@ def main() -> None:
         "# Bench results",
         f"Environment: {environment(runner, *sdks)}.",
         f"Cases alternated, {arguments.rounds} rounds after a warm-up; ratios are to the first "
-        "line of each table.",
+        f"line of each table. {CPU}",
         compared("`pulumi preview` of a new stack, real engine", engine),
         "Each preview has a process of its own. The clock runs from the engine's start to its end; "
         "Python and the `pulumi` package are loaded before, everything else within. The empty "
@@ -272,7 +294,6 @@ def main() -> None:
         f"Growth with the number of apps, size `small`, {GROWTH_ROUNDS} rounds of the first two. "
         "An app with one database is six resources.",
         grown("`pulumi preview` of a new stack, real engine", engine_growth),
-        grown("the program alone, on mocks, warm", mocked_growth),
         grown("rendering `users.cnf`", rendered),
     ]
     write(HERE / "results.md", sections)
@@ -283,6 +304,24 @@ def main() -> None:
         lines += [f"| {name} | {shown(value)} |" for name, value in seconds.items()]
         title = ["# Cold start", f"Environment: {environment(runner)}.", "\n".join(lines)]
         write(HERE / "cold.md", title)
+
+
+CPU = "CPU: user and system seconds, those of the engine and its plugins among them."
+
+
+def apps_page(measured: Mapping[str, Sequence[Cost]]) -> list[str]:
+    """What the program alone does with many apps."""
+    hundred, thousand = (_each(measured, apps) for apps in ("100", "1000"))
+    return [
+        f"Environment: {environment()}. {GROWTH_ROUNDS} rounds, each run in a process of its own.",
+        grown("the program alone, on mocks, size `small`", measured),
+        f"By CPU, each of 1000 apps costs {thousand / hundred:.2f} times as much as each of 100.",
+    ]
+
+
+def _each(measured: Mapping[str, Sequence[Cost]], apps: str) -> float:
+    """CPU seconds of each app of a number of them."""
+    return medians(measured[apps]).cpu / int(apps)
 
 
 def write(file: Path, sections: Sequence[str]) -> None:

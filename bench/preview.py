@@ -1,4 +1,4 @@
-"""One preview in a process of its own, as `pulumi preview` is. Prints the seconds it took.
+"""One preview in a process of its own, as `pulumi preview` is. Prints its cost.
 
 The clock runs from the engine's start to its end; the program's imports happen in between.
 """
@@ -6,12 +6,12 @@ The clock runs from the engine's start to its end; the program's imports happen 
 import json
 import runpy
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from pulumi.automation import PulumiCommand
 
+from bench.cost import clocked
 from local.engine import Engine
 
 
@@ -25,9 +25,7 @@ def main() -> None:
         plugin_path=Path(plugin_path) if plugin_path else None,
         pulumi_home=Path(request["pulumi_home"]),
     ).open(request["stack"], request["config"], lambda: runpy.run_path(program) and None)
-    began = time.perf_counter()
-    stack.preview()
-    print(time.perf_counter() - began)
+    print(json.dumps(clocked(stack.preview)))
 
 
 if __name__ == "__main__":

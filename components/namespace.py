@@ -1,5 +1,7 @@
 """Namespaces that a stack was asked to make."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_kubernetes as k8s
 

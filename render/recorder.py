@@ -8,6 +8,7 @@ unknown values, so that goldens and invariants look at exactly what would go int
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import base64
+import gc
 import json
 import runpy
 from collections.abc import Mapping
@@ -311,6 +312,7 @@ def run(
         _full(key): value if isinstance(value, str) else json.dumps(value)
         for key, value in config.items()
     }
+    collecting = gc.isenabled()
     # Whoever ran `asyncio.run` before in this process has left it without an event loop.
     sync_await._ensure_event_loop()  # pyright: ignore[reportPrivateUsage]
     answers = _Answers(preview, existing or {}, live or {}, plain(previous or {}))
@@ -360,4 +362,8 @@ def run(
             )
     except pulumi.RunError as error:
         recording.error = str(error)
+    finally:
+        # The program looks for no garbage: its process would end here.
+        if collecting:
+            gc.enable()
     return recording

@@ -1,8 +1,12 @@
 """The keys of a stack, read off the models: path, accepted values, defaults and meaning."""
 
+import ast
+import inspect
+import textwrap
 import types
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen
@@ -31,8 +35,9 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
     """(path, type, default, meaning) of every config key, in declaration order."""
     found: dict[str, tuple[str, str]] = {}
     defaults: dict[str, dict[str, str]] = {}
-    for real, path, field in _leaves(StackConfig, "", ""):
-        found[path] = type_text(field), meaning(real, field)
+    for real, path, model, name in _leaves(StackConfig, "", ""):
+        field = model.model_fields[name]
+        found[path] = type_text(field), meaning(real, model)
         part = real.split(".")[-2] if "." in real else real
         defaults.setdefault(path, {})[part] = default(real, field)
     for path, (kind, text) in found.items():
@@ -46,15 +51,17 @@ def _joined(by_part: Mapping[str, str]) -> str:
     return "; ".join(f"{part}: {default}" for part, default in by_part.items())
 
 
-def _leaves(model: type[BaseModel], real: str, shown: str) -> Iterator[tuple[str, str, FieldInfo]]:
-    """(real path, shown path, field) of every leaf below `model`."""
+def _leaves(
+    model: type[BaseModel], real: str, shown: str
+) -> Iterator[tuple[str, str, type[BaseModel], str]]:
+    """(real path, shown path, model, name in it) of every leaf below `model`."""
     for name, field in model.model_fields.items():
         path = f"{real}.{name}" if real else name
         text = SHARED.get(path, f"{shown}.{name}" if shown else name)
         below, listed = model_of(field.annotation)
         # Kubernetes' own reference explains what stands below.
         if below is None or below is Affinity:
-            yield path, text, field
+            yield path, text, model, name
         else:
             mark = "[]" if listed else ""
             yield from _leaves(below, f"{path}{mark}", f"{text}{mark}")
@@ -170,8 +177,31 @@ def yaml_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def meaning(path: str, field: FieldInfo) -> str:
-    """The text below a field, on one line; its links start in docs/. Raises SystemExit."""
-    if not field.description:
+def meaning(path: str, model: type[BaseModel]) -> str:
+    """The text below the field of a path in its model, on one line; its links start in docs/.
+
+    Raises SystemExit.
+    """
+    text = _texts(model).get(path.rpartition(".")[2])
+    if not text:
         raise SystemExit(f"tools/keys.py: the field of {path} has no text below it")
-    return " ".join(field.description.split())
+    return " ".join(text.split())
+
+
+@cache
+def _texts(model: type[BaseModel]) -> Mapping[str, str]:
+    """The text below each field of a model and of those that it extends, by the field's name."""
+    found: dict[str, str] = {}
+    for owner in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(owner))).body
+        assert isinstance(body, ast.ClassDef)
+        for statement, below in pairwise(body.body):
+            match statement, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name] = text
+                case _:
+                    pass
+    return found

@@ -52,7 +52,7 @@ def stack_schema() -> Schema:
     }
     databases = {
         **_object({}),
-        "description": meaning("databases", StackKeys.model_fields["databases"]),
+        "description": meaning("databases", StackKeys),
         "patternProperties": {
             f"^{DNS_LABEL}$": {
                 **_object(entry),
@@ -134,7 +134,7 @@ def _fields(model: type[BaseModel], path: str, *, required: bool) -> Schema:
             nested = {"type": "array", "items": nested}
         elif field.default is None:
             nested["type"] = ["object", "null"]
-        properties[name] = {"description": _linked(meaning(where, field)), **nested}
+        properties[name] = {"description": _linked(meaning(where, model)), **nested}
     found = _object(properties)
     needed = [name for name, field in model.model_fields.items() if field.is_required()]
     return {**found, "required": needed} if required and needed else found
@@ -150,7 +150,7 @@ def _leaf(model: type[BaseModel], name: str, path: str) -> Schema:
         schema |= _object({variable: value for variable in sorted(names)})
     said = default(path, field) if model is not StackKeys else "unset"
     known = "" if said in ("required", "unset", "empty") else f" Default: {said}."
-    return {**schema, "description": _linked(meaning(path, field)) + known}
+    return {"description": _linked(meaning(path, model)) + known, **schema}
 
 
 @cache

@@ -35,7 +35,7 @@ from tools.marks import with_sections
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
 SCHEMA = "schema/stack.schema.json"
-FIGURES = (ROOT / "bench" / "results.md", ROOT / "bench" / "cold.md")
+FIGURES = tuple(ROOT / "bench" / f"{name}.md" for name in ("results", "apps", "cold"))
 
 OUTPUTS = {
     "schema_version": "Version of this contract.",
@@ -237,9 +237,9 @@ def overview() -> str:
     project = cast(dict[str, Any], yaml.safe_load((ROOT / "Pulumi.yaml").read_text()))
     declared = cast(dict[str, dict[str, Any]], project["config"])
     body: list[tuple[str, ...]] = []
-    for name, field in StackKeys.model_fields.items():
+    for name in StackKeys.model_fields:
         entry = declared[f"{PROJECT}:{name}"]
-        text = meaning(name, field)
+        text = meaning(name, StackKeys)
         shown = _shown_default(entry["default"])
         body.append((f"`{PROJECT}:{name}`", entry["type"], shown, text))
     return table(("key", "type", "default", "meaning"), body)

@@ -13,12 +13,11 @@ class Model(BaseModel):
     """Frozen, refuses unknown keys, and never prints an input.
 
     The text below a field is for authors of stacks: docs/configuration.md and
-    schema/stack.schema.json are made from it (`python -m tools.tables`).
+    schema/stack.schema.json are made from it (`python -m tools.tables`). Only tools read it: with
+    `use_attribute_docstrings` each start would parse the source of every model.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class SecretRef(Model):

@@ -45,6 +45,8 @@ class MariaDb(pulumi.ComponentResource):
 
     topology: Topology
     """What the proxy tier needs to know of the servers."""
+    mariadb: pulumi.Resource
+    """The MariaDB object: what must exist before an account."""
     ready: Sequence[pulumi.Resource]
     """What must exist before the first proxy."""
 
@@ -81,7 +83,7 @@ class MariaDb(pulumi.ComponentResource):
             for login in (config.monitor_logins if config.own_proxies else ())
             for made in self._monitor(name, args, mariadb, login)
         ]
-        self.ready = (mariadb, *monitors)
+        self.mariadb, self.ready = mariadb, (mariadb, *monitors)
         self.register_outputs({})
 
     def _monitor(

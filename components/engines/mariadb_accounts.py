@@ -18,7 +18,7 @@ class MariaDbAccountsArgs:
     """`servers`: what must exist first. `secrets`: those of the accounts, by app."""
 
     config: StackConfig
-    servers: Sequence[pulumi.Resource]
+    servers: pulumi.Resource
     secrets: Mapping[str, pulumi.Resource]
 
 
@@ -34,6 +34,8 @@ class MariaDbAccounts(pulumi.ComponentResource):
     """
 
     by_app: Mapping[str, Sequence[pulumi.Resource]]
+    """By app, its Grants; each waits for its User. More would cost every app an edge for each
+    resource that waits for the app."""
 
     def __init__(
         self, name: str, args: MariaDbAccountsArgs, opts: pulumi.ResourceOptions | None = None
@@ -56,7 +58,7 @@ class MariaDbAccounts(pulumi.ComponentResource):
                     "collate": "utf8mb4_unicode_ci",
                     "cleanupPolicy": _policy(apps),
                 },
-                args.servers,
+                [args.servers],
             )
             for schema, apps in owners.items()
         }
@@ -66,14 +68,14 @@ class MariaDbAccounts(pulumi.ComponentResource):
     def _accounts(
         self, app: App, schemas: Mapping[str, pulumi.Resource]
     ) -> Sequence[pulumi.Resource]:
-        made: list[pulumi.Resource] = []
+        """The app's Grants, one for each login and database."""
+        grants: list[pulumi.Resource] = []
         for login in app.logins:
             user = self._user(app, login)
-            made.append(user)
             for schema, granted in app.databases.items():
                 after = [user, schemas[schema]]
-                made.append(self._grant(login.username, schema, privileges(granted), after))
-        return made
+                grants.append(self._grant(login.username, schema, privileges(granted), after))
+        return grants
 
     def _user(self, app: App, login: Login) -> pulumi.Resource:
         config = self._args.config
@@ -92,7 +94,7 @@ class MariaDbAccounts(pulumi.ComponentResource):
             login.username,
             names.account(config.name, login.username),
             spec,
-            [*self._args.servers, self._args.secrets[app.name]],
+            [self._args.servers, self._args.secrets[app.name]],
         )
 
     def _grant(

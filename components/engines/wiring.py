@@ -69,7 +69,7 @@ def _mariadb(name: str, args: ServersArgs, opts: pulumi.ResourceOptions) -> Serv
     if config.apps:
         accounts = MariaDbAccounts(
             name,
-            MariaDbAccountsArgs(config=config, servers=servers.ready, secrets=args.secrets),
+            MariaDbAccountsArgs(config=config, servers=servers.mariadb, secrets=args.secrets),
             opts,
         ).by_app
     return Servers(topology=servers.topology, ready=servers.ready, accounts=accounts)

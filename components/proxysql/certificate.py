@@ -1,5 +1,7 @@
 """The certificate that the proxies show to clients."""
 
+from __future__ import annotations
+
 import pulumi
 import pulumi_kubernetes as k8s
 

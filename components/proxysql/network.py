@@ -1,5 +1,7 @@
 """Who may reach the proxies' Pods: the NetworkPolicy of the ProxySQL tier."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from components import names

@@ -3,6 +3,8 @@
 Every design choice is measured or sourced in `docs/proxysql.md`.
 """
 
+from __future__ import annotations
+
 from typing import NamedTuple, cast
 
 import pulumi

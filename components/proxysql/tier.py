@@ -3,6 +3,8 @@
 Every design choice is measured or sourced in `docs/proxysql.md`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast

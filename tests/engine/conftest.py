@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
@@ -40,6 +41,13 @@ def quick_rolls() -> Iterator[None]:
     seconds a Pod; that a roll waits at all is left as it is."""
     with mock.patch.object(tier, "MIN_READY", 1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def collecting() -> Iterator[None]:
+    """Garbage is looked for again after each test: the program turns that off for its process."""
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

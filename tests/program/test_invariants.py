@@ -467,9 +467,9 @@ def test_a_password_reaches_the_servers_then_the_proxies_then_the_app(name: str)
             made = [databases[database]]
             assert account.urn in waits[databases[database].urn]
         told = {r.urn for r in made} | ({proxies.urn} if proxies else set[str]())
-        assert told <= set(binding.depends_on)
+        assert told <= waits[binding.urn]
         if proxies:
-            assert {r.urn for r in made} <= set(proxies.depends_on)
+            assert {r.urn for r in made} <= waits[proxies.urn]
 
 
 def secrets(recording: Recording) -> dict[str, Resource]:
