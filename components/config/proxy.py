@@ -13,12 +13,14 @@ from components.config.types import (
     Annotations,
     Bool,
     Bytes,
+    Cidr,
     ClientAddress,
     Comment,
     Count,
     Digest,
     Hostgroup,
     Interfaces,
+    LoadBalancerClass,
     Message,
     Milliseconds,
     Natural,
@@ -52,6 +54,14 @@ class Service(Model):
     """Port of the client Service."""
     node_port: NodePort | None = None
     """Unset: Kubernetes chooses one if the type has node ports."""
+    external_traffic_policy: Literal["Cluster", "Local"] | None = None
+    """NodePort and LoadBalancer. `Local`: proxies see the clients' own addresses, and nodes without
+    a proxy do not answer. Unset: `Cluster`."""
+    load_balancer_source_ranges: tuple[Cidr, ...] = ()
+    """LoadBalancer: who may connect, if the load balancer supports it. Empty: anyone."""
+    load_balancer_class: LoadBalancerClass | None = None
+    """LoadBalancer: which controller makes it. Unset: the cluster's default. Fixed while the type
+    stays."""
     expose_admin: Bool = False
     """Make a ClusterIP Service of the admin port, for the account `cluster`; needs `clustering`. It
     gives full control of the proxies."""

@@ -262,6 +262,32 @@ def _interfaces(value: str) -> str:
     return value
 
 
+_CIDR = r"[0-9a-f.:]{2,45}/(0|[1-9][0-9]{0,2})"
+
+
+def _cidr(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        network = None
+    # Python also takes addresses without a length, and netmasks.
+    if network is None or value != str(network):
+        raise field_error(
+            "must be a range of addresses in its usual form, without bits after its length",
+            "use a value such as 10.0.0.0/8 or fd00::/8",
+        )
+    return value
+
+
+def _load_balancer_class(value: str) -> str:
+    return _matching(
+        _LABEL_KEY,
+        value,
+        "must be a class of load balancers, a name like a label's key",
+        "use the one that its controller's documentation has, such as 'service.k8s.aws/nlb'",
+    )
+
+
 def _is_ipv4(value: str) -> bool:
     try:
         ipaddress.IPv4Address(value)
@@ -524,6 +550,10 @@ ObjectName = Annotated[str, AfterValidator(_object_name), _text("object name", _
 SecretKey = Annotated[str, AfterValidator(_secret_key), _text("Secret key", _SECRET_KEY)]
 NodeName = Annotated[str, AfterValidator(_object_name), _text("node name", _OBJECT_NAME)]
 LabelKey = Annotated[str, AfterValidator(_label_key), _text("label key", _LABEL_KEY)]
+Cidr = Annotated[str, AfterValidator(_cidr), _text("range of addresses (`10.0.0.0/8`)", _CIDR)]
+LoadBalancerClass = Annotated[
+    str, AfterValidator(_load_balancer_class), _text("class of load balancers", _LABEL_KEY)
+]
 TaintKey = Annotated[str, AfterValidator(_taint_key), _text("key of a taint", f"({_LABEL_KEY})?")]
 LabelValue = Annotated[str, AfterValidator(_label_value), _text("label value", f"({_LABEL_NAME})?")]
 Cores = Annotated[

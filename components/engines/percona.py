@@ -340,7 +340,14 @@ def _pxc(config: StackConfig) -> dict[str, Any]:
 
 def _proxysql(config: StackConfig) -> dict[str, Any]:
     proxy, image = config.proxy, config.images.proxy
-    expose: dict[str, Any] = {"enabled": True, "type": proxy.service.type}
+    service = proxy.service
+    expose: dict[str, Any] = {"enabled": True, "type": service.type}
+    if service.external_traffic_policy:
+        expose["externalTrafficPolicy"] = service.external_traffic_policy
+    if service.load_balancer_source_ranges:
+        expose["loadBalancerSourceRanges"] = list(service.load_balancer_source_ranges)
+    if service.load_balancer_class:
+        expose["loadBalancerClass"] = service.load_balancer_class
     return {
         "enabled": True,
         "size": proxy.replicas,
@@ -348,7 +355,7 @@ def _proxysql(config: StackConfig) -> dict[str, Any]:
         "imagePullPolicy": image.pull_policy,
         # Its administration database is the only home of what the operator puts into it.
         "volumeSpec": _volume(proxy.storage.size, proxy.storage.storage_class),
-        "expose": {**expose, **_some("annotations", dict(proxy.service.annotations))},
+        "expose": {**expose, **_some("annotations", dict(service.annotations))},
         **_pod(config, "proxy", config.security.database),
         **_some("sidecarResources", scheduling.resources(config.database.helper_resources)),
         **_some("labels", dict(proxy.pod_labels)),

@@ -84,8 +84,10 @@ def _tls_source(config: StackConfig) -> str:
 
 def _proxies(config: StackConfig) -> dict[str, str]:
     """Of all proxies, whoever runs them."""
-    proxy, storage = config.proxy, config.proxy.storage
+    proxy, storage, service = config.proxy, config.proxy.storage, config.proxy.service
+    of_class = {"load_balancer_class": service.load_balancer_class or "the cluster's default"}
     return {
+        **(of_class if service.type == "LoadBalancer" else {}),
         "proxy_managed_by": proxy.managed_by,
         "proxy_volumes": (
             f"{storage.size} of class {storage.storage_class or 'default'}"

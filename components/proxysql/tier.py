@@ -167,6 +167,9 @@ class ProxySql(pulumi.ComponentResource):
             metadata=self._metadata(self._tier, service.annotations),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type=service.type,
+                external_traffic_policy=service.external_traffic_policy,
+                load_balancer_source_ranges=list(service.load_balancer_source_ranges) or None,
+                load_balancer_class=service.load_balancer_class,
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(

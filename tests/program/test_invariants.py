@@ -786,6 +786,15 @@ def test_the_client_service_shows_the_client_port_only(name: str) -> None:
         assert [port["targetPort"] for port in service.inputs["spec"]["ports"]] == ["mysql"]
 
 
+def test_the_client_service_says_who_reaches_it_and_how() -> None:
+    recording = recorded("replication-users")
+    proxies = metadata(recording.one("StatefulSet"))["name"]
+    spec = recording.one("Service", proxies).inputs["spec"]
+    assert spec["externalTrafficPolicy"] == "Local"
+    assert spec["loadBalancerSourceRanges"] == ["10.0.0.0/8", "fd00::/8"]
+    assert spec["loadBalancerClass"] == "example.com/internal"
+
+
 @ALL_PROXIED
 def test_the_admin_interface_is_exposed_only_on_demand(name: str) -> None:
     recording, config = recorded(name), by_id()[name].config

@@ -773,6 +773,36 @@ PLAIN = [
     Bad(
         "hostgroups-unused", proxy(hostgroups={"offline": 10}), "proxy.hostgroups", "four different"
     ),
+    *(
+        Bad(f"service-{key}-{kind}", proxy(service={"type": kind, key: value}), path, rule)
+        for key, value, kinds, rule in (
+            ("external_traffic_policy", "Local", ("ClusterIP",), "for clients from outside"),
+            (
+                "load_balancer_source_ranges",
+                ["10.0.0.0/8"],
+                ("ClusterIP", "NodePort"),
+                "for a load balancer",
+            ),
+            ("load_balancer_class", "nlb", ("ClusterIP", "NodePort"), "for a load balancer"),
+        )
+        for kind in kinds
+        for path in (f"proxy.service.{key}",)
+    ),
+    *(
+        Bad(
+            f"cidr-{text}",
+            proxy(service={"type": "LoadBalancer", "load_balancer_source_ranges": [text]}),
+            "proxy.service.load_balancer_source_ranges[0]",
+            "a range of addresses",
+        )
+        for text in ("10.0.0.0", "10.0.0.1/8", "10.0.0.0/255.0.0.0", "10.0.0.0/33", "FD00::/8", "")
+    ),
+    Bad(
+        "load-balancer-class",
+        proxy(service={"type": "LoadBalancer", "load_balancer_class": "a/b/c"}),
+        "proxy.service.load_balancer_class",
+        "class of load balancers",
+    ),
     Bad("node-port-type", proxy(service={"node_port": 30001}), "proxy.service", "no node port"),
     Bad(
         "node-port-admin",

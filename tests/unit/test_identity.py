@@ -204,6 +204,25 @@ def test_proxy_volumes_cannot_change(edit: dict[str, Any]) -> None:
         immutable.check(edited(PERSISTENT), edited(merge(PERSISTENT, edit)))
 
 
+BALANCED: dict[str, Any] = {
+    **BASE,
+    "proxy": {"service": {"type": "LoadBalancer", "load_balancer_class": "a"}},
+}
+
+
+@pytest.mark.parametrize("value", ["b", None])
+@pytest.mark.parametrize("managed_by", ["mysql-ha", "operator"])
+def test_a_load_balancer_keeps_its_class(value: str | None, managed_by: str) -> None:
+    """Kubernetes refuses the edit, after the proxies have rolled."""
+    base = BALANCED | ({"engine": "percona"} if managed_by == "operator" else {})
+    edit = {"proxy": {"service": {"load_balancer_class": value}}}
+    with pytest.raises(ConfigError, match=r"^mysql-ha:proxy\.service\.load_balancer_class: "):
+        immutable.check(edited({}, base), edited(edit, base))
+    gone = {"proxy": {"service": {"type": "ClusterIP", "load_balancer_class": None}}}
+    immutable.check(edited({}, base), edited(gone, base))
+    immutable.check(edited(gone, base), edited({}, base))
+
+
 def test_proxies_may_go_with_their_volumes() -> None:
     """The fix that the refusal itself names."""
     immutable.check(edited(PERSISTENT), edited(merge(PERSISTENT, {"proxy": {"enabled": False}})))

@@ -19,7 +19,9 @@ OWN_TIER_KEYS = (
 
 OPERATOR_PROXY_KEYS = frozenset(
     {"enabled", "managed_by", "replicas", "resources", "pod_annotations", "pod_labels"}
-    | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
+    | {"service.type", "service.annotations", "service.external_traffic_policy"}
+    | {"service.load_balancer_source_ranges", "service.load_balancer_class"}
+    | {"storage.size", "storage.storage_class"}
 )
 """Keys that Percona's operator uses for its own ProxySQL; it writes the configuration itself."""
 
