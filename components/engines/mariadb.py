@@ -354,7 +354,7 @@ def _pod(config: StackConfig) -> dict[str, Any]:
     if database.pod_annotations:
         metadata["annotations"] = dict(database.pod_annotations)
     result: dict[str, Any] = {
-        "podSecurityContext": security.of_pod(config.security.database),
+        "podSecurityContext": security.of_pod(config.security, config.security.database),
         "securityContext": security.CONTAINER,
         "podMetadata": metadata,
         # A field below it is fixed (FIXED), which an absent parent would not keep.

@@ -385,7 +385,7 @@ def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
     affinity = result.pop("affinity", None)
     # The operator's default always puts every Pod on a different node.
     result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
-    result["podSecurityContext"] = security.of_pod(user)
+    result["podSecurityContext"] = security.of_pod(config.security, user)
     result["containerSecurityContext"] = RESTRICTED
     if placement.disruption_budget:
         result["podDisruptionBudget"] = {"maxUnavailable": 1}

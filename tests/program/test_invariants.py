@@ -674,6 +674,23 @@ def test_pods_meet_pod_security_restricted(name: str) -> None:
             assert "envFrom" not in container
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("given", [False, True])
+def test_pods_name_no_ids_where_the_cluster_assigns_them(engine: str, *, given: bool) -> None:
+    """As OpenShift does."""
+    security = {} if given else {"security": {"set_user_ids": False}}
+    proxy = {"proxy": {"managed_by": "mysql-ha"}}
+    recording = case("ids", {"size": "small", "engine": engine, **proxy, **security}).run()
+    keys = {
+        leaf.rpartition(".")[2]
+        for resource in recording.resources
+        for leaf, _, _ in leaves(resource.inputs)
+    }
+    assert ("runAsUser" in keys, "runAsGroup" in keys, "fsGroup" in keys) == (given,) * 3
+    (stateful_set,) = recording.of_kind("StatefulSet")
+    assert pod_security.violations(pod_spec(stateful_set)) == []
+
+
 @ALL_PROXIED
 def test_it_starts_from_the_file_alone(name: str) -> None:
     """R 2, 3, 4, 6: a fresh start, no resurrected data, no subPath, no LOAD after the start."""

@@ -429,6 +429,16 @@ PLAIN = [
         "number-interval", proxy(monitor={"ping_interval": 5}), "proxy.monitor.ping_interval", "100"
     ),
     Bad("number-rotation", credential("monitor", rotation=-1), "credentials.monitor.rotation", "0"),
+    *(
+        Bad(
+            f"ids-{tier}-{key}",
+            {"size": "small", "security": {"set_user_ids": False, tier: {key: 1000}}},
+            f"security.{tier}.{key}",
+            "the cluster assigns ids",
+        )
+        for tier in ("database", "proxy")
+        for key in ("run_as_user", "run_as_group", "fs_group")
+    ),
     Bad(
         "number-uid-0",
         {"security": {"proxy": {"run_as_user": 0}}},
