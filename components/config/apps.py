@@ -6,11 +6,13 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from components import names
+from components.config import collations
 from components.config.credentials import Login, alternating_logins
 from components.config.errors import field_error
 from components.config.model import Model, SecretRef
 from components.config.types import (
     Bool,
+    Collation,
     Count,
     Granted,
     Label,
@@ -35,6 +37,9 @@ class App(Model):
     databases: dict[SchemaName, Granted]
     """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).
     Databases are made as utf8mb4."""
+    collations: dict[SchemaName, Collation] = {}
+    """By database, with which collation and its character set it is made. Unset:
+    `utf8mb4_unicode_ci`. Fixed. For MariaDB only."""
     default_database: SchemaName | None = None
     """The database of a connection that names none. Required if there are several, because a
     mapping has no order."""
@@ -97,6 +102,11 @@ class App(Model):
             raise field_error(
                 "has a default_database that is not one of its databases", "name one of them"
             )
+        if unknown := sorted(self.collations.keys() - self.databases.keys()):
+            raise field_error(
+                f"has a collation for '{unknown[0]}', which is not one of its databases",
+                "name one of them",
+            )
         if self.existing_secret and self.password:
             raise field_error("has two password sources", "keep either existing_secret or password")
         if self.rotation and not self.generated:
@@ -121,6 +131,14 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 def privileges(granted: str | Sequence[str]) -> list[str]:
     """The privileges of a role, or the listed ones."""
     return list(ROLES[granted] if isinstance(granted, str) else granted)
+
+
+def collations_of(apps: Sequence[App]) -> Mapping[str, str]:
+    """The collation of each database: what any of its apps says."""
+    found = {schema: collations.DEFAULT for app in apps for schema in app.databases}
+    for app in apps:
+        found |= app.collations
+    return found
 
 
 def owned(name: str, apps: Sequence[App]) -> frozenset[str]:

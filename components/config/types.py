@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from components import names
-from components.config import quantity
+from components.config import collations, quantity
 from components.config.errors import field_error
 from components.config.proxysql import OWN_PORTS
 from components.config.proxysql_variables import MAX_INT
@@ -348,6 +348,15 @@ def _replacement(value: str) -> str:
     return value if value == "" else _sql_text(value)
 
 
+def _collation(value: str) -> str:
+    return _matching(
+        collations.PATTERN,
+        value,
+        "must be a collation of ascii, binary, latin1, utf8mb3 or utf8mb4 that MariaDB has",
+        "use one such as utf8mb4_bin; the server lists them with SHOW COLLATION",
+    )
+
+
 DATABASE_PRIVILEGES = frozenset(
     {"ALTER", "ALTER ROUTINE", "CREATE", "CREATE ROUTINE", "CREATE TEMPORARY TABLES"}
     | {"CREATE VIEW", "DELETE", "DROP", "EVENT", "EXECUTE", "INDEX", "INSERT", "LOCK TABLES"}
@@ -628,6 +637,11 @@ ClientAddress = Annotated[
 Digest = Annotated[str, AfterValidator(_digest), _text("`0x` and 16 hexadecimal digits", _DIGEST)]
 SchemaName = Annotated[
     str, AfterValidator(_schema_name), _text("1 to 64 of `A-Z a-z 0-9 _ $ -`", _SCHEMA_NAME)
+]
+Collation = Annotated[
+    str,
+    AfterValidator(_collation),
+    _text("collation of ascii, binary, latin1, utf8mb3 or utf8mb4", collations.PATTERN),
 ]
 Comment = Annotated[str, Field(pattern=r"""^[^'"\\\x00-\x1f]{0,200}$""")]
 """ProxySQL puts it into SQL unescaped, hence no quotes."""

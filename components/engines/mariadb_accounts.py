@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.apps import App, privileges
+from components.config.apps import App, collations_of, privileges
+from components.config.collations import charset_of
 from components.config.credentials import Login
 from components.config.stack import StackConfig
 from components.engines.sql_objects import Kind, sql_object
@@ -44,6 +45,7 @@ class MariaDbAccounts(pulumi.ComponentResource):
         for app in config.apps:
             for schema in app.databases:
                 owners.setdefault(schema, []).append(app)
+        chosen = collations_of(config.apps)
         schemas = {
             schema: self._object(
                 "Database",
@@ -52,8 +54,8 @@ class MariaDbAccounts(pulumi.ComponentResource):
                 {
                     "name": schema,
                     # The operator's default is utf8, for good: the object cannot change.
-                    "characterSet": "utf8mb4",
-                    "collate": "utf8mb4_unicode_ci",
+                    "characterSet": charset_of(chosen[schema]),
+                    "collate": chosen[schema],
                     "cleanupPolicy": _policy(apps),
                 },
                 args.servers,

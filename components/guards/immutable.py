@@ -11,7 +11,8 @@ from typing import Any, cast
 import pulumi
 
 from components.config import password_sources
-from components.config.apps import App, privileges
+from components.config.apps import App, collations_of, privileges
+from components.config.collations import DEFAULT
 from components.config.credentials import SET_AT_FIRST_BOOT
 from components.config.engine import ENGINES
 from components.config.errors import refuse
@@ -113,6 +114,7 @@ def _own_proxies(config: StackConfig) -> dict[str, Any]:
 
 
 def _app(app: App, config: StackConfig) -> dict[str, Any]:
+    chosen = collations_of(config.apps)
     facts: dict[str, Any] = {
         "account": app.accounts[0],
         "accounts": [login.username for login in app.logins],
@@ -121,6 +123,10 @@ def _app(app: App, config: StackConfig) -> dict[str, Any]:
         "password": "generated" if app.generated else "given",
         "rotation": app.rotation,
     }
+    if collations := {
+        schema: chosen[schema] for schema in app.databases if chosen[schema] != DEFAULT
+    }:
+        facts["collations"] = collations
     if not ENGINES[config.engine].revokes:
         facts["privileges"] = privileges(next(iter(app.databases.values())))
     return facts

@@ -5,11 +5,13 @@ The objects are those that the program makes of a config; the statements are the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from components.config import collations
 from render import recorder
 from testbed.database import operator_sql
 from testbed.database.servers import Account, Cluster, Server, SqlError
@@ -270,3 +272,16 @@ def refusals(
 
 def lines(statements: str, database: str = DATABASE) -> list[str]:
     return [line for line in statements.format(database).splitlines() if line]
+
+
+def test_servers_have_every_collation_that_an_app_may_name(standalone: Cluster) -> None:
+    """And an app may name every one of these character sets."""
+    charsets = ("ascii", "binary", "latin1", "utf8mb3", "utf8mb4")
+    known = standalone.primary.query(
+        "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+        f" WHERE CHARACTER_SET_NAME IN {charsets}"
+    ).first_column
+    ends = {str(name).partition("_")[2] for name in known}
+    possible = {f"{charset}_{end}".rstrip("_") for charset in charsets for end in ends}
+    assert {name for name in possible if re.fullmatch(collations.PATTERN, name)} == set(known)
+    assert {collations.charset_of(str(name)) for name in known} == set(charsets)

@@ -180,6 +180,23 @@ def test_what_one_app_makes() -> None:
     ]
 
 
+def test_a_database_is_made_with_its_collation() -> None:
+    """Whichever of its apps says so, with the character set of it."""
+    recording = run(
+        shop(databases={"shop": "owner", "blobs": "owner"}, default_database="shop"),
+        {"name": "b", "databases": {"shop": "readonly"}, "collations": {"shop": "utf8mb4_bin"}},
+        {"name": "c", "databases": {"old": "owner"}, "collations": {"old": "latin1_swedish_ci"}},
+    )
+    assert [
+        (spec["name"], spec["characterSet"], spec["collate"])
+        for spec in specs(recording, "Database")
+    ] == [
+        ("blobs", "utf8mb4", "utf8mb4_unicode_ci"),
+        ("old", "latin1", "latin1_swedish_ci"),
+        ("shop", "utf8mb4", "utf8mb4_bin"),
+    ]
+
+
 @pytest.mark.parametrize("await_sql", [True, False])
 def test_whether_it_waits_for_the_operator(await_sql: bool) -> None:
     recording = run(shop(), await_sql=await_sql)

@@ -1564,6 +1564,46 @@ PLAIN = [
 ]
 
 APPS = [
+    # --- collations ---
+    *(
+        Bad(
+            f"collation-{text}",
+            app(collations={"shop": text}),
+            "apps[0].collations.shop",
+            "a collation of ascii, binary",
+        )
+        for text in ("utf8mb4", "utf8_general_ci", "utf8mb4_0900_ai_ci", "latin1_uca1400_ai_ci", "")
+    ),
+    Bad(
+        "collation-of-another",
+        app(collations={"stock": "binary"}),
+        "apps[0]",
+        "'stock', which is not one of its databases",
+    ),
+    Bad(
+        "collation-twice",
+        apps(
+            {**SHOP, "collations": {"shop": "utf8mb4_bin"}},
+            {**SHOP, "name": "b", "collations": {"shop": "binary"}},
+        ),
+        "apps[1].collations.shop",
+        "is another one than 'utf8mb4_bin'",
+    ),
+    Bad(
+        "collation-10.6",
+        {
+            **app(collations={"shop": "utf8mb4_uca1400_ai_ci"}),
+            "images": {"database": {"tag": "10.6.20"}},
+        },
+        "apps[0].collations.shop",
+        "needs MariaDB 10.10",
+    ),
+    Bad(
+        "collation-percona",
+        on_percona({**SHOP, "collations": {"shop": "utf8mb4_bin"}}),
+        "apps[0].collations",
+        "the servers' own collation",
+    ),
     # --- keys and types ---
     Bad("app-key", app(databses={}), "apps[0].databses", f"{MEAN} 'databases'"),
     Bad("app-key-far", app(quux=1), "apps[0].quux", "known keys: name, username, databases"),

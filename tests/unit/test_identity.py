@@ -480,6 +480,20 @@ def test_apps_of_an_identity_are_plain() -> None:
     assert found["privileges"] == ["ALL PRIVILEGES"]
 
 
+def test_a_database_keeps_its_collation() -> None:
+    """The operator's webhook refuses the edit; what a program before exported has no such fact."""
+    other = {**SHOP, "collations": {"shop": "utf8mb4_bin"}}
+    reader = {"name": "reports", "databases": {"shop": "readonly"}}
+    for before, after in ((SHOP, other), (other, SHOP)):
+        with pytest.raises(ConfigError, match="'shop' of 'orders' was made with the collation"):
+            immutable.check(with_apps(before), with_apps(after))
+    # Whichever of its apps says so.
+    said = {**reader, "collations": {"shop": "utf8mb4_bin"}}
+    immutable.check(with_apps(other, reader), with_apps(SHOP, said))
+    new = {**SHOP, "databases": {"shop": "owner", "stock": "owner"}, "default_database": "shop"}
+    immutable.check(with_apps(SHOP), with_apps({**new, "collations": {"stock": "binary"}}))
+
+
 # --- apps: edits that are refused ---
 
 STORED: dict[str, Any] = {**SHOP, **REF}
