@@ -12,8 +12,10 @@ from components.config.errors import field_error
 from components.config.model import Model, SecretRef
 from components.config.types import (
     Bool,
+    ClientAddress,
     Collation,
     Count,
+    GlobalPrivilege,
     Granted,
     Label,
     Natural,
@@ -34,9 +36,15 @@ class App(Model):
     username: UserName | None = None
     """The account. A second one, with `_b` at its end, alternates with it when a generated
     password is rotated. Unset: the app's name."""
+    host: ClientAddress = "%"
+    """From where its accounts may log in to the servers. Behind proxies, servers see the proxies'
+    addresses. Fixed."""
     databases: dict[SchemaName, Granted]
     """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).
     Databases are made as utf8mb4."""
+    global_privileges: tuple[GlobalPrivilege, ...] = ()
+    """What it may see of the whole server besides ([which](apps.md#global-privileges)). For MariaDB
+    only."""
     collations: dict[SchemaName, Collation] = {}
     """By database, with which collation and its character set it is made. Unset:
     `utf8mb4_unicode_ci`. Fixed. For MariaDB only."""
@@ -141,6 +149,10 @@ def collations_of(apps: Sequence[App]) -> Mapping[str, str]:
     return found
 
 
+EVERYWHERE = "*"
+"""In place of a database: the privileges are global."""
+
+
 def owned(name: str, apps: Sequence[App]) -> frozenset[str]:
     """Every name that the apps of a database `name` may give to an object."""
     found: set[str] = set()
@@ -149,5 +161,7 @@ def owned(name: str, apps: Sequence[App]) -> frozenset[str]:
         for schema in app.databases:
             found.add(names.schema(name, schema))
             found |= {names.grant(name, login.username, schema) for login in app.logins}
+        if app.global_privileges:
+            found |= {names.grant(name, login.username, EVERYWHERE) for login in app.logins}
         found |= {names.account(name, login.username) for login in app.logins}
     return frozenset(found)

@@ -365,6 +365,12 @@ DATABASE_PRIVILEGES = frozenset(
 """What both engines grant on a database (mariadb.com/docs, GRANT; dev.mysql.com, "Privileges")."""
 
 
+GlobalPrivilege = Literal[
+    "BINLOG MONITOR", "PROCESS", "REPLICATION SLAVE", "SHOW DATABASES", "SLAVE MONITOR"
+]
+"""What shows something of the whole server and changes nothing (mariadb.com/docs, GRANT). None with
+which an app could write to a replica (SUPER, READ_ONLY ADMIN), remove binary logs (RELOAD, by RESET
+MASTER; BINLOG ADMIN) or become another account (CREATE USER, SET USER)."""
 Role = Literal["readonly", "readwrite", "owner"]
 """Of an app in a database: reads; reads and writes rows; does everything to its objects."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.apps import App, collations_of, privileges
+from components.config.apps import EVERYWHERE, App, collations_of, privileges
 from components.config.collations import charset_of
 from components.config.credentials import Login
 from components.config.stack import StackConfig
@@ -74,14 +74,16 @@ class MariaDbAccounts(pulumi.ComponentResource):
             made.append(user)
             for schema, granted in app.databases.items():
                 after = [user, schemas[schema]]
-                made.append(self._grant(login.username, schema, privileges(granted), after))
+                made.append(self._grant(app, login, schema, privileges(granted), after))
+            if app.global_privileges:
+                made.append(self._grant(app, login, EVERYWHERE, app.global_privileges, [user]))
         return made
 
     def _user(self, app: App, login: Login) -> pulumi.Resource:
         config = self._args.config
         spec: dict[str, Any] = {
             "name": login.username,
-            "host": "%",
+            "host": app.host,
             "passwordSecretKeyRef": {
                 "name": names.account_secret(config.name, app.name),
                 "key": login.key,
@@ -98,15 +100,21 @@ class MariaDbAccounts(pulumi.ComponentResource):
         )
 
     def _grant(
-        self, username: str, schema: str, granted: list[str], after: Sequence[pulumi.Resource]
+        self,
+        app: App,
+        login: Login,
+        schema: str,
+        granted: Sequence[str],
+        after: Sequence[pulumi.Resource],
     ) -> pulumi.Resource:
+        username = login.username
         spec: dict[str, Any] = {
             "username": username,
-            "host": "%",
+            "host": app.host,
             # In GRANT, `_` stands for any character (mariadb.com/docs, GRANT).
             "database": schema.replace("_", "\\_"),
             "table": "*",
-            "privileges": granted,
+            "privileges": list(granted),
             "cleanupPolicy": "Delete",
         }
         name = names.grant(self._args.config.name, username, schema)

@@ -308,7 +308,9 @@ def _apps(config: StackConfig) -> list[dict[str, Any]]:
     """The accounts of apps, and the databases that the operator makes for them."""
     return [
         {
-            **_account(login.username, names.account_secret(config.name, app.name), login.key),
+            **_account(
+                login.username, names.account_secret(config.name, app.name), login.key, app.host
+            ),
             "dbs": list(app.databases),
             # Of any of them: they are the same in all (checks, percona_grants_the_same_everywhere).
             "grants": privileges(next(iter(app.databases.values()))),
@@ -318,8 +320,8 @@ def _apps(config: StackConfig) -> list[dict[str, Any]]:
     ]
 
 
-def _account(user: str, secret: str, key: str) -> dict[str, Any]:
-    return {"name": user, "hosts": ["%"], "passwordSecretRef": {"name": secret, "key": key}}
+def _account(user: str, secret: str, key: str, host: str = "%") -> dict[str, Any]:
+    return {"name": user, "hosts": [host], "passwordSecretRef": {"name": secret, "key": key}}
 
 
 def _pxc(config: StackConfig) -> dict[str, Any]:

@@ -123,6 +123,8 @@ def _app(app: App, config: StackConfig) -> dict[str, Any]:
         "password": "generated" if app.generated else "given",
         "rotation": app.rotation,
     }
+    if app.host != "%":
+        facts["host"] = app.host
     if collations := {
         schema: chosen[schema] for schema in app.databases if chosen[schema] != DEFAULT
     }:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from components.config import collations
+from components.config.types import GlobalPrivilege
 from render import recorder
 from testbed.database import operator_sql
 from testbed.database.servers import Account, Cluster, Server, SqlError
@@ -254,6 +255,36 @@ def test_a_database_cannot_be_revoked_twice(
     with pytest.raises(SqlError) as refusal:
         standalone.execute(revoke)
     assert refusal.value.code == NO_SUCH_GRANT
+
+
+SHOWS = """
+SHOW ENGINE INNODB STATUS
+SHOW MASTER STATUS
+SHOW ALL SLAVES STATUS
+"""
+HARMS = """
+RESET MASTER
+PURGE BINARY LOGS BEFORE NOW()
+SET GLOBAL read_only = 0
+SET GLOBAL max_connections = 10
+SELECT * FROM mysql.global_priv
+ALTER USER root@localhost IDENTIFIED BY 'x'
+CREATE USER other
+"""
+
+
+def test_global_privileges_show_and_change_nothing(
+    standalone: Cluster, accounts: dict[str, Account]
+) -> None:
+    account = accounts["neighbour"]
+    everything = list(get_args(GlobalPrivilege))
+    given: dict[str, Any] = {"databases": {NEIGHBOUR: "owner"}, "global_privileges": everything}
+    (wide,) = (s for s in declared({"name": "neighbour", **given})["Grant"] if s["database"] == "*")
+    assert refusals(standalone.primary, account, SHOWS) == lines(SHOWS)
+    standalone.execute(granted(wide, account))
+    assert refusals(standalone.primary, account, SHOWS) == []
+    harms = HARMS + ELSEWHERE
+    assert refusals(standalone.primary, account, harms) == lines(harms)
 
 
 def refusals(

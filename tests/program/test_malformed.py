@@ -1564,6 +1564,26 @@ PLAIN = [
 ]
 
 APPS = [
+    # --- beyond its databases ---
+    *(
+        Bad(
+            f"global-{privilege}",
+            app(global_privileges=["PROCESS", privilege]),
+            "apps[0].global_privileges[1]",
+            "must be 'BINLOG MONITOR', 'PROCESS'",
+        )
+        for privilege in ("SUPER", "READ_ONLY ADMIN", "RELOAD", "CREATE USER", "ALL PRIVILEGES")
+    ),
+    Bad(
+        "global-percona",
+        on_percona({**SHOP, "global_privileges": ["PROCESS"]}),
+        "apps[0].global_privileges",
+        "on its databases",
+    ),
+    *(
+        Bad(f"host-{host}", app(host=host), "apps[0].host", "an address in its usual form")
+        for host in ("localhost", "10.0.0.%.1", "10.0.0.0/8", "_", "'", "")
+    ),
     # --- collations ---
     *(
         Bad(

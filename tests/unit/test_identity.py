@@ -480,6 +480,16 @@ def test_apps_of_an_identity_are_plain() -> None:
     assert found["privileges"] == ["ALL PRIVILEGES"]
 
 
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+def test_an_app_keeps_its_host(engine: str) -> None:
+    """It is a part of the account; a program before this key made all for every host."""
+    other = {**SHOP, "host": "10.%"}
+    for before, after in ((SHOP, other), (other, SHOP)):
+        with pytest.raises(ConfigError, match="'shop' of database 'orders' logs in from"):
+            immutable.check(with_apps(before, engine=engine), with_apps(after, engine=engine))
+    immutable.check(with_apps(other, engine=engine), with_apps(other, engine=engine))
+
+
 def test_a_database_keeps_its_collation() -> None:
     """The operator's webhook refuses the edit; what a program before exported has no such fact."""
     other = {**SHOP, "collations": {"shop": "utf8mb4_bin"}}

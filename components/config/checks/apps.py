@@ -254,6 +254,16 @@ def percona_makes_databases_as_servers_do(config: StackConfig) -> Iterator[Fault
             )
 
 
+def percona_grants_on_databases(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if app.global_privileges:
+            yield (
+                f"{path}.global_privileges",
+                "cannot be set: Percona's operator grants an account's privileges on its databases",
+                "remove it, and grant them by hand",
+            )
+
+
 def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
     for path, app in _apps(config):
         if app.cleanup == "delete":
@@ -314,6 +324,7 @@ PERCONA_RULES = (
     percona_grants_the_same_everywhere,
     percona_writes_names_without_quotes,
     percona_makes_databases_as_servers_do,
+    percona_grants_on_databases,
     percona_drops_nothing,
     percona_limits_no_account,
     percona_grants_by_pattern,

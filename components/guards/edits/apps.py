@@ -38,6 +38,17 @@ def an_app_keeps_its_login(name: str, before: Facts, now: Facts) -> Iterator[Fau
                 )
 
 
+def an_app_keeps_its_host(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    for app, had, has in staying_apps(before, now):
+        if (host := had.get("host", "%")) != has.get("host", "%"):
+            yield (
+                "apps",
+                f"app '{app}' of database '{name}' logs in from '{host}'; from elsewhere it would "
+                "be another account of the servers",
+                TWO_ENTRIES,
+            )
+
+
 def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     for app, had, has in staying_apps(before, now):
         if not changed("password", had, has):  # a given one has no rotation
@@ -69,6 +80,7 @@ def _collations(facts: Facts) -> dict[str, str]:
 RULES = (
     an_account_keeps_its_app,
     an_app_keeps_its_login,
+    an_app_keeps_its_host,
     an_apps_rotation_does_not_go_down,
     a_database_keeps_its_collation,
 )
