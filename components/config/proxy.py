@@ -352,6 +352,9 @@ class Proxy(Model):
     replicas."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)]
     """Number of proxies."""
+    paused: Bool = False
+    """No proxy runs and no client gets in; the servers and the rest of the tier stay
+    ([how](operations.md#keep-all-clients-out))."""
     max_replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)] | None = None
     """`replicas` may change without a roll up to this number, by which the servers' connections are
     divided. Unset: the next multiple of 5; a single proxy has all connections."""
@@ -410,6 +413,11 @@ class Proxy(Model):
     """ProxySQL `admin-` variables, without the prefix."""
     mysql_variables: dict[VariableName, Variable] = {}
     """ProxySQL `mysql-` variables, without the prefix."""
+
+    @property
+    def running(self) -> int:
+        """Number of proxies that there are now."""
+        return 0 if self.paused else self.replicas
 
     @property
     def ports(self) -> tuple[int, ...]:

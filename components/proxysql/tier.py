@@ -33,6 +33,8 @@ MIN_READY = 6
 """Seconds a new Pod must be ready before the next is replaced: what crashes a proxy soon has run
 once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). It need not
 wait for clients: the next Pod accepts for `drain.endpoint_removal` seconds more."""
+UNAWAITED = {"pulumi.com/skipAwait": "true"}
+"""Annotation of an object that is good as soon as it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,9 +140,7 @@ class ProxySql(pulumi.ComponentResource):
         return k8s.core.v1.Service(
             f"{name}-proxysql-cluster",
             # Pulumi would wait for endpoints, which come only with the StatefulSet.
-            metadata=self._metadata(
-                names.proxysql_peers(config.name), {"pulumi.com/skipAwait": "true"}
-            ),
+            metadata=self._metadata(names.proxysql_peers(config.name), UNAWAITED),
             spec=k8s.core.v1.ServiceSpecArgs(
                 cluster_ip="None",
                 # Peers must resolve each other while they boot.
@@ -164,7 +164,7 @@ class ProxySql(pulumi.ComponentResource):
         service = config.proxy.service
         k8s.core.v1.Service(
             f"{name}-proxysql",
-            metadata=self._metadata(self._tier, service.annotations),
+            metadata=self._metadata(self._tier, {**service.annotations, **self._unawaited}),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type=service.type,
                 external_traffic_policy=service.external_traffic_policy,
@@ -189,7 +189,7 @@ class ProxySql(pulumi.ComponentResource):
         service = config.proxy.service
         k8s.core.v1.Service(
             f"{name}-proxysql-admin-port",
-            metadata=self._metadata(names.proxysql_admin(config.name)),
+            metadata=self._metadata(names.proxysql_admin(config.name), self._unawaited),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type="NodePort" if service.admin_node_port else "ClusterIP",
                 selector=names.proxysql_selector(config.name),
@@ -204,6 +204,11 @@ class ProxySql(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
+
+    @property
+    def _unawaited(self) -> Mapping[str, str]:
+        """Of a Service that leads to no Pod, as Pulumi would wait for one."""
+        return UNAWAITED if self._args.config.proxy.paused else {}
 
     def _network_policy(self, name: str) -> None:
         config = self._args.config
@@ -234,7 +239,7 @@ class ProxySql(pulumi.ComponentResource):
             f"{name}-proxysql",
             metadata=self._metadata(self._tier),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
-                replicas=config.proxy.replicas,
+                replicas=config.proxy.running,
                 service_name=names.proxysql_peers(config.name),
                 # Proxies are equals: no reason to start one after another.
                 pod_management_policy="Parallel",

@@ -1087,6 +1087,26 @@ def test_another_number_of_proxies_is_the_number_and_the_file_of_peers(replicas:
     }
 
 
+def test_a_pause_takes_the_pods_away_and_nothing_else() -> None:
+    """The template is the same, so that the end of the pause starts what ran before."""
+    base = edited({"apps": [shop()], "proxy": {"service": {"expose_admin": True}}})
+    runs = run_edited({}, base), run_edited({"proxy": {"paused": True}}, base)
+    before, after = ({r.urn: plain(r.inputs) for r in run.resources} for run in runs)
+    assert before.keys() == after.keys()
+    services = [r.urn for r in runs[0].of_kind("Service") if "clusterIP" not in r.inputs["spec"]]
+    (tier,) = (r.urn for r in runs[0].of_kind("StatefulSet"))
+    assert {urn for urn in before if before[urn] != after[urn]} == {tier, *services}
+    assert len(services) == 2
+    assert after[tier]["spec"] == {**before[tier]["spec"], "replicas": 0}
+    for urn in services:
+        # Pulumi would wait for an endpoint.
+        assert after[urn]["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+        assert after[urn]["spec"] == before[urn]["spec"]
+    old, new = (run.outputs for run in runs)
+    assert (old["proxysql"]["replicas"], new["proxysql"]["replicas"]) == (3, 0)
+    assert old["immutable"] == new["immutable"]
+
+
 def test_a_changed_source_of_a_password_rolls_the_pods() -> None:
     given = {"existing_secret": {"name": "given", "key": "pw"}}
     before, after = run_edited({}), run_edited({"credentials": {"monitor": given}})

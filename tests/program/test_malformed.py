@@ -180,6 +180,7 @@ OWN_PROXIES: dict[str, dict[str, Any]] = {
     "threads": {"threads": 2},
     "query_rules": {"query_rules": []},
     "tls": {"tls": {"secret": "shown"}},
+    "paused": {"paused": True},
     "service.port": {"service": {"port": 3306}},
     "storage.persistent": {"storage": {"persistent": True}},
 }
