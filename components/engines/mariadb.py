@@ -19,7 +19,7 @@ from components.config.types import TopologyKind
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import adopted
 from components.engines.sql_objects import Kind, sql_object
-from components.pods import scheduling, security
+from components.pods import probes, scheduling, security
 from components.topology import Topology
 
 PORT = 3306
@@ -152,7 +152,7 @@ KEPT_OF = {
     ),
 }
 """The same below `spec.replication` and `spec.galera`; of Galera's, `config`, `initJob` and
-`recovery` are set when a cluster is made, `providerOptions` when the stack has some.
+`recovery` are set when a cluster is made, `providerOptions` when the stack has some. So are probes.
 `primary.podIndex` is how people ask for a switchover, and where the operator writes its failovers:
 an update that dropped it would switch back to the first server, and roll it at that moment."""
 
@@ -164,6 +164,8 @@ def _left_alone(config: StackConfig) -> list[str]:
     fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
     if config.database.galera.provider_options:
         fields.remove("spec.galera.providerOptions")
+    for field in _probes(config):
+        fields.remove(f"spec.{field}")
     if topology == "replication":
         fields.append("spec.replication.replica.replPasswordSecretKeyRef")
     return fields
@@ -294,6 +296,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
         **_pod(config),
+        **_probes(config),
     }
     if config.images.pull_secrets:
         result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
@@ -364,6 +367,17 @@ def _pod(config: StackConfig) -> dict[str, Any]:
     if resources := scheduling.resources(database.resources):
         result["resources"] = resources
     return result
+
+
+def _probes(config: StackConfig) -> dict[str, Any]:
+    """The fields below `spec` of the probes of which the stack sets something."""
+    chosen = config.database.probes
+    fields = {
+        "livenessProbe": probes.probe(chosen.liveness),
+        "readinessProbe": probes.probe(chosen.readiness),
+        "startupProbe": probes.probe(chosen.startup),
+    }
+    return {field: value for field, value in fields.items() if value}
 
 
 def _replication(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials
 from components.engines import adopted
-from components.pods import scheduling, security
+from components.pods import probes, scheduling, security
 from components.topology import Topology
 
 PORT = 3306
@@ -119,7 +119,7 @@ class Percona(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *secrets],
-                left_alone=[f"spec.{field}" for field in KEPT],
+                left_alone=[f"spec.{field}" for field in KEPT if field not in _timing(config)],
             ),
         )
 
@@ -337,7 +337,19 @@ def _pxc(config: StackConfig) -> dict[str, Any]:
         **_some("labels", dict(database.pod_labels)),
         **_some("annotations", dict(database.pod_annotations)),
         **_some("resources", scheduling.resources(database.resources)),
+        **{field.removeprefix("pxc."): value for field, value in _timing(config).items()},
     }
+
+
+def _timing(config: StackConfig) -> dict[str, Any]:
+    """Fields below `spec` of probes and of the grace period, if the stack sets them."""
+    database = config.database
+    fields: dict[str, Any] = {
+        "pxc.livenessProbes": probes.probe(database.probes.liveness),
+        "pxc.readinessProbes": probes.probe(database.probes.readiness),
+        "pxc.gracePeriod": database.termination_grace_seconds,
+    }
+    return {field: value for field, value in fields.items() if value}
 
 
 def _proxysql(config: StackConfig) -> dict[str, Any]:

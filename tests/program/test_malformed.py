@@ -173,6 +173,7 @@ NODE_PORT = proxy(service={"type": "NodePort", "node_port": 30001})
 MARIADBS: dict[str, dict[str, Any]] = {
     "images.data_plane": {"images": {"data_plane": {"tag": "1.2"}}},
     "credentials.replication": {"credentials": {"replication": {"rotation": 0}}},
+    "database.probes.startup": {"database": {"probes": {"startup": {"period_seconds": 5}}}},
 }
 """Config that means nothing to Percona's operator, by path."""
 OWN_PROXIES: dict[str, dict[str, Any]] = {
@@ -1046,6 +1047,18 @@ PLAIN = [
         {"engine": "percona", "size": "small", "database": {"replicas": 7}},
         "database.replicas",
         "1 (unsafe: development only), 3 or 5",
+    ),
+    Bad(
+        "foreign-grace",
+        database(termination_grace_seconds=60),
+        "database.termination_grace_seconds",
+        "is not for engine mariadb",
+    ),
+    Bad(
+        "probe-0",
+        database(probes={"liveness": {"period_seconds": 0}}),
+        "database.probes.liveness.period_seconds",
+        "at least 1",
     ),
     Bad(
         "percona-cr-version",
