@@ -5,10 +5,9 @@ Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components import names
 from components.config import memory
@@ -47,6 +46,9 @@ class MariaDb(pulumi.ComponentResource):
     """What the proxy tier needs to know of the servers."""
     ready: Sequence[pulumi.Resource]
     """What must exist before the first proxy."""
+    status: pulumi.Output[dict[str, Any]]
+    """`state`, `ready`, `size` and `details` (a list of texts), as last reported by the
+    operator."""
 
     def __init__(
         self, name: str, args: MariaDbArgs, opts: pulumi.ResourceOptions | None = None
@@ -55,20 +57,25 @@ class MariaDb(pulumi.ComponentResource):
         config = args.config
         self.topology = topology(config)
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
-        mariadb = k8s.apiextensions.CustomResource(
+        mariadb = pulumi.CustomResource(
+            MARIADB.api.type_token,
             f"{name}-mariadb",
-            api_version=MARIADB.api.group_version,
-            kind=MARIADB.api.kind,
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=config.name,
-                namespace=config.namespace,
-                labels=names.labels(config.name, "mariadb"),
-                annotations={
-                    "pulumi.com/waitFor": "condition=Ready",
-                    **adopted.annotations(config),
+            {
+                "apiVersion": MARIADB.api.group_version,
+                "kind": MARIADB.api.kind,
+                "metadata": {
+                    "name": config.name,
+                    "namespace": config.namespace,
+                    "labels": names.labels(config.name, "mariadb"),
+                    "annotations": {
+                        "pulumi.com/waitFor": "condition=Ready",
+                        **adopted.annotations(config),
+                    },
                 },
-            ),
-            spec=spec(config, args.credentials),
+                "spec": spec(config, args.credentials),
+                # Only an output: pulumi_kubernetes' own class for custom resources drops it.
+                "status": None,
+            },
             opts=adopted.options(
                 config,
                 self,
@@ -82,6 +89,9 @@ class MariaDb(pulumi.ComponentResource):
             for made in self._monitor(name, args, mariadb, login)
         ]
         self.ready = (mariadb, *monitors)
+        self.status = cast(pulumi.Output[Any], mariadb.__dict__["status"]).apply(
+            lambda status: observed(status, config.database.replicas)
+        )
         self.register_outputs({})
 
     def _monitor(
@@ -105,6 +115,24 @@ class MariaDb(pulumi.ComponentResource):
         secret = args.credentials["monitor"].secret
         user = made("User", monitor_user(config, secret, login), mariadb)
         return user, made("Grant", monitor_grant(config, login), user)
+
+
+def observed(status: Any, size: int) -> dict[str, Any]:
+    """The part of the object's status that the outputs show, in the words of Percona's operator.
+
+    `status.replicas` are the servers that are ready (mariadb_controller_status.go). `size`: how
+    many there are.
+    """
+    known = cast(dict[str, Any], status) if isinstance(status, dict) else {}
+    conditions = cast(list[dict[str, Any]], known.get("conditions") or [])
+    ready = next((one for one in conditions if one.get("type") == "Ready"), dict[str, Any]())
+    is_ready = ready.get("status") == "True"
+    return {
+        "state": "ready" if is_ready else ready.get("reason", "unknown"),
+        "ready": int(known.get("replicas") or 0),
+        "size": size,
+        "details": [ready["message"]] if ready.get("message") and not is_ready else [],
+    }
 
 
 FIXED = (

@@ -1164,10 +1164,7 @@ def types(value: Any) -> Any:
 
 @ALL_CASES
 def test_the_contract_of_the_outputs(name: str) -> None:
-    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy.
-
-    `status` is Percona's.
-    """
+    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy."""
     outputs = dict(recorded(name).outputs)
     assert isinstance(outputs.pop("immutable"), dict)
     contracts = [outputs]
@@ -1176,8 +1173,7 @@ def test_the_contract_of_the_outputs(name: str) -> None:
         contracts = list(outputs["databases"].values())
     for contract in contracts:
         absent = CONTRACT.keys() - contract.keys()
-        assert absent <= {"ca_secret", "proxysql", "status"}
-        assert ("status" in absent) == (contract["engine"] != "percona")
+        assert absent <= {"ca_secret", "proxysql"}
         expected = {key: CONTRACT[key] for key in CONTRACT if key not in absent}
         tree = trees(by_id()[name])[contract["name"]]
         expected["apps"] = {app["name"]: APP for app in tree.get("apps", [])}
