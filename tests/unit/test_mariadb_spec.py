@@ -364,5 +364,5 @@ def test_the_observed_status(status: dict[str, Any], state: str, details: list[s
 
 @pytest.mark.parametrize("status", [None, {}, "text", {"conditions": None, "replicas": None}])
 def test_a_status_that_is_not_there_yet(status: Any) -> None:
-    unknown = {"state": "unknown", "ready": 0, "size": 3, "details": []}
+    unknown: dict[str, Any] = {"state": "unknown", "ready": 0, "size": 3, "details": []}
     assert mariadb.observed(status, 3) == unknown
