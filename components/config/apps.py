@@ -36,9 +36,6 @@ class App(Model):
     username: UserName | None = None
     """The account. A second one, with `_b` at its end, alternates with it when a generated
     password is rotated. Unset: the app's name."""
-    host: ClientAddress = "%"
-    """From where its accounts may log in to the servers. Behind proxies, servers see the proxies'
-    addresses. Fixed."""
     databases: dict[SchemaName, Granted]
     """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).
     Databases are made as utf8mb4."""
@@ -48,6 +45,9 @@ class App(Model):
     collations: dict[SchemaName, Collation] = {}
     """By database, with which collation and its character set it is made. Unset:
     `utf8mb4_unicode_ci`. Fixed. For MariaDB only."""
+    host: ClientAddress = "%"
+    """From where its accounts may log in to the servers. Behind proxies, servers see the proxies'
+    addresses. Fixed."""
     default_database: SchemaName | None = None
     """The database of a connection that names none. Required if there are several, because a
     mapping has no order."""
