@@ -63,7 +63,7 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
         elif proxy.service.expose_admin:
             admin, admin_port = names.proxysql_admin, proxy.service.admin_port
         contract["proxysql"] = {
-            "replicas": proxy.replicas,
+            "replicas": proxy.running,
             "admin_host": _host(config, admin(config.name)),
             "admin_port": admin_port,
         }

@@ -18,6 +18,7 @@ from typing import Any
 from components.config.stack import StackConfig
 from components.engines.wiring import WIRING
 from components.names import ROLE
+from components.pods import security
 from local import LocalError
 from local.kubectl import Kubectl, Object
 
@@ -73,7 +74,6 @@ def login(config: StackConfig, outputs: Mapping[str, Any], app: str | None) -> L
 
 def pod(config: StackConfig, login: Login, name: str) -> Object:
     """The Pod of a shell. The password comes from the Secret, as an application takes it."""
-    user = config.security.database.run_as_user or 999
     variables = {"MYSQL_PWD": {"secretKeyRef": {"name": login.secret, "key": login.key}}}
     return {
         "apiVersion": "v1",
@@ -89,10 +89,7 @@ def pod(config: StackConfig, login: Login, name: str) -> Object:
             "terminationGracePeriodSeconds": 0,
             "activeDeadlineSeconds": 8 * 3600,
             "restartPolicy": "Never",
-            "securityContext": {
-                "runAsNonRoot": True, "runAsUser": user, "runAsGroup": user,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": security.of_pod(config.security, config.security.database),
             "imagePullSecrets": [{"name": name} for name in config.images.pull_secrets],
             "containers": [{
                 "name": "sql",

@@ -22,10 +22,12 @@ from components.config.types import Described
 
 TIERS = ("database", "proxy")
 SIDECARS = ("data_plane", "log_collector")
+PROBES = ("liveness", "readiness", "startup")
 SHARED = {
     **{f"scheduling.{tier}": "scheduling.<tier>" for tier in TIERS},
     **{f"security.{tier}": "security.<tier>" for tier in TIERS},
     **{f"images.{image}": "images.<image>" for image in (*TIERS, *SIDECARS)},
+    **{f"database.probes.{probe}": "database.probes.<probe>" for probe in PROBES},
     **{f"credentials.{role}": "credentials.<role>" for role, _ in resolve({}).credentials.items()},
 }
 """Parts of the tree with one shape; one table each, with a placeholder in the path."""

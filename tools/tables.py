@@ -23,7 +23,7 @@ from components.config.presets import SIZES
 from components.config.proxysql_variables import RESERVED_VARIABLES
 from components.config.stack import StackConfig, StackKeys
 from components.credentials import GENERATED_KEY, ResolvedCredential
-from components.engines import percona
+from components.engines import mariadb, percona
 from components.engines.wiring import WIRING
 from components.guards import immutable
 from components.names import credential_secret
@@ -57,8 +57,9 @@ OUTPUTS = {
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
     "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
     "a proxy.",
-    "status": "Percona only: what the operator said last. `ready` and `size` count Pods of servers "
-    "and of the operator's proxies; `details` are its messages.",
+    "status": "What the operator said last. `ready` and `size` count Pods of servers "
+    "and of the operator's proxies; `state` is `ready`, or what it waits for; `details` are its "
+    "messages.",
     immutable.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
 }
 
@@ -221,6 +222,9 @@ def _outputs(engine: str) -> dict[str, Any]:
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
+    else:
+        servers, ready = config.database.replicas, {"type": "Ready", "status": "True"}
+        values["status"] = mariadb.observed({"conditions": [ready], "replicas": servers}, servers)
     loaded = Loaded(config=config, passwords={})
     values[immutable.OUTPUT] = immutable.of(Stack(databases=(loaded,), several=False, retire=()))
     return values

@@ -6,12 +6,16 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from components import names
+from components.config import collations
 from components.config.credentials import Login, alternating_logins
 from components.config.errors import field_error
 from components.config.model import Model, SecretRef
 from components.config.types import (
     Bool,
+    ClientAddress,
+    Collation,
     Count,
+    GlobalPrivilege,
     Granted,
     Label,
     Natural,
@@ -35,6 +39,15 @@ class App(Model):
     databases: dict[SchemaName, Granted]
     """What it may do, by database: a role or a list of privileges ([roles](apps.md#privileges)).
     Databases are made as utf8mb4."""
+    global_privileges: tuple[GlobalPrivilege, ...] = ()
+    """What it may see of the whole server besides ([which](apps.md#global-privileges)). For MariaDB
+    only."""
+    collations: dict[SchemaName, Collation] = {}
+    """By database, with which collation and its character set it is made. Unset:
+    `utf8mb4_unicode_ci`. Fixed. For MariaDB only."""
+    host: ClientAddress = "%"
+    """From where its accounts may log in to the servers. Behind proxies, servers see the proxies'
+    addresses. Fixed."""
     default_database: SchemaName | None = None
     """The database of a connection that names none. Required if there are several, because a
     mapping has no order."""
@@ -97,6 +110,11 @@ class App(Model):
             raise field_error(
                 "has a default_database that is not one of its databases", "name one of them"
             )
+        if unknown := sorted(self.collations.keys() - self.databases.keys()):
+            raise field_error(
+                f"has a collation for '{unknown[0]}', which is not one of its databases",
+                "name one of them",
+            )
         if self.existing_secret and self.password:
             raise field_error("has two password sources", "keep either existing_secret or password")
         if self.rotation and not self.generated:
@@ -123,6 +141,18 @@ def privileges(granted: str | Sequence[str]) -> list[str]:
     return list(ROLES[granted] if isinstance(granted, str) else granted)
 
 
+def collations_of(apps: Sequence[App]) -> Mapping[str, str]:
+    """The collation of each database: what any of its apps says."""
+    found = {schema: collations.DEFAULT for app in apps for schema in app.databases}
+    for app in apps:
+        found |= app.collations
+    return found
+
+
+EVERYWHERE = "*"
+"""In place of a database: the privileges are global."""
+
+
 def owned(name: str, apps: Sequence[App]) -> frozenset[str]:
     """Every name that the apps of a database `name` may give to an object."""
     found: set[str] = set()
@@ -131,5 +161,7 @@ def owned(name: str, apps: Sequence[App]) -> frozenset[str]:
         for schema in app.databases:
             found.add(names.schema(name, schema))
             found |= {names.grant(name, login.username, schema) for login in app.logins}
+        if app.global_privileges:
+            found |= {names.grant(name, login.username, EVERYWHERE) for login in app.logins}
         found |= {names.account(name, login.username) for login in app.logins}
     return frozenset(found)

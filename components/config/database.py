@@ -61,6 +61,37 @@ class ServerPolicy(Model):
     """Who may connect to the servers beside the proxies. Without proxies and empty: everyone."""
 
 
+Seconds = Annotated[int, Strict(), Field(ge=1, le=86_400)]
+
+
+class Probe(Model):
+    """When the kubelet asks a server; what it asks is the operator's.
+
+    No 0: the operators take it as unset.
+    """
+
+    initial_delay_seconds: Seconds | None = None
+    """Seconds from the container's start to the first probe. Unset: the operator's."""
+    period_seconds: Seconds | None = None
+    """Seconds between probes. Unset: the operator's."""
+    timeout_seconds: Seconds | None = None
+    """Seconds after which a probe without an answer has failed. Unset: the operator's."""
+    failure_threshold: Annotated[int, Strict(), Field(ge=1, le=10_000)] | None = None
+    """Failed probes in a row that restart the server, or take it out of its Services. Unset: the
+    operator's. `startup` is for MariaDB only."""
+
+
+class Probes(Model):
+    """When the kubelet asks the servers."""
+
+    liveness: Probe = Probe()
+    """Restarts a server."""
+    readiness: Probe = Probe()
+    """Takes a server out of its Services."""
+    startup: Probe = Probe()
+    """Restarts a server that does not start. For MariaDB only."""
+
+
 class Database(Model):
     """The servers: of MariaDB, or the nodes of a Percona XtraDB Cluster."""
 
@@ -104,6 +135,10 @@ class Database(Model):
     place of a primary that is not ready; a crash takes this much longer. After its Pod was deleted
     by force, a server may still run, and writes that it acknowledges then would be lost
     ([why](adr/0017-a-primary-that-nobody-follows-gets-no-writes.md))."""
+    probes: Probes = Probes()
+    """When the kubelet asks the servers."""
+    termination_grace_seconds: Seconds | None = None
+    """Seconds that a server has to end by itself. Unset: the operator's 600. For Percona only."""
     ready_timeout: Duration = "20m"
     """How long `pulumi up` waits for the operator to report Ready."""
     pod_annotations: Annotations = {}

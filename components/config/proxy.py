@@ -13,12 +13,14 @@ from components.config.types import (
     Annotations,
     Bool,
     Bytes,
+    Cidr,
     ClientAddress,
     Comment,
     Count,
     Digest,
     Hostgroup,
     Interfaces,
+    LoadBalancerClass,
     Message,
     Milliseconds,
     Natural,
@@ -52,6 +54,14 @@ class Service(Model):
     """Port of the client Service."""
     node_port: NodePort | None = None
     """Unset: Kubernetes chooses one if the type has node ports."""
+    external_traffic_policy: Literal["Cluster", "Local"] | None = None
+    """NodePort and LoadBalancer. `Local`: proxies see the clients' own addresses, and nodes without
+    a proxy do not answer. Unset: `Cluster`."""
+    load_balancer_source_ranges: tuple[Cidr, ...] = ()
+    """LoadBalancer: who may connect, if the load balancer supports it. Empty: anyone."""
+    load_balancer_class: LoadBalancerClass | None = None
+    """LoadBalancer: which controller makes it. Unset: the cluster's default. Fixed while the type
+    stays."""
     expose_admin: Bool = False
     """Make a ClusterIP Service of the admin port, for the account `cluster`; needs `clustering`. It
     gives full control of the proxies."""
@@ -342,6 +352,9 @@ class Proxy(Model):
     replicas."""
     replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)]
     """Number of proxies."""
+    paused: Bool = False
+    """No proxy runs and no client gets in; the servers and the rest of the tier stay
+    ([how](operations.md#keep-all-clients-out))."""
     max_replicas: Annotated[int, Strict(), Field(ge=1, le=MAX_PROXIES)] | None = None
     """`replicas` may change without a roll up to this number, by which the servers' connections are
     divided. Unset: the next multiple of 5; a single proxy has all connections."""
@@ -400,6 +413,11 @@ class Proxy(Model):
     """ProxySQL `admin-` variables, without the prefix."""
     mysql_variables: dict[VariableName, Variable] = {}
     """ProxySQL `mysql-` variables, without the prefix."""
+
+    @property
+    def running(self) -> int:
+        """Number of proxies that there are now."""
+        return 0 if self.paused else self.replicas
 
     @property
     def ports(self) -> tuple[int, ...]:

@@ -65,6 +65,9 @@ class Security(Model):
     """Who may reach the proxies."""
     allow_vulnerable_images: Bool = False
     """Accept a ProxySQL without the fix of CVE-2026-48773."""
+    set_user_ids: Bool = True
+    """False: Pods name no ids, for clusters that assign them, such as OpenShift. Elsewhere images
+    that would run as root do not start."""
     database: PodUser = PodUser()
     """Ids by which the servers run."""
     proxy: PodUser = PodUser()

@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from components import names
-from components.config import quantity
+from components.config import collations, quantity
 from components.config.errors import field_error
 from components.config.proxysql import OWN_PORTS
 from components.config.proxysql_variables import MAX_INT
@@ -230,19 +230,6 @@ def _label_values(value: dict[str, str]) -> dict[str, str]:
     return _label_map(value)
 
 
-def _cidr(value: str) -> str:
-    try:
-        ipaddress.ip_network(value)
-    except ValueError:
-        value = ""
-    if "/" not in value:
-        raise field_error(
-            "must be a network in CIDR notation, without bits after its prefix",
-            "use a value such as '10.20.0.0/16'",
-        )
-    return value
-
-
 def _interfaces(value: str) -> str:
     ports: list[int] = []
     for part in value.split(";"):
@@ -273,6 +260,32 @@ def _interfaces(value: str) -> str:
             "use other ports",
         )
     return value
+
+
+_CIDR = r"[0-9a-f.:]{2,45}/(0|[1-9][0-9]{0,2})"
+
+
+def _cidr(value: str) -> str:
+    try:
+        network = ipaddress.ip_network(value)
+    except ValueError:
+        network = None
+    # Python also takes addresses without a length, and netmasks.
+    if network is None or value != str(network):
+        raise field_error(
+            "must be a range of addresses in its usual form, without bits after its length",
+            "use a value such as 10.0.0.0/8 or fd00::/8",
+        )
+    return value
+
+
+def _load_balancer_class(value: str) -> str:
+    return _matching(
+        _LABEL_KEY,
+        value,
+        "must be a class of load balancers, a name like a label's key",
+        "use the one that its controller's documentation has, such as 'service.k8s.aws/nlb'",
+    )
 
 
 def _is_ipv4(value: str) -> bool:
@@ -335,6 +348,15 @@ def _replacement(value: str) -> str:
     return value if value == "" else _sql_text(value)
 
 
+def _collation(value: str) -> str:
+    return _matching(
+        collations.PATTERN,
+        value,
+        "must be a collation of ascii, binary, latin1, utf8mb3 or utf8mb4 that MariaDB has",
+        "use one such as utf8mb4_bin; the server lists them with SHOW COLLATION",
+    )
+
+
 DATABASE_PRIVILEGES = frozenset(
     {"ALTER", "ALTER ROUTINE", "CREATE", "CREATE ROUTINE", "CREATE TEMPORARY TABLES"}
     | {"CREATE VIEW", "DELETE", "DROP", "EVENT", "EXECUTE", "INDEX", "INSERT", "LOCK TABLES"}
@@ -343,6 +365,12 @@ DATABASE_PRIVILEGES = frozenset(
 """What both engines grant on a database (mariadb.com/docs, GRANT; dev.mysql.com, "Privileges")."""
 
 
+GlobalPrivilege = Literal[
+    "BINLOG MONITOR", "PROCESS", "REPLICATION SLAVE", "SHOW DATABASES", "SLAVE MONITOR"
+]
+"""What shows something of the whole server and changes nothing (mariadb.com/docs, GRANT). None with
+which an app could write to a replica (SUPER, READ_ONLY ADMIN), remove binary logs (RELOAD, by RESET
+MASTER; BINLOG ADMIN) or become another account (CREATE USER, SET USER)."""
 Role = Literal["readonly", "readwrite", "owner"]
 """Of an app in a database: reads; reads and writes rows; does everything to its objects."""
 
@@ -537,6 +565,10 @@ ObjectName = Annotated[str, AfterValidator(_object_name), _text("object name", _
 SecretKey = Annotated[str, AfterValidator(_secret_key), _text("Secret key", _SECRET_KEY)]
 NodeName = Annotated[str, AfterValidator(_object_name), _text("node name", _OBJECT_NAME)]
 LabelKey = Annotated[str, AfterValidator(_label_key), _text("label key", _LABEL_KEY)]
+Cidr = Annotated[str, AfterValidator(_cidr), _text("range of addresses (`10.0.0.0/8`)", _CIDR)]
+LoadBalancerClass = Annotated[
+    str, AfterValidator(_load_balancer_class), _text("class of load balancers", _LABEL_KEY)
+]
 TaintKey = Annotated[str, AfterValidator(_taint_key), _text("key of a taint", f"({_LABEL_KEY})?")]
 LabelValue = Annotated[str, AfterValidator(_label_value), _text("label value", f"({_LABEL_NAME})?")]
 Cores = Annotated[
@@ -612,6 +644,11 @@ Digest = Annotated[str, AfterValidator(_digest), _text("`0x` and 16 hexadecimal 
 SchemaName = Annotated[
     str, AfterValidator(_schema_name), _text("1 to 64 of `A-Z a-z 0-9 _ $ -`", _SCHEMA_NAME)
 ]
+Collation = Annotated[
+    str,
+    AfterValidator(_collation),
+    _text("collation of ascii, binary, latin1, utf8mb3 or utf8mb4", collations.PATTERN),
+]
 Comment = Annotated[str, Field(pattern=r"""^[^'"\\\x00-\x1f]{0,200}$""")]
 """ProxySQL puts it into SQL unescaped, hence no quotes."""
 Granted = Annotated[
@@ -630,11 +667,6 @@ Granted = Annotated[
             ]
         },
     ),
-]
-Cidr = Annotated[
-    str,
-    AfterValidator(_cidr),
-    _text("network (`10.20.0.0/16`)", r"[0-9a-fA-F.:]+/[0-9]{1,3}"),
 ]
 Interfaces = Annotated[
     str,

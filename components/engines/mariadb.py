@@ -5,10 +5,9 @@ Field reference: mariadb-operator v25.10.4 `api/v1alpha1`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
-import pulumi_kubernetes as k8s
 
 from components import names
 from components.config import memory
@@ -19,7 +18,7 @@ from components.config.types import TopologyKind
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import adopted
 from components.engines.sql_objects import Kind, sql_object
-from components.pods import scheduling, security
+from components.pods import probes, scheduling, security
 from components.topology import Topology
 
 PORT = 3306
@@ -49,6 +48,9 @@ class MariaDb(pulumi.ComponentResource):
     """The MariaDB object: what must exist before an account."""
     ready: Sequence[pulumi.Resource]
     """What must exist before the first proxy."""
+    status: pulumi.Output[dict[str, Any]]
+    """`state`, `ready`, `size` and `details` (a list of texts), as last reported by the
+    operator."""
 
     def __init__(
         self, name: str, args: MariaDbArgs, opts: pulumi.ResourceOptions | None = None
@@ -57,20 +59,25 @@ class MariaDb(pulumi.ComponentResource):
         config = args.config
         self.topology = topology(config)
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
-        mariadb = k8s.apiextensions.CustomResource(
+        mariadb = pulumi.CustomResource(
+            MARIADB.api.type_token,
             f"{name}-mariadb",
-            api_version=MARIADB.api.group_version,
-            kind=MARIADB.api.kind,
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=config.name,
-                namespace=config.namespace,
-                labels=names.labels(config.name, "mariadb"),
-                annotations={
-                    "pulumi.com/waitFor": "condition=Ready",
-                    **adopted.annotations(config),
+            {
+                "apiVersion": MARIADB.api.group_version,
+                "kind": MARIADB.api.kind,
+                "metadata": {
+                    "name": config.name,
+                    "namespace": config.namespace,
+                    "labels": names.labels(config.name, "mariadb"),
+                    "annotations": {
+                        "pulumi.com/waitFor": "condition=Ready",
+                        **adopted.annotations(config),
+                    },
                 },
-            ),
-            spec=spec(config, args.credentials),
+                "spec": spec(config, args.credentials),
+                # Only an output: pulumi_kubernetes' own class for custom resources drops it.
+                "status": None,
+            },
             opts=adopted.options(
                 config,
                 self,
@@ -84,6 +91,9 @@ class MariaDb(pulumi.ComponentResource):
             for made in self._monitor(name, args, mariadb, login)
         ]
         self.mariadb, self.ready = mariadb, (mariadb, *monitors)
+        self.status = cast(pulumi.Output[Any], mariadb.__dict__["status"]).apply(
+            lambda status: observed(status, config.database.replicas)
+        )
         self.register_outputs({})
 
     def _monitor(
@@ -107,6 +117,24 @@ class MariaDb(pulumi.ComponentResource):
         secret = args.credentials["monitor"].secret
         user = made("User", monitor_user(config, secret, login), mariadb)
         return user, made("Grant", monitor_grant(config, login), user)
+
+
+def observed(status: Any, size: int) -> dict[str, Any]:
+    """The part of the object's status that the outputs show, in the words of Percona's operator.
+
+    `status.replicas` are the servers that are ready (mariadb_controller_status.go). `size`: how
+    many there are.
+    """
+    known = cast(dict[str, Any], status) if isinstance(status, dict) else {}
+    conditions = cast(list[dict[str, Any]], known.get("conditions") or [])
+    ready = next((one for one in conditions if one.get("type") == "Ready"), dict[str, Any]())
+    is_ready = ready.get("status") == "True"
+    return {
+        "state": "ready" if is_ready else ready.get("reason", "unknown"),
+        "ready": int(known.get("replicas") or 0),
+        "size": size,
+        "details": [ready["message"]] if ready.get("message") and not is_ready else [],
+    }
 
 
 FIXED = (
@@ -158,7 +186,7 @@ KEPT_OF = {
     ),
 }
 """The same below `spec.replication` and `spec.galera`; of Galera's, `config`, `initJob` and
-`recovery` are set when a cluster is made, `providerOptions` when the stack has some.
+`recovery` are set when a cluster is made, `providerOptions` when the stack has some. So are probes.
 `primary.podIndex` is how people ask for a switchover, and where the operator writes its failovers:
 an update that dropped it would switch back to the first server, and roll it at that moment."""
 
@@ -170,6 +198,8 @@ def _left_alone(config: StackConfig) -> list[str]:
     fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
     if config.database.galera.provider_options:
         fields.remove("spec.galera.providerOptions")
+    for field in _probes(config):
+        fields.remove(f"spec.{field}")
     if topology == "replication":
         fields.append("spec.replication.replica.replPasswordSecretKeyRef")
     return fields
@@ -300,6 +330,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         "tls": _tls(config),
         "updateStrategy": {"type": "ReplicasFirstPrimaryLast"},
         **_pod(config),
+        **_probes(config),
     }
     if config.images.pull_secrets:
         result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
@@ -360,7 +391,7 @@ def _pod(config: StackConfig) -> dict[str, Any]:
     if database.pod_annotations:
         metadata["annotations"] = dict(database.pod_annotations)
     result: dict[str, Any] = {
-        "podSecurityContext": security.of_pod(config.security.database),
+        "podSecurityContext": security.of_pod(config.security, config.security.database),
         "securityContext": security.CONTAINER,
         "podMetadata": metadata,
         # A field below it is fixed (FIXED), which an absent parent would not keep.
@@ -370,6 +401,17 @@ def _pod(config: StackConfig) -> dict[str, Any]:
     if resources := scheduling.resources(database.resources):
         result["resources"] = resources
     return result
+
+
+def _probes(config: StackConfig) -> dict[str, Any]:
+    """The fields below `spec` of the probes of which the stack sets something."""
+    chosen = config.database.probes
+    fields = {
+        "livenessProbe": probes.probe(chosen.liveness),
+        "readinessProbe": probes.probe(chosen.readiness),
+        "startupProbe": probes.probe(chosen.startup),
+    }
+    return {field: value for field, value in fields.items() if value}
 
 
 def _replication(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 import pulumi
 
 from components import names
-from components.config.apps import App, privileges
+from components.config.apps import EVERYWHERE, App, collations_of, privileges
+from components.config.collations import charset_of
 from components.config.credentials import Login
 from components.config.stack import StackConfig
 from components.engines.sql_objects import Kind, sql_object
@@ -46,6 +47,7 @@ class MariaDbAccounts(pulumi.ComponentResource):
         for app in config.apps:
             for schema in app.databases:
                 owners.setdefault(schema, []).append(app)
+        chosen = collations_of(config.apps)
         schemas = {
             schema: self._object(
                 "Database",
@@ -54,8 +56,8 @@ class MariaDbAccounts(pulumi.ComponentResource):
                 {
                     "name": schema,
                     # The operator's default is utf8, for good: the object cannot change.
-                    "characterSet": "utf8mb4",
-                    "collate": "utf8mb4_unicode_ci",
+                    "characterSet": charset_of(chosen[schema]),
+                    "collate": chosen[schema],
                     "cleanupPolicy": _policy(apps),
                 },
                 [args.servers],
@@ -74,14 +76,16 @@ class MariaDbAccounts(pulumi.ComponentResource):
             user = self._user(app, login)
             for schema, granted in app.databases.items():
                 after = [user, schemas[schema]]
-                grants.append(self._grant(login.username, schema, privileges(granted), after))
+                grants.append(self._grant(app, login, schema, privileges(granted), after))
+            if app.global_privileges:
+                grants.append(self._grant(app, login, EVERYWHERE, app.global_privileges, [user]))
         return grants
 
     def _user(self, app: App, login: Login) -> pulumi.Resource:
         config = self._args.config
         spec: dict[str, Any] = {
             "name": login.username,
-            "host": "%",
+            "host": app.host,
             "passwordSecretKeyRef": {
                 "name": names.account_secret(config.name, app.name),
                 "key": login.key,
@@ -98,15 +102,21 @@ class MariaDbAccounts(pulumi.ComponentResource):
         )
 
     def _grant(
-        self, username: str, schema: str, granted: list[str], after: Sequence[pulumi.Resource]
+        self,
+        app: App,
+        login: Login,
+        schema: str,
+        granted: Sequence[str],
+        after: Sequence[pulumi.Resource],
     ) -> pulumi.Resource:
+        username = login.username
         spec: dict[str, Any] = {
             "username": username,
-            "host": "%",
+            "host": app.host,
             # In GRANT, `_` stands for any character (mariadb.com/docs, GRANT).
             "database": schema.replace("_", "\\_"),
             "table": "*",
-            "privileges": granted,
+            "privileges": list(granted),
             "cleanupPolicy": "Delete",
         }
         name = names.grant(self._args.config.name, username, schema)

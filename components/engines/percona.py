@@ -21,7 +21,7 @@ from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
 from components.engines import adopted
-from components.pods import scheduling, security
+from components.pods import probes, scheduling, security
 from components.topology import Topology
 
 PORT = 3306
@@ -126,7 +126,7 @@ class Percona(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *secrets],
-                left_alone=[f"spec.{field}" for field in KEPT],
+                left_alone=[f"spec.{field}" for field in KEPT if field not in _timing(config)],
             ),
         )
 
@@ -315,7 +315,9 @@ def _apps(config: StackConfig) -> list[dict[str, Any]]:
     """The accounts of apps, and the databases that the operator makes for them."""
     return [
         {
-            **_account(login.username, names.account_secret(config.name, app.name), login.key),
+            **_account(
+                login.username, names.account_secret(config.name, app.name), login.key, app.host
+            ),
             "dbs": list(app.databases),
             # Of any of them: they are the same in all (checks, percona_grants_the_same_everywhere).
             "grants": privileges(next(iter(app.databases.values()))),
@@ -325,8 +327,8 @@ def _apps(config: StackConfig) -> list[dict[str, Any]]:
     ]
 
 
-def _account(user: str, secret: str, key: str) -> dict[str, Any]:
-    return {"name": user, "hosts": ["%"], "passwordSecretRef": {"name": secret, "key": key}}
+def _account(user: str, secret: str, key: str, host: str = "%") -> dict[str, Any]:
+    return {"name": user, "hosts": [host], "passwordSecretRef": {"name": secret, "key": key}}
 
 
 def _pxc(config: StackConfig) -> dict[str, Any]:
@@ -342,12 +344,31 @@ def _pxc(config: StackConfig) -> dict[str, Any]:
         **_some("labels", dict(database.pod_labels)),
         **_some("annotations", dict(database.pod_annotations)),
         **_some("resources", scheduling.resources(database.resources)),
+        **{field.removeprefix("pxc."): value for field, value in _timing(config).items()},
     }
+
+
+def _timing(config: StackConfig) -> dict[str, Any]:
+    """Fields below `spec` of probes and of the grace period, if the stack sets them."""
+    database = config.database
+    fields: dict[str, Any] = {
+        "pxc.livenessProbes": probes.probe(database.probes.liveness),
+        "pxc.readinessProbes": probes.probe(database.probes.readiness),
+        "pxc.gracePeriod": database.termination_grace_seconds,
+    }
+    return {field: value for field, value in fields.items() if value}
 
 
 def _proxysql(config: StackConfig) -> dict[str, Any]:
     proxy, image = config.proxy, config.images.proxy
-    expose: dict[str, Any] = {"enabled": True, "type": proxy.service.type}
+    service = proxy.service
+    expose: dict[str, Any] = {"enabled": True, "type": service.type}
+    if service.external_traffic_policy:
+        expose["externalTrafficPolicy"] = service.external_traffic_policy
+    if service.load_balancer_source_ranges:
+        expose["loadBalancerSourceRanges"] = list(service.load_balancer_source_ranges)
+    if service.load_balancer_class:
+        expose["loadBalancerClass"] = service.load_balancer_class
     return {
         "enabled": True,
         "size": proxy.replicas,
@@ -355,7 +376,7 @@ def _proxysql(config: StackConfig) -> dict[str, Any]:
         "imagePullPolicy": image.pull_policy,
         # Its administration database is the only home of what the operator puts into it.
         "volumeSpec": _volume(proxy.storage.size, proxy.storage.storage_class),
-        "expose": {**expose, **_some("annotations", dict(proxy.service.annotations))},
+        "expose": {**expose, **_some("annotations", dict(service.annotations))},
         **_pod(config, "proxy", config.security.database),
         **_some("sidecarResources", scheduling.resources(config.database.helper_resources)),
         **_some("labels", dict(proxy.pod_labels)),
@@ -385,7 +406,7 @@ def _pod(config: StackConfig, tier: str, user: PodUser) -> dict[str, Any]:
     affinity = result.pop("affinity", None)
     # The operator's default always puts every Pod on a different node.
     result["affinity"] = {"advanced": affinity} if affinity else {"antiAffinityTopologyKey": "none"}
-    result["podSecurityContext"] = security.of_pod(user)
+    result["podSecurityContext"] = security.of_pod(config.security, user)
     result["containerSecurityContext"] = RESTRICTED
     if placement.disruption_budget:
         result["podDisruptionBudget"] = {"maxUnavailable": 1}

@@ -72,7 +72,12 @@ def _mariadb(name: str, args: ServersArgs, opts: pulumi.ResourceOptions) -> Serv
             MariaDbAccountsArgs(config=config, servers=servers.mariadb, secrets=args.secrets),
             opts,
         ).by_app
-    return Servers(topology=servers.topology, ready=servers.ready, accounts=accounts)
+    return Servers(
+        topology=servers.topology,
+        ready=servers.ready,
+        accounts=accounts,
+        outputs={"status": servers.status},
+    )
 
 
 def _percona(name: str, args: ServersArgs, opts: pulumi.ResourceOptions) -> Servers:

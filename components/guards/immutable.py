@@ -12,7 +12,8 @@ import pulumi
 
 from components import owner
 from components.config import password_sources
-from components.config.apps import App, privileges
+from components.config.apps import App, collations_of, privileges
+from components.config.collations import DEFAULT
 from components.config.credentials import SET_AT_FIRST_BOOT
 from components.config.engine import ENGINES
 from components.config.errors import refuse
@@ -92,8 +93,10 @@ def _tls_source(config: StackConfig) -> str:
 
 def _proxies(config: StackConfig) -> dict[str, str]:
     """Of all proxies, whoever runs them."""
-    proxy, storage = config.proxy, config.proxy.storage
+    proxy, storage, service = config.proxy, config.proxy.storage, config.proxy.service
+    of_class = {"load_balancer_class": service.load_balancer_class or "the cluster's default"}
     return {
+        **(of_class if service.type == "LoadBalancer" else {}),
         "proxy_managed_by": proxy.managed_by,
         "proxy_volumes": (
             f"{storage.size} of class {storage.storage_class or 'default'}"
@@ -119,6 +122,7 @@ def _own_proxies(config: StackConfig) -> dict[str, Any]:
 
 
 def _app(app: App, config: StackConfig) -> dict[str, Any]:
+    chosen = collations_of(config.apps)
     facts: dict[str, Any] = {
         "account": app.accounts[0],
         "accounts": [login.username for login in app.logins],
@@ -127,6 +131,12 @@ def _app(app: App, config: StackConfig) -> dict[str, Any]:
         "password": "generated" if app.generated else "given",
         "rotation": app.rotation,
     }
+    if app.host != "%":
+        facts["host"] = app.host
+    if collations := {
+        schema: chosen[schema] for schema in app.databases if chosen[schema] != DEFAULT
+    }:
+        facts["collations"] = collations
     if not ENGINES[config.engine].revokes:
         facts["privileges"] = privileges(next(iter(app.databases.values())))
     return facts

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from components.config.security import PodUser
+from components.config.security import PodUser, Security
 
 SECCOMP = {"type": "RuntimeDefault"}
 
@@ -14,12 +14,19 @@ CONTAINER: dict[str, Any] = {
 """The security context of every container; seccomp is set for the whole Pod."""
 
 
-def of_pod(user: PodUser) -> dict[str, Any]:
-    """The security context of a Pod whose containers run as `user`."""
-    return {
-        "runAsNonRoot": True,
+def of_pod(security: Security, user: PodUser) -> dict[str, Any]:
+    """The security context of a Pod whose containers run as `user`, if anything says so.
+
+    Both operators take it as it is, without ids too; on OpenShift mariadb-operator leaves all of it
+    out (pkg/builder/securitycontext_builder.go) and the cluster fills it in.
+    """
+    ids = {
         "runAsUser": user.run_as_user,
         "runAsGroup": user.run_as_group,
         "fsGroup": user.fs_group,
+    }
+    return {
+        "runAsNonRoot": True,
+        **(ids if security.set_user_ids else {}),
         "seccompProfile": SECCOMP,
     }

@@ -63,7 +63,8 @@ def _spec(config: StackConfig, mounts: list[_Mount]) -> k8s.core.v1.PodSpecArgs:
             options=[k8s.core.v1.PodDNSConfigOptionArgs(name="ndots", value="2")]
         ),
         security_context=cast(
-            k8s.core.v1.PodSecurityContextArgs, security.of_pod(config.security.proxy)
+            k8s.core.v1.PodSecurityContextArgs,
+            security.of_pod(config.security, config.security.proxy),
         ),
         image_pull_secrets=[
             k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in pull_secrets

@@ -37,6 +37,8 @@ MIN_READY = 6
 """Seconds a new Pod must be ready before the next is replaced: what crashes a proxy soon has run
 once, its checks of servers and peers (1 to 2 s) and the script that loads logins (5 s). It need not
 wait for clients: the next Pod accepts for `drain.endpoint_removal` seconds more."""
+UNAWAITED = {"pulumi.com/skipAwait": "true"}
+"""Annotation of an object that is good as soon as it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +146,7 @@ class ProxySql(pulumi.ComponentResource):
         return k8s.core.v1.Service(
             f"{name}-proxysql-cluster",
             # Pulumi would wait for endpoints, which come only with the StatefulSet.
-            metadata=self._metadata(
-                names.proxysql_peers(config.name), {"pulumi.com/skipAwait": "true"}
-            ),
+            metadata=self._metadata(names.proxysql_peers(config.name), UNAWAITED),
             spec=k8s.core.v1.ServiceSpecArgs(
                 cluster_ip="None",
                 # Peers must resolve each other while they boot.
@@ -172,9 +172,12 @@ class ProxySql(pulumi.ComponentResource):
         service = config.proxy.service
         k8s.core.v1.Service(
             f"{name}-proxysql",
-            metadata=self._metadata(self._tier, service.annotations),
+            metadata=self._metadata(self._tier, {**service.annotations, **self._unawaited}),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type=service.type,
+                external_traffic_policy=service.external_traffic_policy,
+                load_balancer_source_ranges=list(service.load_balancer_source_ranges) or None,
+                load_balancer_class=service.load_balancer_class,
                 selector=names.proxysql_selector(config.name),
                 ports=[
                     k8s.core.v1.ServicePortArgs(
@@ -194,7 +197,7 @@ class ProxySql(pulumi.ComponentResource):
         service = config.proxy.service
         k8s.core.v1.Service(
             f"{name}-proxysql-admin-port",
-            metadata=self._metadata(names.proxysql_admin(config.name)),
+            metadata=self._metadata(names.proxysql_admin(config.name), self._unawaited),
             spec=k8s.core.v1.ServiceSpecArgs(
                 type="NodePort" if service.admin_node_port else "ClusterIP",
                 selector=names.proxysql_selector(config.name),
@@ -209,6 +212,11 @@ class ProxySql(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
+
+    @property
+    def _unawaited(self) -> Mapping[str, str]:
+        """Of a Service that leads to no Pod, as Pulumi would wait for one."""
+        return UNAWAITED if self._args.config.proxy.paused else {}
 
     def _network_policy(self, name: str) -> None:
         config = self._args.config
@@ -241,7 +249,7 @@ class ProxySql(pulumi.ComponentResource):
             f"{name}-proxysql",
             metadata=self._metadata(self._tier),
             spec=k8s.apps.v1.StatefulSetSpecArgs(
-                replicas=config.proxy.replicas,
+                replicas=config.proxy.running,
                 service_name=names.proxysql_peers(config.name),
                 # Proxies are equals: no reason to start one after another.
                 pod_management_policy="Parallel",

@@ -5,11 +5,14 @@ The objects are those that the program makes of a config; the statements are the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from components.config import collations
+from components.config.types import GlobalPrivilege
 from render import recorder
 from testbed.database import operator_sql
 from testbed.database.servers import Account, Cluster, Server, SqlError
@@ -254,6 +257,36 @@ def test_a_database_cannot_be_revoked_twice(
     assert refusal.value.code == NO_SUCH_GRANT
 
 
+SHOWS = """
+SHOW ENGINE INNODB STATUS
+SHOW MASTER STATUS
+SHOW ALL SLAVES STATUS
+"""
+HARMS = """
+RESET MASTER
+PURGE BINARY LOGS BEFORE NOW()
+SET GLOBAL read_only = 0
+SET GLOBAL max_connections = 10
+SELECT * FROM mysql.global_priv
+ALTER USER root@localhost IDENTIFIED BY 'x'
+CREATE USER other
+"""
+
+
+def test_global_privileges_show_and_change_nothing(
+    standalone: Cluster, accounts: dict[str, Account]
+) -> None:
+    account = accounts["neighbour"]
+    everything = list(get_args(GlobalPrivilege))
+    given: dict[str, Any] = {"databases": {NEIGHBOUR: "owner"}, "global_privileges": everything}
+    (wide,) = (s for s in declared({"name": "neighbour", **given})["Grant"] if s["database"] == "*")
+    assert refusals(standalone.primary, account, SHOWS) == lines(SHOWS)
+    standalone.execute(granted(wide, account))
+    assert refusals(standalone.primary, account, SHOWS) == []
+    harms = HARMS + ELSEWHERE
+    assert refusals(standalone.primary, account, harms) == lines(harms)
+
+
 def refusals(
     server: Server, account: Account, statements: str, database: str = DATABASE
 ) -> list[str]:
@@ -270,3 +303,16 @@ def refusals(
 
 def lines(statements: str, database: str = DATABASE) -> list[str]:
     return [line for line in statements.format(database).splitlines() if line]
+
+
+def test_servers_have_every_collation_that_an_app_may_name(standalone: Cluster) -> None:
+    """And an app may name every one of these character sets."""
+    charsets = ("ascii", "binary", "latin1", "utf8mb3", "utf8mb4")
+    known = standalone.primary.query(
+        "SELECT FULL_COLLATION_NAME FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY"
+        f" WHERE CHARACTER_SET_NAME IN {charsets}"
+    ).first_column
+    ends = {str(name).partition("_")[2] for name in known}
+    possible = {f"{charset}_{end}".rstrip("_") for charset in charsets for end in ends}
+    assert {name for name in possible if re.fullmatch(collations.PATTERN, name)} == set(known)
+    assert {collations.charset_of(str(name)) for name in known} == set(charsets)

@@ -89,7 +89,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
             "routing": "monitor",
             "max_replication_lag": 30,
             "drain": {"endpoint_removal": 20, "timeout": 600},
-            "service": {"type": "LoadBalancer", "port": 3306},
+            "service": {
+                "type": "LoadBalancer",
+                "port": 3306,
+                "external_traffic_policy": "Local",
+                "load_balancer_source_ranges": ["10.0.0.0/8", "fd00::/8"],
+                "load_balancer_class": "example.com/internal",
+            },
             "users": [
                 {"username": "app", "existing_secret": {"name": "app", "key": "password"}},
                 {"username": "report", "password": SECURE, "default_hostgroup": 20},

@@ -180,6 +180,52 @@ def test_what_one_app_makes() -> None:
     ]
 
 
+def test_global_privileges_are_a_grant_of_their_own() -> None:
+    recording = run(shop(global_privileges=["PROCESS", "SLAVE MONITOR"], rotation=1))
+    (*ours,) = (spec for spec in specs(recording, "Grant") if spec["database"] == "*")
+    assert ours == [
+        {
+            "mariaDbRef": {"name": "mysql"},
+            "username": user,
+            "host": "%",
+            "database": "*",
+            "table": "*",
+            "privileges": ["PROCESS", "SLAVE MONITOR"],
+            "cleanupPolicy": "Delete",
+        }
+        for user in ("shop", "shop_b")
+    ]
+    grants = [r for r in recording.of_kind("Grant") if "monitor" not in r.name]
+    assert len({r.inputs["metadata"]["name"] for r in grants}) == len(grants) == 2 + 2
+
+
+def test_accounts_and_grants_have_the_host() -> None:
+    """With the other engine as well."""
+    recording = run(shop(host="10.244.%", global_privileges=["PROCESS"]))
+    found = [*specs(recording, "User"), *specs(recording, "Grant")]
+    assert [spec["host"] for spec in found] == ["10.244.%"] * 3
+    (cluster,) = run(shop(host="10.244.%"), engine="percona").of_kind("PerconaXtraDBCluster")
+    (user,) = cluster.inputs["spec"]["users"]
+    assert user["hosts"] == ["10.244.%"]
+
+
+def test_a_database_is_made_with_its_collation() -> None:
+    """Whichever of its apps says so, with the character set of it."""
+    recording = run(
+        shop(databases={"shop": "owner", "blobs": "owner"}, default_database="shop"),
+        {"name": "b", "databases": {"shop": "readonly"}, "collations": {"shop": "utf8mb4_bin"}},
+        {"name": "c", "databases": {"old": "owner"}, "collations": {"old": "latin1_swedish_ci"}},
+    )
+    assert [
+        (spec["name"], spec["characterSet"], spec["collate"])
+        for spec in specs(recording, "Database")
+    ] == [
+        ("blobs", "utf8mb4", "utf8mb4_unicode_ci"),
+        ("old", "latin1", "latin1_swedish_ci"),
+        ("shop", "utf8mb4", "utf8mb4_bin"),
+    ]
+
+
 @pytest.mark.parametrize("await_sql", [True, False])
 def test_whether_it_waits_for_the_operator(await_sql: bool) -> None:
     recording = run(shop(), await_sql=await_sql)

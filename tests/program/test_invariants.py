@@ -675,6 +675,23 @@ def test_pods_meet_pod_security_restricted(name: str) -> None:
             assert "envFrom" not in container
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("given", [False, True])
+def test_pods_name_no_ids_where_the_cluster_assigns_them(engine: str, *, given: bool) -> None:
+    """As OpenShift does."""
+    security = {} if given else {"security": {"set_user_ids": False}}
+    proxy = {"proxy": {"managed_by": "mysql-ha"}}
+    recording = case("ids", {"size": "small", "engine": engine, **proxy, **security}).run()
+    keys = {
+        leaf.rpartition(".")[2]
+        for resource in recording.resources
+        for leaf, _, _ in leaves(resource.inputs)
+    }
+    assert ("runAsUser" in keys, "runAsGroup" in keys, "fsGroup" in keys) == (given,) * 3
+    (stateful_set,) = recording.of_kind("StatefulSet")
+    assert pod_security.violations(pod_spec(stateful_set)) == []
+
+
 @ALL_PROXIED
 def test_it_starts_from_the_file_alone(name: str) -> None:
     """R 2, 3, 4, 6: a fresh start, no resurrected data, no subPath, no LOAD after the start."""
@@ -786,6 +803,15 @@ def test_the_client_service_shows_the_client_port_only(name: str) -> None:
         service = recording.one("Service", metadata(stateful_set)["name"])
         (port,) = service.inputs["spec"]["ports"]
         assert port["targetPort"].startswith("mysql")
+
+
+def test_the_client_service_says_who_reaches_it_and_how() -> None:
+    recording = recorded("replication-users")
+    proxies = metadata(recording.one("StatefulSet"))["name"]
+    spec = recording.one("Service", proxies).inputs["spec"]
+    assert spec["externalTrafficPolicy"] == "Local"
+    assert spec["loadBalancerSourceRanges"] == ["10.0.0.0/8", "fd00::/8"]
+    assert spec["loadBalancerClass"] == "example.com/internal"
 
 
 @ALL_PROXIED
@@ -1063,6 +1089,26 @@ def test_another_number_of_proxies_is_the_number_and_the_file_of_peers(replicas:
     }
 
 
+def test_a_pause_takes_the_pods_away_and_nothing_else() -> None:
+    """The template is the same, so that the end of the pause starts what ran before."""
+    base = edited({"apps": [shop()], "proxy": {"service": {"expose_admin": True}}})
+    runs = run_edited({}, base), run_edited({"proxy": {"paused": True}}, base)
+    before, after = ({r.urn: plain(r.inputs) for r in run.resources} for run in runs)
+    assert before.keys() == after.keys()
+    services = [r.urn for r in runs[0].of_kind("Service") if "clusterIP" not in r.inputs["spec"]]
+    (tier,) = (r.urn for r in runs[0].of_kind("StatefulSet"))
+    assert {urn for urn in before if before[urn] != after[urn]} == {tier, *services}
+    assert len(services) == 2
+    assert after[tier]["spec"] == {**before[tier]["spec"], "replicas": 0}
+    for urn in services:
+        # Pulumi would wait for an endpoint.
+        assert after[urn]["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+        assert after[urn]["spec"] == before[urn]["spec"]
+    old, new = (run.outputs for run in runs)
+    assert (old["proxysql"]["replicas"], new["proxysql"]["replicas"]) == (3, 0)
+    assert old["immutable"] == new["immutable"]
+
+
 def test_a_changed_source_of_a_password_rolls_the_pods() -> None:
     given = {"existing_secret": {"name": "given", "key": "pw"}}
     before, after = run_edited({}), run_edited({"credentials": {"monitor": given}})
@@ -1124,10 +1170,7 @@ def types(value: Any) -> Any:
 
 @ALL_CASES
 def test_the_contract_of_the_outputs(name: str) -> None:
-    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy.
-
-    `status` is Percona's.
-    """
+    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy."""
     outputs = dict(recorded(name).outputs)
     assert isinstance(outputs.pop("immutable"), dict)
     assert isinstance(outputs.pop("fingerprints", Secret({})), Secret)
@@ -1137,8 +1180,7 @@ def test_the_contract_of_the_outputs(name: str) -> None:
         contracts = list(outputs["databases"].values())
     for contract in contracts:
         absent = CONTRACT.keys() - contract.keys()
-        assert absent <= {"ca_secret", "proxysql", "status"}
-        assert ("status" in absent) == (contract["engine"] != "percona")
+        assert absent <= {"ca_secret", "proxysql"}
         expected = {key: CONTRACT[key] for key in CONTRACT if key not in absent}
         tree = trees(by_id()[name])[contract["name"]]
         expected["apps"] = {app["name"]: APP for app in tree.get("apps", [])}

@@ -183,6 +183,7 @@ NODE_PORT = proxy(service={"type": "NodePort", "node_port": 30001})
 MARIADBS: dict[str, dict[str, Any]] = {
     "images.data_plane": {"images": {"data_plane": {"tag": "1.2"}}},
     "credentials.replication": {"credentials": {"replication": {"rotation": 0}}},
+    "database.probes.startup": {"database": {"probes": {"startup": {"period_seconds": 5}}}},
 }
 """Config that means nothing to Percona's operator, by path."""
 OWN_PROXIES: dict[str, dict[str, Any]] = {
@@ -190,6 +191,7 @@ OWN_PROXIES: dict[str, dict[str, Any]] = {
     "threads": {"threads": 2},
     "query_rules": {"query_rules": []},
     "tls": {"tls": {"secret": "shown"}},
+    "paused": {"paused": True},
     "service.port": {"service": {"port": 3306}},
     "storage.persistent": {"storage": {"persistent": True}},
 }
@@ -439,6 +441,16 @@ PLAIN = [
         "number-interval", proxy(monitor={"ping_interval": 5}), "proxy.monitor.ping_interval", "100"
     ),
     Bad("number-rotation", credential("monitor", rotation=-1), "credentials.monitor.rotation", "0"),
+    *(
+        Bad(
+            f"ids-{tier}-{key}",
+            {"size": "small", "security": {"set_user_ids": False, tier: {key: 1000}}},
+            f"security.{tier}.{key}",
+            "the cluster assigns ids",
+        )
+        for tier in ("database", "proxy")
+        for key in ("run_as_user", "run_as_group", "fs_group")
+    ),
     Bad(
         "number-uid-0",
         {"security": {"proxy": {"run_as_user": 0}}},
@@ -783,6 +795,36 @@ PLAIN = [
     Bad(
         "hostgroups-unused", proxy(hostgroups={"offline": 10}), "proxy.hostgroups", "four different"
     ),
+    *(
+        Bad(f"service-{key}-{kind}", proxy(service={"type": kind, key: value}), path, rule)
+        for key, value, kinds, rule in (
+            ("external_traffic_policy", "Local", ("ClusterIP",), "for clients from outside"),
+            (
+                "load_balancer_source_ranges",
+                ["10.0.0.0/8"],
+                ("ClusterIP", "NodePort"),
+                "for a load balancer",
+            ),
+            ("load_balancer_class", "nlb", ("ClusterIP", "NodePort"), "for a load balancer"),
+        )
+        for kind in kinds
+        for path in (f"proxy.service.{key}",)
+    ),
+    *(
+        Bad(
+            f"cidr-{text}",
+            proxy(service={"type": "LoadBalancer", "load_balancer_source_ranges": [text]}),
+            "proxy.service.load_balancer_source_ranges[0]",
+            "a range of addresses",
+        )
+        for text in ("10.0.0.0", "10.0.0.1/8", "10.0.0.0/255.0.0.0", "10.0.0.0/33", "FD00::/8", "")
+    ),
+    Bad(
+        "load-balancer-class",
+        proxy(service={"type": "LoadBalancer", "load_balancer_class": "a/b/c"}),
+        "proxy.service.load_balancer_class",
+        "class of load balancers",
+    ),
     Bad("node-port-type", proxy(service={"node_port": 30001}), "proxy.service", "no node port"),
     Bad(
         "node-port-admin",
@@ -1015,6 +1057,18 @@ PLAIN = [
         {"engine": "percona", "size": "small", "database": {"replicas": 7}},
         "database.replicas",
         "1 (unsafe: development only), 3 or 5",
+    ),
+    Bad(
+        "foreign-grace",
+        database(termination_grace_seconds=60),
+        "database.termination_grace_seconds",
+        "is not for engine mariadb",
+    ),
+    Bad(
+        "probe-0",
+        database(probes={"liveness": {"period_seconds": 0}}),
+        "database.probes.liveness.period_seconds",
+        "at least 1",
     ),
     Bad(
         "percona-cr-version",
@@ -1600,6 +1654,66 @@ PLAIN = [
 ]
 
 APPS = [
+    # --- beyond its databases ---
+    *(
+        Bad(
+            f"global-{privilege}",
+            app(global_privileges=["PROCESS", privilege]),
+            "apps[0].global_privileges[1]",
+            "must be 'BINLOG MONITOR', 'PROCESS'",
+        )
+        for privilege in ("SUPER", "READ_ONLY ADMIN", "RELOAD", "CREATE USER", "ALL PRIVILEGES")
+    ),
+    Bad(
+        "global-percona",
+        on_percona({**SHOP, "global_privileges": ["PROCESS"]}),
+        "apps[0].global_privileges",
+        "on its databases",
+    ),
+    *(
+        Bad(f"host-{host}", app(host=host), "apps[0].host", "an address in its usual form")
+        for host in ("localhost", "10.0.0.%.1", "10.0.0.0/8", "_", "'", "")
+    ),
+    # --- collations ---
+    *(
+        Bad(
+            f"collation-{text}",
+            app(collations={"shop": text}),
+            "apps[0].collations.shop",
+            "a collation of ascii, binary",
+        )
+        for text in ("utf8mb4", "utf8_general_ci", "utf8mb4_0900_ai_ci", "latin1_uca1400_ai_ci", "")
+    ),
+    Bad(
+        "collation-of-another",
+        app(collations={"stock": "binary"}),
+        "apps[0]",
+        "'stock', which is not one of its databases",
+    ),
+    Bad(
+        "collation-twice",
+        apps(
+            {**SHOP, "collations": {"shop": "utf8mb4_bin"}},
+            {**SHOP, "name": "b", "collations": {"shop": "binary"}},
+        ),
+        "apps[1].collations.shop",
+        "is another one than 'utf8mb4_bin'",
+    ),
+    Bad(
+        "collation-10.6",
+        {
+            **app(collations={"shop": "utf8mb4_uca1400_ai_ci"}),
+            "images": {"database": {"tag": "10.6.20"}},
+        },
+        "apps[0].collations.shop",
+        "needs MariaDB 10.10",
+    ),
+    Bad(
+        "collation-percona",
+        on_percona({**SHOP, "collations": {"shop": "utf8mb4_bin"}}),
+        "apps[0].collations",
+        "the servers' own collation",
+    ),
     # --- keys and types ---
     Bad("app-key", app(databses={}), "apps[0].databses", f"{MEAN} 'databases'"),
     Bad("app-key-far", app(quux=1), "apps[0].quux", "known keys: name, username, databases"),

@@ -125,6 +125,7 @@ OFF: dict[str, Any] = {"size": "small", "proxy": {"enabled": False}}
             {"security": {"network_policy": {"clients_from": ["a"]}}, "proxy": {"enabled": True}},
             ["security.network_policy.clients_from"],
         ),
+        ({**SMALL, "proxy": {"paused": True}}, ["proxy.paused"]),
         ({"security": {"tls": {"required": True}}}, ["security.tls.required"]),
         ({"images": {"data_plane": {"tag": "25.10.4"}}}, ["images.data_plane"]),
         ({"credentials": {"replication": {"rotation": 0}}}, ["credentials.replication"]),

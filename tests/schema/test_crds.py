@@ -98,7 +98,13 @@ PROXIES: dict[str, dict[str, Any]] = {
     "none": {"enabled": False},
     "operator": {
         "enabled": True,
-        "service": {"type": "LoadBalancer", "annotations": {"example.com/a": "b"}},
+        "service": {
+            "type": "LoadBalancer",
+            "annotations": {"example.com/a": "b"},
+            "external_traffic_policy": "Local",
+            "load_balancer_source_ranges": ["10.0.0.0/8"],
+            "load_balancer_class": "example.com/internal",
+        },
         "storage": {"storage_class": "fast"},
         "pod_labels": {"example.com/a": "b"},
         "pod_annotations": {"example.com/a": "b"},

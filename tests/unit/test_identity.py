@@ -204,6 +204,25 @@ def test_proxy_volumes_cannot_change(edit: dict[str, Any]) -> None:
         immutable.check(edited(PERSISTENT), edited(merge(PERSISTENT, edit)))
 
 
+BALANCED: dict[str, Any] = {
+    **BASE,
+    "proxy": {"service": {"type": "LoadBalancer", "load_balancer_class": "a"}},
+}
+
+
+@pytest.mark.parametrize("value", ["b", None])
+@pytest.mark.parametrize("managed_by", ["mysql-ha", "operator"])
+def test_a_load_balancer_keeps_its_class(value: str | None, managed_by: str) -> None:
+    """Kubernetes refuses the edit, after the proxies have rolled."""
+    base = BALANCED | ({"engine": "percona"} if managed_by == "operator" else {})
+    edit = {"proxy": {"service": {"load_balancer_class": value}}}
+    with pytest.raises(ConfigError, match=r"^mysql-ha:proxy\.service\.load_balancer_class: "):
+        immutable.check(edited({}, base), edited(edit, base))
+    gone = {"proxy": {"service": {"type": "ClusterIP", "load_balancer_class": None}}}
+    immutable.check(edited({}, base), edited(gone, base))
+    immutable.check(edited(gone, base), edited({}, base))
+
+
 def test_proxies_may_go_with_their_volumes() -> None:
     """The fix that the refusal itself names."""
     immutable.check(edited(PERSISTENT), edited(merge(PERSISTENT, {"proxy": {"enabled": False}})))
@@ -461,6 +480,30 @@ def test_apps_of_an_identity_are_plain() -> None:
     }
     (found,) = with_apps(SHOP, engine="percona")["orders"]["apps"].values()
     assert found["privileges"] == ["ALL PRIVILEGES"]
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+def test_an_app_keeps_its_host(engine: str) -> None:
+    """It is a part of the account; a program before this key made all for every host."""
+    other = {**SHOP, "host": "10.%"}
+    for before, after in ((SHOP, other), (other, SHOP)):
+        with pytest.raises(ConfigError, match="'shop' of database 'orders' logs in from"):
+            immutable.check(with_apps(before, engine=engine), with_apps(after, engine=engine))
+    immutable.check(with_apps(other, engine=engine), with_apps(other, engine=engine))
+
+
+def test_a_database_keeps_its_collation() -> None:
+    """The operator's webhook refuses the edit; what a program before exported has no such fact."""
+    other = {**SHOP, "collations": {"shop": "utf8mb4_bin"}}
+    reader = {"name": "reports", "databases": {"shop": "readonly"}}
+    for before, after in ((SHOP, other), (other, SHOP)):
+        with pytest.raises(ConfigError, match="'shop' of 'orders' was made with the collation"):
+            immutable.check(with_apps(before), with_apps(after))
+    # Whichever of its apps says so.
+    said = {**reader, "collations": {"shop": "utf8mb4_bin"}}
+    immutable.check(with_apps(other, reader), with_apps(SHOP, said))
+    new = {**SHOP, "databases": {"shop": "owner", "stock": "owner"}, "default_database": "shop"}
+    immutable.check(with_apps(SHOP), with_apps({**new, "collations": {"stock": "binary"}}))
 
 
 # --- apps: edits that are refused ---

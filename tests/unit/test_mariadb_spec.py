@@ -332,3 +332,37 @@ def test_the_engines_own_endpoints(size: str, service: str, reader: str) -> None
 def test_the_ca_exists_only_with_tls() -> None:
     assert mariadb.topology(config("small")).ca_secret == "mysql-ca-bundle"
     assert mariadb.topology(config("dev")).ca_secret is None
+
+
+# --- the observed status ---
+
+
+def condition(status: str, **more: str) -> dict[str, Any]:
+    return {"type": "Ready", "status": status, **more}
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "details"),
+    [
+        (condition("True", reason="StatefulSetReady", message="Running"), "ready", []),
+        (
+            condition("False", reason="Suspended", message="Suspended"),
+            "Suspended",
+            ["Suspended"],
+        ),
+    ],
+)
+def test_the_observed_status(status: dict[str, Any], state: str, details: list[str]) -> None:
+    other = {"type": "Updated", "status": "True", "reason": "x", "message": "y"}
+    assert mariadb.observed({"conditions": [other, status], "replicas": 2}, 3) == {
+        "state": state,
+        "ready": 2,
+        "size": 3,
+        "details": details,
+    }
+
+
+@pytest.mark.parametrize("status", [None, {}, "text", {"conditions": None, "replicas": None}])
+def test_a_status_that_is_not_there_yet(status: Any) -> None:
+    unknown: dict[str, Any] = {"state": "unknown", "ready": 0, "size": 3, "details": []}
+    assert mariadb.observed(status, 3) == unknown

@@ -357,6 +357,18 @@ OVERRIDES: list[tuple[dict[str, Any], str, Any]] = [
     ),
     ({"proxy": {"replicas": 2}}, "proxysql.size", 2),
     ({"proxy": {"service": {"type": "LoadBalancer"}}}, "proxysql.expose.type", "LoadBalancer"),
+    *(
+        (
+            {"proxy": {"service": {"type": "LoadBalancer", key: value}}},
+            "proxysql.expose",
+            {"enabled": True, "type": "LoadBalancer", field: value},
+        )
+        for key, field, value in (
+            ("external_traffic_policy", "externalTrafficPolicy", "Local"),
+            ("load_balancer_source_ranges", "loadBalancerSourceRanges", ["10.0.0.0/8"]),
+            ("load_balancer_class", "loadBalancerClass", "example.com/internal"),
+        )
+    ),
     (
         {"proxy": {"service": {"annotations": {"a": "b"}}}},
         "proxysql.expose.annotations",

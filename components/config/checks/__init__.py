@@ -51,7 +51,12 @@ RULES = (
 """Every rule of a whole config; the rules in `unused` look at the stack's own values."""
 
 ENGINE_RULES = {
-    "mariadb": (*database.MARIADB_RULES, *proxy.MARIADB_RULES, *scheduling.MARIADB_RULES),
+    "mariadb": (
+        *apps.MARIADB_RULES,
+        *database.MARIADB_RULES,
+        *proxy.MARIADB_RULES,
+        *scheduling.MARIADB_RULES,
+    ),
     "percona": (
         *top.PERCONA_RULES,
         *apps.PERCONA_RULES,

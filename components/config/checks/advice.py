@@ -116,6 +116,11 @@ def the_admin_port_is_not_on_every_node(
         )
 
 
+def clients_are_let_in(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.own_proxies and config.proxy.paused:
+        yield "proxy.paused", "keeps all clients out: no proxy runs", "remove it to let them in"
+
+
 RULES = (
     proxies_that_are_off_read_nothing,
     what_another_topology_has_is_not_read,
@@ -123,4 +128,5 @@ RULES = (
     servers_of_a_cluster_trust_the_network,
     a_commit_does_not_hang,
     the_admin_port_is_not_on_every_node,
+    clients_are_let_in,
 )

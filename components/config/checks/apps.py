@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+from components.config import collations
 from components.config.apps import ROLES, App, privileges
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.engine import ENGINES
@@ -193,6 +194,31 @@ def database_is_spelled_one_way(config: StackConfig) -> Iterator[Fault]:
                 )
 
 
+def database_has_one_collation(config: StackConfig) -> Iterator[Fault]:
+    said: dict[str, str] = {}
+    for path, app in _apps(config):
+        for database, collation in app.collations.items():
+            if (other := said.setdefault(database, collation)) != collation:
+                yield (
+                    f"{path}.collations.{database}",
+                    f"is another one than '{other}', which another app says of this database",
+                    "say it once, or the same",
+                )
+
+
+def servers_have_the_collations(config: StackConfig) -> Iterator[Fault]:
+    if config.server_version >= collations.OLDEST_UCA1400:
+        return
+    for path, app in _apps(config):
+        for database, collation in app.collations.items():
+            if "uca1400" in collation:
+                yield (
+                    f"{path}.collations.{database}",
+                    "needs MariaDB 10.10",
+                    "use one such as utf8mb4_unicode_520_ci",
+                )
+
+
 # --- what Percona's operator does with it (pkg/controller/pxc/users_custom.go) ---
 
 
@@ -216,6 +242,26 @@ def percona_writes_names_without_quotes(config: StackConfig) -> Iterator[Fault]:
                     "cannot be created by Percona's operator, which writes names without quotes",
                     "use letters, digits and '_', and do not begin with a digit",
                 )
+
+
+def percona_makes_databases_as_servers_do(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if app.collations:
+            yield (
+                f"{path}.collations",
+                "cannot be set: Percona's operator makes databases with the servers' own collation",
+                "remove it, and set collation_server in database.my_cnf",
+            )
+
+
+def percona_grants_on_databases(config: StackConfig) -> Iterator[Fault]:
+    for path, app in _apps(config):
+        if app.global_privileges:
+            yield (
+                f"{path}.global_privileges",
+                "cannot be set: Percona's operator grants an account's privileges on its databases",
+                "remove it, and grant them by hand",
+            )
 
 
 def percona_drops_nothing(config: StackConfig) -> Iterator[Fault]:
@@ -271,10 +317,14 @@ RULES = (
     proxies_ask_for_tls,
     database_is_not_the_servers,
     database_is_spelled_one_way,
+    database_has_one_collation,
 )
+MARIADB_RULES = (servers_have_the_collations,)
 PERCONA_RULES = (
     percona_grants_the_same_everywhere,
     percona_writes_names_without_quotes,
+    percona_makes_databases_as_servers_do,
+    percona_grants_on_databases,
     percona_drops_nothing,
     percona_limits_no_account,
     percona_grants_by_pattern,

@@ -46,6 +46,24 @@ def admin_has_a_login(config: StackConfig) -> Iterator[Fault]:
         )
 
 
+def the_service_is_of_the_type(config: StackConfig) -> Iterator[Fault]:
+    """Kubernetes pkg/apis/core/validation, ValidateService."""
+    service = config.proxy.service
+    if service.external_traffic_policy and service.type == "ClusterIP":
+        yield (
+            "proxy.service.external_traffic_policy",
+            "is for clients from outside, and a ClusterIP Service has none",
+            "remove it, or set type to NodePort or LoadBalancer",
+        )
+    for key in ("load_balancer_source_ranges", "load_balancer_class"):
+        if getattr(service, key) and service.type != "LoadBalancer":
+            yield (
+                f"proxy.service.{key}",
+                f"is for a load balancer, and a {service.type} Service has none",
+                "remove it, or set type to LoadBalancer",
+            )
+
+
 def lag_is_looked_at(config: StackConfig) -> Iterator[Fault]:
     if config.proxy.enabled and config.proxy.max_replication_lag and not _monitored(config):
         yield (
@@ -99,6 +117,7 @@ RULES = (
     shares_are_enough_for_the_proxies,
     servers_have_the_connections,
     admin_has_a_login,
+    the_service_is_of_the_type,
     lag_is_looked_at,
     lag_leaves_a_reader_out,
     the_fence_has_semi_sync,

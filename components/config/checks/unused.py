@@ -19,7 +19,9 @@ OWN_TIER_KEYS = (
 
 OPERATOR_PROXY_KEYS = frozenset(
     {"enabled", "managed_by", "replicas", "resources", "pod_annotations", "pod_labels"}
-    | {"service.type", "service.annotations", "storage.size", "storage.storage_class"}
+    | {"service.type", "service.annotations", "service.external_traffic_policy"}
+    | {"service.load_balancer_source_ranges", "service.load_balancer_class"}
+    | {"storage.size", "storage.storage_class"}
 )
 """Keys that Percona's operator uses for its own ProxySQL; it writes the configuration itself."""
 
@@ -123,6 +125,19 @@ def a_size_without_proxies_has_no_keys_of_them(
             )
 
 
+def ids_are_set(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.security.set_user_ids:
+        return
+    for tier in ("database", "proxy"):
+        for key in ("run_as_user", "run_as_group", "fs_group"):
+            if is_given(given, f"security.{tier}.{key}"):
+                yield (
+                    f"security.{tier}.{key}",
+                    "has no effect: with security.set_user_ids false, the cluster assigns ids",
+                    "remove it, or set security.set_user_ids to true",
+                )
+
+
 def semi_sync_has_its_timeout(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     unused = config.replicated_behind_proxies and not config.database.semi_sync
     if unused and is_given(given, "database.semi_sync_timeout"):
@@ -148,6 +163,7 @@ RULES = (
     keys_are_of_the_topology,
     provider_options_are_galeras,
     a_size_without_proxies_has_no_keys_of_them,
+    ids_are_set,
     semi_sync_has_its_timeout,
     a_policy_has_its_keys,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components.config.collations import DEFAULT
 from components.config.errors import Fault
 from components.guards.edits.facts import Facts, changed, lower_rotation, staying_apps
 
@@ -37,6 +38,17 @@ def an_app_keeps_its_login(name: str, before: Facts, now: Facts) -> Iterator[Fau
                 )
 
 
+def an_app_keeps_its_host(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    for app, had, has in staying_apps(before, now):
+        if (host := had.get("host", "%")) != has.get("host", "%"):
+            yield (
+                "apps",
+                f"app '{app}' of database '{name}' logs in from '{host}'; from elsewhere it would "
+                "be another account of the servers",
+                TWO_ENTRIES,
+            )
+
+
 def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
     for app, had, has in staying_apps(before, now):
         if not changed("password", had, has):  # a given one has no rotation
@@ -44,8 +56,31 @@ def an_apps_rotation_does_not_go_down(name: str, before: Facts, now: Facts) -> I
             yield from lower_rotation("apps", subject, int(had["rotation"]), int(has["rotation"]))
 
 
+def a_database_keeps_its_collation(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    had = _collations(before)
+    for schema, collation in sorted(_collations(now).items()):
+        if had.get(schema, collation) != collation:
+            yield (
+                "apps",
+                f"database '{schema}' of '{name}' was made with the collation {had[schema]}, which "
+                "the operator cannot change",
+                f"set collations.{schema} to it; ALTER DATABASE changes it for new tables",
+            )
+
+
+def _collations(facts: Facts) -> dict[str, str]:
+    """By database of an app. A program before this key made all with the default."""
+    return {
+        schema: app.get("collations", {}).get(schema, DEFAULT)
+        for app in facts.get("apps", {}).values()
+        for schema in app["databases"]
+    }
+
+
 RULES = (
     an_account_keeps_its_app,
     an_app_keeps_its_login,
+    an_app_keeps_its_host,
     an_apps_rotation_does_not_go_down,
+    a_database_keeps_its_collation,
 )

@@ -82,6 +82,16 @@ def volumes_of_proxies_stay(name: str, before: Facts, now: Facts) -> Iterator[Fa
         )
 
 
+def the_class_of_a_load_balancer_stays(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    if changed("load_balancer_class", before, now):
+        yield (
+            "proxy.service.load_balancer_class",
+            f"the load balancer of database '{name}' is of class {before['load_balancer_class']}, "
+            "which cannot change in place",
+            "undo the edit; or set type to ClusterIP first, which takes the address away",
+        )
+
+
 RULES = (
     proxies_keep_their_manager,
     accounts_are_of_a_kind_the_operators_proxies_use,
@@ -89,4 +99,5 @@ RULES = (
     the_monitors_rotation_does_not_go_down,
     proxies_scale_within_their_shares,
     volumes_of_proxies_stay,
+    the_class_of_a_load_balancer_stays,
 )
