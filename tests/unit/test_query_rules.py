@@ -184,6 +184,8 @@ def test_a_newline_at_the_end_is_refused(field: str, text: str) -> None:
 
 @given(ONE_LINE, st.sampled_from(["error_msg", "replace_pattern"]))
 def test_any_other_text_survives(text: str, field: str) -> None:
+    if field == "replace_pattern":
+        text = text.replace("\\", r"\\")
     own = rules({"rule_id": 1, "match_pattern": "x", field: text})
     assert rendered(own)[0][field] == text
 
