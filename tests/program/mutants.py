@@ -117,13 +117,10 @@ def _whole(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 NOT_OF_EVERY_STACK = (
+    *("database.network_policy.clients", "operator"),
     *("proxy.switchover_wait", "proxy.min_semi_sync_replicas", "proxy.routing"),
-    *(
-        "database.semi_sync",
-        "database.failover_delay_seconds",
-        "database.galera",
-        "proxy.tls.ca_key",
-    ),
+    *("database.semi_sync", "database.failover_delay_seconds", "database.galera"),
+    "proxy.tls.ca_key",
 )
 """Keys that some topologies or certificates refuse; stacks that have them are among the cases."""
 

@@ -192,7 +192,7 @@ def test_the_operators_secret_has_roots_password_only() -> None:
 def test_operator_mode_makes_no_proxies_and_no_accounts_of_ours() -> None:
     recording = example("percona-operator")
     kinds = {r.kind for r in recording.resources if r.type.startswith("kubernetes:")}
-    assert kinds == {"Secret", "PerconaXtraDBCluster"}
+    assert kinds == {"Secret", "NetworkPolicy", "PerconaXtraDBCluster"}
     assert recording.outputs["proxysql"] == {
         "replicas": 3,
         "admin_host": "mysql-percona-proxysql-unready.default.svc.cluster.local",
