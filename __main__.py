@@ -1,6 +1,7 @@
 """The Pulumi program: load the stack's config, compose its databases, export the contract."""
 
 import gc
+import signal
 from typing import Any
 
 import pulumi
@@ -12,6 +13,10 @@ from components.guards import fingerprints, immutable, preflight, settings
 from components.outputs import exports
 from components.stack import DatabaseStack, DatabaseStackArgs
 
+if __name__ == "__main__":
+    # Run by Pulumi's language host, which interrupts the program of a deployment that failed: that
+    # is no reason for a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 # What a run makes it needs to its end. Python would look through all of it for garbage again and
 # again, which takes longer for each app the more there are.
 gc.disable()
