@@ -27,11 +27,7 @@ RENAMED = {"password_secret": "existing_secret", "identity": "immutable"}
 MANAGERS = {"standalone": "mysql-ha", "operator": "operator"}
 """Values of the earlier `proxy.mode`."""
 
-STILL_WRONG = frozenset(
-    """
-    sql-proxy-user-mariadb-sys sql-proxy-user-replication-percona app-inactive-direct-login
-    """.split()
-)
+STILL_WRONG = frozenset({"app-inactive-direct-login"})
 """Still handled wrongly. Strict: who mends one removes it here."""
 
 

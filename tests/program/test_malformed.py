@@ -1334,6 +1334,12 @@ PLAIN = [
         "user-root", users({**APP, "username": "root"}), "proxy.users[0].username", "root must not"
     ),
     Bad(
+        "user-of-the-server",
+        users({**APP, "username": "mariadb.sys"}),
+        "proxy.users[0].username",
+        "account of the servers",
+    ),
+    Bad(
         "user-nameless",
         users({"existing_secret": APP["existing_secret"]}),
         "proxy.users[0].username",

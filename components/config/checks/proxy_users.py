@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
+from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import Fault
 from components.config.proxy import ProxyUser
+from components.config.proxysql import OWN_ACCOUNTS
 from components.config.stack import StackConfig
-
-OWN_ACCOUNTS = ("admin", "stats", "monitor", "cluster")
-"""Accounts of ProxySQL itself."""
 
 
 def _users(config: StackConfig) -> Iterator[tuple[str, ProxyUser]]:
@@ -74,6 +73,17 @@ def user_is_not_root(config: StackConfig) -> Iterator[Fault]:
             )
 
 
+def user_is_not_of_the_servers_or_their_operator(config: StackConfig) -> Iterator[Fault]:
+    for path, user in _users(config):
+        if user.username in SYSTEM_ACCOUNTS - {"root", *OWN_ACCOUNTS}:
+            yield (
+                f"{path}.username",
+                f"'{user.username}' is an account of the servers or of an operator, which may be "
+                "locked, or ignore read_only on a replica",
+                "use an account of the application",
+            )
+
+
 def user_goes_to_a_hostgroup(config: StackConfig) -> Iterator[Fault]:
     known = config.hostgroups_in_use
     for path, user in _users(config):
@@ -102,6 +112,7 @@ RULES = (
     user_is_not_the_monitor,
     user_is_not_proxysqls_own,
     user_is_not_root,
+    user_is_not_of_the_servers_or_their_operator,
     user_goes_to_a_hostgroup,
     user_has_connections,
 )
