@@ -44,8 +44,8 @@ test-long: venv/.stamp ## Every mutant of a config, and the scenarios on real no
 	MUTANTS=all $(PY) -m pytest tests/program/test_mutants.py tests/engine/test_mutants.py
 	$(PY) -m pytest -m long tests/cluster
 
-test-fast: venv/.stamp ## The tests that need no engine and no server
-	$(PY) -m pytest $(PARALLEL) 2 tests/local tests/program tests/schema tests/unit
+test-fast: venv/.stamp ## The tests that need no engine and no server, without the broad ones
+	$(PY) -m pytest -m "not broad" $(PARALLEL) 2 tests/local tests/program tests/schema tests/unit
 
 lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are made of
 	venv/bin/ruff check .

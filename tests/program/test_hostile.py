@@ -18,6 +18,8 @@ import yaml
 from render import recorder
 from render.recorder import ROOT, Recording, Secret, plain
 
+pytestmark = pytest.mark.broad
+
 NAMED = os.environ.get("HOSTILE_CASES")
 PLACES = (ROOT / "../shared/hostile/cases.yaml", ROOT / "../../shared/hostile/cases.yaml")
 """Beside the clone, and beside the folder of its worktrees."""

@@ -39,6 +39,8 @@ from tests.program.cases import (
     with_existing,
 )
 
+pytestmark = pytest.mark.broad
+
 CASES = [case.id for case in all_cases()]
 PROXIED = [case.id for case in all_cases() if is_proxied(case)]
 SERVERS = ("MariaDB", "PerconaXtraDBCluster")

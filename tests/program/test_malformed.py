@@ -12,6 +12,8 @@ from components.config.load import merge
 from render import recorder
 from render.case import canary
 
+pytestmark = pytest.mark.broad
+
 INLINE = canary("inline")
 STORED = canary("stored")
 APP = {"username": "app", "existing_secret": {"name": "app", "key": "password"}}

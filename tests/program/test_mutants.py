@@ -15,6 +15,8 @@ from local import engine
 from render.case import as_new, case
 from tests.program import mutants
 
+pytestmark = pytest.mark.broad
+
 WANTED = os.environ.get("MUTANTS", "1500")
 CHOSEN = mutants.every() if WANTED == "all" else mutants.sample(int(WANTED))
 PARTS = 15
