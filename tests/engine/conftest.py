@@ -35,7 +35,7 @@ def tools() -> Toolchain:
     return tools
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def quick_rolls() -> Iterator[None]:
     """Rolls of simulated Pods, of which none fails after it became ready, take less than six
     seconds a Pod; that a roll waits at all is left as it is."""
