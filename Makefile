@@ -45,7 +45,7 @@ test-long: venv/.stamp ## Every mutant of a config, and the scenarios on real no
 	$(PY) -m pytest -m long tests/cluster
 
 test-fast: venv/.stamp ## The tests that need no engine and no server, without the broad ones
-	$(PY) -m pytest -m "not broad" $(PARALLEL) 2 tests/local tests/program tests/schema tests/unit
+	$(PY) -m pytest -m "not broad" $(PARALLEL) 3 tests/unit tests/local tests/program tests/schema
 
 lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are made of
 	venv/bin/ruff check .

@@ -14,6 +14,8 @@ from render import recorder
 from render.case import case
 from render.recorder import ROOT
 
+pytestmark = pytest.mark.broad
+
 EDGES: list[tuple[dict[str, Any], int]] = [
     # A password's Secret; User, Database and Grant; the logins' Secret and the app's.
     ({}, 1 + 2 + 1 + 2 + 2 + 3),

@@ -10,6 +10,8 @@ from render.case import case
 from render.recorder import Recording, Resource
 from tests.program.cases import all_cases, by_id, cnf, is_proxied, recorded, trees
 
+pytestmark = pytest.mark.broad
+
 PROXIED = [case.id for case in all_cases() if is_proxied(case)]
 ALL_PROXIED = pytest.mark.parametrize("name", PROXIED)
 ADMIN, METRICS = 6032, 6070

@@ -21,6 +21,8 @@ from render.case import case
 from render.recorder import Recording, Resource, plain
 from tests.program.cases import all_cases, by_id, recorded, trees
 
+pytestmark = pytest.mark.broad
+
 DATABASE = "shop"
 """The namespace of the databases here."""
 

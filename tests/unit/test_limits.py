@@ -14,6 +14,8 @@ from components.proxysql.model import Secrets, cnf_model
 from tests.unit.models import proxied_configs
 from tests.unit.test_checks import paths
 
+pytestmark = pytest.mark.broad
+
 
 @given(proxied_configs())
 def test_no_row_is_longer_than_estimated(config: StackConfig) -> None:
