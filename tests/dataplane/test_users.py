@@ -89,7 +89,9 @@ def test_a_removed_user_is_refused(proxy: Proxy) -> None:
 @pytest.mark.usefixtures("bystander")
 def test_an_inactive_user_is_refused(proxy: Proxy) -> None:
     users = [entry(APP), entry(SECOND) | {"active": False}]
-    load_files(proxy, files(APP, SECOND, config=resolve({"proxy": {"users": users}})))
+    load_files(
+        proxy, files(APP, SECOND, config=resolve({"proxy": {"enabled": True, "users": users}}))
+    )
     assert not logs_in(proxy, SECOND)
     load_files(proxy, files(APP, SECOND))
     assert logs_in(proxy, SECOND)
@@ -261,7 +263,11 @@ def entry(account: Account) -> dict[str, Any]:
 def files(*accounts: Account, config: StackConfig | None = None) -> Files:
     """The Secret of logins and peers, as components/proxysql/tier.py makes it; without apps unless
     `config` has them."""
-    proxy = {"replicas": PROXIES, "users": [entry(account) for account in accounts]}
+    proxy = {
+        "enabled": True,
+        "replicas": PROXIES,
+        "users": [entry(account) for account in accounts],
+    }
     config = config or resolve({"name": NAME, "namespace": NAMESPACE, "proxy": proxy})
     model = live(config, mariadb.topology(config))
     return {
