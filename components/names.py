@@ -20,6 +20,9 @@ def is_dns_label(text: str) -> bool:
     return re.fullmatch(DNS_LABEL, text) is not None
 
 
+CLIENT_PORT = 6033
+"""Where ProxySQL listens for clients by default."""
+
 CLUSTER_DOMAIN = "cluster.local"
 """The DNS domain of most clusters (key `cluster_domain`)."""
 
@@ -172,7 +175,7 @@ def service_port(kind: str, number: int) -> str:
 def client_port(number: int) -> str:
     """The name of a proxy's port for clients, by which Services find it. For the same reason it has
     a number other than the default's."""
-    return "mysql" if number == 6033 else f"mysql-{number}"
+    return "mysql" if number == CLIENT_PORT else f"mysql-{number}"
 
 
 def credential_secret(name: str, role: str) -> str:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
+from components import names
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import field_error
 from components.config.model import Issuer, Model, Resources, SecretRef
@@ -50,7 +51,7 @@ class Service(Model):
     """Type of the client Service."""
     annotations: Annotations = {}
     """Annotations of the client Service."""
-    port: Port = 6033
+    port: Port = names.CLIENT_PORT
     """Port of the client Service."""
     node_port: NodePort | None = None
     """Unset: Kubernetes chooses one if the type has node ports."""
@@ -377,7 +378,7 @@ class Proxy(Model):
         Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+[-.A-Za-z0-9]{0,60}$")] | None
     ) = None
     """The version told to clients. Unset: the database's."""
-    interfaces: Interfaces = "0.0.0.0:6033"
+    interfaces: Interfaces = f"0.0.0.0:{names.CLIENT_PORT}"
     """Where the client port listens, in the Pod."""
     clustering: Literal["membership", "runtime", "off"] = "membership"
     """`membership`: proxies know each other and never copy config. `runtime`: they copy admin

@@ -4,6 +4,7 @@ import re
 from functools import cached_property
 from typing import Literal
 
+from components import names
 from components.config.apps import App
 from components.config.credentials import Credentials, Login, alternating_logins
 from components.config.database import Database
@@ -34,7 +35,7 @@ class StackConfig(Model):
     create_namespace: Bool = False
     """Make the namespace too, with Pod Security `restricted`. It is protected and stays when the
     stack goes."""
-    cluster_domain: DnsDomain = "cluster.local"
+    cluster_domain: DnsDomain = names.CLUSTER_DOMAIN
     """The DNS domain of the cluster, of which every host name is made (kubelet: `clusterDomain`);
     mariadb-operator has it in the variable CLUSTER_NAME. Fixed by the cluster."""
     await_sql: Bool = True

@@ -9,13 +9,13 @@ from typing import Any
 
 import pulumi
 
-from components import names
 from components.config.engine import ENGINES
 from components.config.errors import Fault, refuse
 from components.config.load import Loaded, Stack
 from components.config.stack import StackConfig
 from components.guards import api
 from components.guards.api import Cluster, Object, Unanswered
+from components.guards.target import owner_fault
 
 
 def free(
@@ -81,16 +81,7 @@ def fault_of(
             f"choose another name; delete them with their data (`kubectl -n {namespace} delete pvc "
             f"{' '.join(taken)}`); or bring that database back and adopt it (docs/migration.md)",
         )
-    labels: Mapping[str, str] = live["metadata"].get("labels") or {}
-    if labels.items() >= names.labels(config.name, config.engine).items():
-        return None
-    kind = ENGINES[config.engine].api.kind
-    return (
-        path,
-        f"namespace '{namespace}' has a {kind} '{config.name}' already, which this stack did not "
-        "make",
-        "set adopt: import (docs/migration.md), or choose another name",
-    )
+    return owner_fault(path, config.engine, config.name, namespace, live)
 
 
 def _taken(config: StackConfig, claims: Collection[str]) -> list[str]:
