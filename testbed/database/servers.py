@@ -227,11 +227,14 @@ class Server:
         self._installation = installation
         self._directory = directory
         self._data = directory / "data"
+        self._temporary = directory / "tmp"
         self._settings: Settings = {**BASE_SETTINGS, **settings, "port": port}
         self._process: subprocess.Popen[bytes] | None = None
-        directory.mkdir()
+        # A server that starts removes every temporary table of its tmpdir, other servers' too
+        # (mariadb: sql/sql_base.cc, mysql_rm_tmp_tables), so none of them may share one.
+        self._temporary.mkdir(parents=True)
         shutil.copytree(_new_data(installation), self._data)
-        for path in (directory, self._data, *self._data.rglob("*")):
+        for path in (directory, self._temporary, self._data, *self._data.rglob("*")):
             installation.own(path)
 
     def start(self, *arguments: str, settings: Settings | None = None, more: str = "") -> None:
@@ -250,6 +253,7 @@ class Server:
             self._installation.server,
             f"--defaults-file={config}",
             f"--datadir={self._data}",
+            f"--tmpdir={self._temporary}",
             *arguments,
             log=self._directory / "output.log",
         )
@@ -328,6 +332,7 @@ def _new_data(installation: Installation) -> Path:
         installation.install_db,
         "--no-defaults",
         f"--datadir={directory / 'data'}",
+        f"--tmpdir={directory}",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
         "--skip-name-resolve",
