@@ -1995,12 +1995,6 @@ APPS = [
         for name, proxied in (("dev", {}), ("dev-proxied", {"enabled": True}))
     ),
     Bad(
-        "app-inactive",
-        apps({**SHOP, "active": False}, proxy={"enabled": False}),
-        "apps[0].active",
-        "only this program's own proxies can refuse a login",
-    ),
-    Bad(
         "app-tls",
         {"size": "dev", "apps": [{**SHOP, "require_tls": True}]},
         "apps[0].require_tls",
@@ -2096,12 +2090,6 @@ APPS = [
         on_percona({**SHOP, "routing": "reader"}),
         "apps[0].routing",
         "those of Percona's operator do not",
-    ),
-    Bad(
-        "percona-app-inactive",
-        on_percona({**SHOP, "active": False}),
-        "apps[0].active",
-        "only this program's own proxies can refuse a login",
     ),
     *(
         Bad(
