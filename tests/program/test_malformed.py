@@ -2102,6 +2102,13 @@ APPS = [
     ),
     Bad("percona-app-operator", on_percona({**SHOP, "name": "operator"}), "apps[0].name", "system"),
     # --- adoption ---
+    Bad(
+        "paused-import",
+        {"size": "dev", "adopt": "import", "database": {"paused": False}},
+        "database.paused",
+        "has no effect with adopt: import",
+    ),
+    Bad("paused-word", database(paused="yes"), "database.paused", "boolean"),
     Bad("adopt-word", {"adopt": "yes"}, "adopt", "'none', 'import' or 'take_over'"),
     Bad("adopt-boolean", {"adopt": True}, "adopt", "'none', 'import' or 'take_over'"),
     *(
