@@ -37,9 +37,15 @@ class AppPasswordsArgs:
 
 
 class AppPasswords(pulumi.ComponentResource):
-    """The passwords of every app's accounts, and the Secrets `<name>-account-<app>` of them."""
+    """The passwords of every app's accounts, and the Secrets `<name>-account-<app>` of them.
+
+    From these the operators set the accounts' passwords in the servers. Of an app that is not
+    active they hold another one, which no client has: neither operator can lock an account that
+    exists (mariadb-operator `pkg/sql/sql.go`, AlterUser; Percona's `users_custom.go`).
+    """
 
     by_username: Mapping[str, pulumi.Output[str]]
+    """By which clients log in, once their app is active."""
     secrets: Mapping[str, pulumi.Resource]
     """By app."""
 
@@ -50,18 +56,17 @@ class AppPasswords(pulumi.ComponentResource):
         config, found = args.config, dict[str, pulumi.Output[str]]()
         secrets: dict[str, pulumi.Resource] = {}
         for app in config.apps:
+            # An app's name has no dot: what follows it here is never another app's.
+            logical_name = f"{name}-app-{app.name}"
+            child = pulumi.ResourceOptions(parent=self)
+            locked = None if app.active else generated(f"{logical_name}.locked", 0, child)
             texts: dict[str, pulumi.Input[str]] = {}
             for login in app.logins:
                 password = args.given.get(AppName(app.name))
                 if password is None:
-                    # An app's name has no dot: the second account's is never another app's.
-                    password = generated(
-                        f"{name}-app-{app.name}{login.suffix}",
-                        login.generation,
-                        pulumi.ResourceOptions(parent=self),
-                    )
+                    password = generated(f"{logical_name}{login.suffix}", login.generation, child)
                 found[login.username] = password
-                texts[login.key] = password
+                texts[login.key] = password if locked is None else locked
             secrets[app.name] = k8s.core.v1.Secret(
                 f"{name}-account-{app.name}",
                 metadata=k8s.meta.v1.ObjectMetaArgs(

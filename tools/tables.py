@@ -58,8 +58,8 @@ OUTPUTS = {
     "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
     "a proxy.",
     "status": "What the operator said last. `ready` and `size` count Pods of servers "
-    "and of the operator's proxies; `state` is `ready`, or what it waits for; `details` are its "
-    "messages.",
+    "and of the operator's proxies; `state` is `ready`, or what it waits for, or `paused`; "
+    "`details` are its messages.",
     immutable.OUTPUT: "What cannot change, by database name. Read back by the next preview.",
 }
 

@@ -66,7 +66,8 @@ class App(Model):
     """Raise it for a new login with a new generated password; the previous login works until the
     next rotation ([rotation](apps.md#rotation))."""
     active: Bool = True
-    """False: the proxies refuse its logins; everything else stays."""
+    """False: proxies and servers refuse its logins, and with MariaDB its accounts lose their
+    privileges; accounts, databases and Secrets stay ([how](apps.md#an-app-that-is-not-active))."""
     cleanup: Literal["keep", "delete"] = "keep"
     """What happens to its accounts and databases when they are removed from the config: `keep`
     leaves them in the servers. `delete` is for MariaDB only."""

@@ -100,6 +100,10 @@ class Database(Model):
     replicas: Annotated[int, Strict(), Field(ge=1, le=9)]
     """Number of servers. Standalone: 1; replication: 2 or more, and you cannot add more later;
     Galera: odd, 3 or more; Percona: 1, 3 or 5."""
+    paused: Bool | None = None
+    """True: no server runs, and their volumes stay ([how](operations.md#pause-the-servers)). For
+    Percona, and MariaDB with topology `standalone`. After it, false starts them. Unset: they run,
+    unless somebody paused a Percona cluster with `kubectl`."""
     version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+(\.[0-9]+)?$", max_length=20)] | None = (
         None
     )
@@ -147,6 +151,11 @@ class Database(Model):
     """Labels of the database Pods."""
     network_policy: ServerPolicy
     """Who may reach the servers."""
+
+    @property
+    def running(self) -> int:
+        """Number of servers that there are now, as far as the stack says."""
+        return 0 if self.paused else self.replicas
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:

@@ -51,6 +51,11 @@ class Loaded:
     common: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Those of all databases; empty where there is only one."""
 
+    @property
+    def place(self) -> str:
+        """The config path of the database as a whole: that of its name, or of its entry."""
+        return self.where.rstrip(".") or "name"
+
     def at(self, path: str) -> str:
         """The path in the stack file of a config path of this database."""
         return _place(path, self.where, self.own, self.common)
@@ -530,7 +535,7 @@ def _shared_objects(databases: Sequence[Loaded]) -> Iterator[Fault]:
         if taken:
             other = owners[taken[0]].config.name
             yield (
-                one.where.rstrip("."),
+                one.place,
                 f"has an object '{taken[0][1]}', which database '{other}' has too",
                 "choose another name for the database, or for an app, account or schema in it "
                 "(the engine's names do not contain the namespace)",

@@ -70,7 +70,7 @@ class MariaDb(pulumi.ComponentResource):
                     "namespace": config.namespace,
                     "labels": names.labels(config.name, "mariadb"),
                     "annotations": {
-                        "pulumi.com/waitFor": "condition=Ready",
+                        "pulumi.com/waitFor": when_done(config),
                         **adopted.annotations(config),
                     },
                 },
@@ -92,7 +92,7 @@ class MariaDb(pulumi.ComponentResource):
         ]
         self.mariadb, self.ready = mariadb, (mariadb, *monitors)
         self.status = cast(pulumi.Output[Any], mariadb.__dict__["status"]).apply(
-            lambda status: observed(status, config.database.replicas)
+            lambda status: observed(status, config.database.running)
         )
         self.register_outputs({})
 
@@ -117,6 +117,11 @@ class MariaDb(pulumi.ComponentResource):
         secret = args.credentials["monitor"].secret
         user = made("User", monitor_user(config, secret, login), mariadb)
         return user, made("Grant", monitor_grant(config, login), user)
+
+
+def when_done(config: StackConfig) -> str:
+    """What an update waits for; without servers, not to be ready (pkg/condition/ready.go)."""
+    return "condition=Ready=False" if config.database.paused else "condition=Ready"
 
 
 def observed(status: Any, size: int) -> dict[str, Any]:
@@ -324,7 +329,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         "imagePullPolicy": image.pull_policy,
         "rootPasswordSecretKeyRef": {"name": root.secret, "key": root.key, "generate": False},
         "port": PORT,
-        "replicas": config.database.replicas,
+        "replicas": config.database.running,
         "myCnf": my_cnf(config),
         "storage": _storage(config),
         "tls": _tls(config),

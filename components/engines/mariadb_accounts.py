@@ -36,7 +36,7 @@ class MariaDbAccounts(pulumi.ComponentResource):
 
     by_app: Mapping[str, Sequence[pulumi.Resource]]
     """By app, its Grants; each waits for its User. More would cost every app an edge for each
-    resource that waits for the app."""
+    resource that waits for the app. Of an app that is not active, which has no Grant, its Users."""
 
     def __init__(
         self, name: str, args: MariaDbAccountsArgs, opts: pulumi.ResourceOptions | None = None
@@ -70,10 +70,16 @@ class MariaDbAccounts(pulumi.ComponentResource):
     def _accounts(
         self, app: App, schemas: Mapping[str, pulumi.Resource]
     ) -> Sequence[pulumi.Resource]:
-        """The app's Grants, one for each login and database."""
+        """The app's Grants, one for each login and database; its Users while it may do nothing.
+
+        The operator revokes what a Grant gave when the object is deleted: Pulumi does that last,
+        and makes a new Grant before the proxies let the login in again.
+        """
+        users = [self._user(app, login) for login in app.logins]
+        if not app.active:
+            return users
         grants: list[pulumi.Resource] = []
-        for login in app.logins:
-            user = self._user(app, login)
+        for login, user in zip(app.logins, users, strict=True):
             for schema, granted in app.databases.items():
                 after = [user, schemas[schema]]
                 grants.append(self._grant(app, login, schema, privileges(granted), after))

@@ -48,7 +48,8 @@ KEPT = (
     *("proxysql.schedulerName", "proxysql.serviceAccountName", "proxysql.sidecarPVCs"),
     *("proxysql.sidecarVolumes", "proxysql.sidecars"),
 )
-"""Fields below `spec` that this program never sets and people may; see `mariadb.KEPT`."""
+"""Fields below `spec` that this program does not set, but for `pause` and those of probes where
+the stack has their keys, and people may; see `mariadb.KEPT`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,7 @@ class Percona(pulumi.ComponentResource):
         self, name: str, args: PerconaArgs, secrets: Sequence[pulumi.Resource]
     ) -> pulumi.Resource:
         config = args.config
+        given = _pause(config).keys() | _timing(config).keys()
         return pulumi.CustomResource(
             PERCONA.api.type_token,
             f"{name}-pxc",
@@ -126,7 +128,7 @@ class Percona(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *secrets],
-                left_alone=[f"spec.{field}" for field in KEPT if field not in _timing(config)],
+                left_alone=[f"spec.{field}" for field in KEPT if field not in given],
             ),
         )
 
@@ -160,10 +162,12 @@ def observed(status: Any) -> dict[str, Any]:
 
 
 def _when_ready(config: StackConfig) -> list[str]:
-    """What the object's status says once every server and proxy is ready.
+    """What the object's status says once every server and proxy is ready, or none runs.
 
     Constants: the expressions cannot compare two fields (ready == size).
     """
+    if config.database.paused:
+        return ["jsonpath={.status.state}=paused"]
     size = pods(config)
     return [
         "jsonpath={.status.state}=ready",
@@ -241,7 +245,8 @@ def my_cnf(config: StackConfig) -> str:
 
 
 def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
-    """The `spec` of the PerconaXtraDBCluster. Holds only fields that the operator never writes."""
+    """The `spec` of the PerconaXtraDBCluster. Holds only fields that the operator never writes, and
+    `pause` where the stack says so."""
     percona, proxies = config.percona, config.operator_proxies
     assert percona is not None  # the preset of the engine has it
     users = [*_monitors(config, credentials), *_apps(config)]
@@ -263,8 +268,16 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         "proxysql": _proxysql(config) if proxies else {"enabled": False},
         "logcollector": _log_collector(config),
         **_tls(config),
+        **_pause(config),
         **({"users": users} if users else {}),
     }
+
+
+def _pause(config: StackConfig) -> dict[str, bool]:
+    """`spec.pause`, if the stack says something about it: the operator writes it as well, while it
+    restores a backup or turns TLS on or off."""
+    paused = config.database.paused
+    return {} if paused is None else {"pause": paused}
 
 
 def _unsafe(config: StackConfig) -> dict[str, bool]:

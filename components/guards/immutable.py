@@ -63,6 +63,8 @@ def _servers(config: StackConfig) -> dict[str, Any]:
         facts["replicas"] = database.replicas
     if config.servers_closed:
         facts["clients"] = "named"
+    if database.paused is not None:
+        facts["paused"] = "yes" if database.paused else "no"
     return facts
 
 
@@ -133,6 +135,8 @@ def _app(app: App, config: StackConfig) -> dict[str, Any]:
     }
     if app.host != "%":
         facts["host"] = app.host
+    if not app.active:
+        facts["inactive"] = True
     if collations := {
         schema: chosen[schema] for schema in app.databases if chosen[schema] != DEFAULT
     }:
@@ -192,9 +196,9 @@ def check(
     retired, placed = frozenset(retire), places or {}
     refuse(
         (placed[name](path) if name in placed else path, rule, fix)
-        for name in known
+        for name in {**known, **current}
         for path, rule, fix in (
-            *edits.faults(name, known[name], current.get(name), retired),
+            *edits.faults(name, known.get(name), current.get(name), retired),
             *namespaces.stay_made(name, known, current),
         )
     )

@@ -15,7 +15,7 @@ def stay_made(
     name: str, known: Mapping[str, Mapping[str, Any]], current: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Fault]:
     """Whether the namespace of database `name` leaves the stack, and not that. It is protected."""
-    if name not in current:
+    if name not in known or name not in current:
         return
     namespace = current[name]["namespace"]
     left = made(known) - made(current)

@@ -42,6 +42,7 @@ class _App(_Facts):
     password: str
     rotation: Number
     privileges: list[str] = []
+    inactive: bool = False
 
 
 class _Database(_Facts):
@@ -57,6 +58,7 @@ class _Database(_Facts):
     replicas: Number = 0
     nodes: Number = 0
     clients: str = ""
+    paused: str = ""
     tls: str = ""
     tls_source: str = ""
     pull_secrets: str = ""

@@ -65,17 +65,17 @@ def _faults(cluster: Cluster, replicated: list[Loaded]) -> Iterator[Fault]:
         config = one.config
         live = cluster.get(api.object_path(config), whole=True)
         service = cluster.get(_service_path(config), whole=True)
-        if fault := fault_of(config, one.where, live, service):
+        if fault := fault_of(config, one.place, live, service):
             yield fault
 
 
 def fault_of(
-    config: StackConfig, where: str, live: Object | None, service: Object | None
+    config: StackConfig, place: str, live: Object | None, service: Object | None
 ) -> Fault | None:
     """The refusal of an update while the primary is being switched, None when it is not.
 
-    `where`: the database's config path (`databases.<name>.`), if it has one. `live`: the MariaDB
-    object, `service`: the Service of its primary; None where there is none.
+    `place`: the database's config path. `live`: the MariaDB object, `service`: the Service of its
+    primary; None where there is none.
     """
     status: Object = at(live, "status") or {}
     current = status.get("currentPrimaryPodIndex")
@@ -88,9 +88,8 @@ def fault_of(
     elsewhere = leads_to is not None and leads_to != status.get("currentPrimary")
     if current is None or not (switching or wanted not in (None, current) or elsewhere):
         return None
-    path = where.rstrip(".") or "name"
     return (
-        path,
+        place,
         f"the primary of '{config.name}' is being switched from server {current}, and has been for "
         f"{PATIENCE:g} s: an update now could restart servers in the middle of it",
         f"wait until `kubectl -n {config.namespace} get mariadb {config.name}` says Running; if it "

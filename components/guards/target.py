@@ -130,8 +130,7 @@ def _missing_secrets(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
 
 def _owners(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
     """Whether somebody has a database of this name, or a neighbour that would be harmed."""
-    config, path = one.config, one.where.rstrip(".") or "name"
-    namespace = config.namespace
+    config, path, namespace = one.config, one.place, one.config.namespace
     for engine, facts in ENGINES.items():
         live = cluster.get(facts.api.path(namespace, config.name))
         if fault := owner_fault(path, engine, config.name, namespace, live):

@@ -56,32 +56,30 @@ def _faults(cluster: Cluster, new: list[Loaded]) -> Iterator[Fault]:
         found = [item["metadata"]["name"] for item in claims.get("items") or ()]
         if _taken(one.config, found):
             live = cluster.get(api.object_path(one.config))
-            if fault := fault_of(one.config, one.where, found, live):
+            if fault := fault_of(one.config, one.place, found, live):
                 yield fault
 
 
 def fault_of(
-    config: StackConfig, where: str, claims: Collection[str], live: Object | None
+    config: StackConfig, place: str, claims: Collection[str], live: Object | None
 ) -> Fault | None:
     """The refusal of a new database, if `claims` of its namespace are ones of its servers.
 
-    `where`: its config path (`databases.<name>.`), if it has one. `live`: the operator's object of
-    its name, if there is one. If this program made that, its first update has begun and not ended,
-    and the claims are its own.
+    `place`: its config path. `live`: the operator's object of its name, if there is one. If this
+    program made that, its first update has begun and not ended, and the claims are its own.
     """
-    taken, path = _taken(config, claims), where.rstrip(".") or "name"
-    if not taken:
+    if not (taken := _taken(config, claims)):
         return None
     namespace = config.namespace
     if live is None:
         return (
-            path,
+            place,
             f"namespace '{namespace}' has the volume claims {', '.join(taken)} already, which this "
             "stack did not make: the servers would start on their data, with its root password",
             f"choose another name; delete them with their data (`kubectl -n {namespace} delete pvc "
             f"{' '.join(taken)}`); or bring that database back and adopt it (docs/migration.md)",
         )
-    return owner_fault(path, config.engine, config.name, namespace, live)
+    return owner_fault(place, config.engine, config.name, namespace, live)
 
 
 def _taken(config: StackConfig, claims: Collection[str]) -> list[str]:

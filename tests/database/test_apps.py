@@ -14,10 +14,13 @@ import pytest
 from components.config import collations
 from components.config.types import GlobalPrivilege
 from render import recorder
+from render.recorder import ROOT
 from testbed.database import operator_sql
 from testbed.database.servers import Account, Cluster, Server, SqlError
 
 pytestmark = pytest.mark.database
+
+DOCS = ROOT / "docs" / "apps.md"
 
 DATABASE, NEIGHBOUR = "shop_1", "shopA1"
 """Two names of which one matches the other where `_` is a wildcard."""
@@ -255,6 +258,101 @@ def test_a_database_cannot_be_revoked_twice(
     with pytest.raises(SqlError) as refusal:
         standalone.execute(revoke)
     assert refusal.value.code == NO_SUCH_GRANT
+
+
+def reconciled(
+    cluster: Cluster, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, Account]:
+    """What the operator does when an app's objects change to others; the accounts by name."""
+    had, has = declared(before), declared(after)
+    accounts: dict[str, Account] = {}
+    for spec in has["User"]:
+        account = Account(spec["name"], spec["password"], spec["maxUserConnections"])
+        cluster.execute(operator_sql.alter_user(account))
+        accounts[spec["name"]] = account
+    for spec in has["Grant"]:
+        cluster.execute(granted(spec, accounts[spec["username"]]))
+    for spec in had["Grant"]:
+        if spec not in has["Grant"]:
+            target = (accounts[spec["username"]], spec["database"], spec["table"])
+            cluster.execute(operator_sql.revoke(spec["privileges"], *target))
+    return accounts
+
+
+LOGIN_REFUSED = 1045
+INVALID_DEFINER = 1356
+
+
+@EITHER
+@pytest.mark.parametrize("role", ROLES)
+def test_an_app_that_is_not_active_cannot_log_in_until_it_is_again(
+    standalone: Cluster, accounts: dict[str, Account], role: str, turn: str
+) -> None:
+    """By the password that its clients have. By the one that the servers have instead, which is in
+    a Secret of the namespace, an account sees nothing."""
+    name, server, everything = role + turn, standalone.primary, READS + WRITES + DEFINITIONS
+    active, not_active = (app(role, role, rotation=1, active=yes) for yes in (True, False))
+    locked = reconciled(standalone, active, not_active)
+    with pytest.raises(SqlError) as refusal:
+        server.query("SELECT 1", accounts[name])
+    assert refusal.value.code == LOGIN_REFUSED
+    assert refusals(server, locked[name], everything) == lines(everything)
+    assert server.query("SHOW DATABASES", locked[name]).first_column == ["information_schema"]
+    assert server.query(f"SELECT id FROM {DATABASE}.orders").value == "1"
+    assert reconciled(standalone, not_active, active) == {
+        key: accounts[key] for key in (role, f"{role}_b")
+    }
+    assert refusals(server, accounts[name], ALLOWED[role]) == []
+
+
+def test_what_was_granted_by_hand_is_of_no_use_to_an_app_that_is_not_active(
+    standalone: Cluster, accounts: dict[str, Account]
+) -> None:
+    """The operator does not know of it: why revoking alone would not be enough."""
+    account = accounts["readonly"]
+    standalone.execute(f"GRANT SELECT ON {NEIGHBOUR}.* TO {account}")
+    active, not_active = (app("readonly", "readonly", active=yes) for yes in (True, False))
+    locked = reconciled(standalone, active, not_active)["readonly"]
+    assert standalone.primary.query(f"SELECT id FROM {NEIGHBOUR}.orders", locked).value == "1"
+    with pytest.raises(SqlError) as refusal:
+        standalone.primary.query(f"SELECT id FROM {NEIGHBOUR}.orders", account)
+    assert refusal.value.code == LOGIN_REFUSED
+
+
+def test_what_an_app_defined_for_others_fails_while_it_is_not_active(
+    standalone: Cluster, accounts: dict[str, Account]
+) -> None:
+    """As when the app is removed: the limit of revoking."""
+    server, ids = standalone.primary, f"SELECT id FROM {DATABASE}.mine"
+    server.query(
+        f"CREATE VIEW {DATABASE}.mine AS SELECT id FROM {DATABASE}.orders", accounts["owner"]
+    )
+    assert server.query(ids, accounts["readonly"]).value == "1"
+    active, not_active = (app("owner", "owner", active=yes) for yes in (True, False))
+    reconciled(standalone, active, not_active)
+    with pytest.raises(SqlError) as refusal:
+        server.query(ids, accounts["readonly"])
+    assert refusal.value.code == INVALID_DEFINER
+    reconciled(standalone, not_active, active)
+    assert server.query(ids, accounts["readonly"]).value == "1"
+
+
+def test_a_role_as_the_docs_make_one(standalone: Cluster, accounts: dict[str, Account]) -> None:
+    """It outlives what the operator does to the account at each reconciliation."""
+    example = re.search(r"```sql\n(CREATE ROLE.+?)```", DOCS.read_text(), re.DOTALL)
+    assert example is not None
+    names = {"shop": "readonly", "crm": NEIGHBOUR, "customers": "orders"}
+    text = re.sub(r"\b(shop|crm|customers)\b", lambda name: names[name[0]], example[1])
+    account, read = accounts["readonly"], f"SELECT id FROM {NEIGHBOUR}.orders"
+    with pytest.raises(SqlError) as refusal:
+        standalone.primary.query(read, account)
+    assert refusal.value.code in DENIED
+    standalone.execute(*filter(None, text.splitlines()))
+    (spec,) = declared(app("readonly", "readonly"))["Grant"]
+    standalone.execute(operator_sql.alter_user(account), granted(spec, account))
+    assert standalone.primary.query(read, account).value == "1"
+    assert refusals(standalone.primary, account, READS) == []
+    standalone.execute("DROP ROLE crm_reader")
 
 
 SHOWS = """

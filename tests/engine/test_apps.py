@@ -477,6 +477,55 @@ def test_a_plain_deployment_takes_the_login(site: Site, control_plane: ControlPl
     control_plane.kubectl("delete", "-f", str(file), "--wait=false")
 
 
+def test_an_app_is_not_active_for_a_while(site: Site) -> None:
+    """Its privileges go after the proxies' login, and come back before it."""
+    before, grants, binding = site.snapshot(), site.specs("grants"), site.binding("billing")
+    had = site.cluster.secret(f"{NAME}-account-billing")
+    since = {collection: site.cluster.now(collection) for collection in (SECRETS, GRANTS)}
+    config = settings(billing={"rotation": 2, "active": False})
+    site.preview(config)
+    site.up(config)
+    after = site.snapshot()
+    gone = set(before) - set(after)
+    assert {key.partition("/")[0] for key in gone} == {"Grant"}
+    left = site.specs("grants")
+    assert [spec for spec in grants if spec not in left] == [
+        spec for spec in grants if spec["username"] in ("billing", "billing_b")
+    ]
+    assert differing(before, after) - gone == secrets_of("billing") - {f"Secret/{NAME}-app-billing"}
+    assert not set(had.values()) & set(site.cluster.secret(f"{NAME}-account-billing").values())
+    assert {user["active"] for name, user in site.users().items() if "billing" in name} == {0}
+    times = [
+        [
+            number
+            for number, event, name in site.cluster.events(collection, since[collection])
+            if event == "DELETED" or name == f"{NAME}-proxysql-users"
+        ]
+        for collection in (SECRETS, GRANTS)
+    ]
+    (renewed, *_), deleted = times
+    assert len(deleted) == len(gone) == 2 * 2  # accounts and databases
+    assert renewed < min(deleted)
+
+    since = {collection: site.cluster.now(collection) for collection in (SECRETS, GRANTS)}
+    site.up(settings(billing={"rotation": 2}))
+    assert site.specs("grants") == grants
+    assert site.binding("billing") == binding
+    assert site.cluster.secret(f"{NAME}-account-billing") == had
+    assert differing(before, site.snapshot()) == gone  # made anew
+    (renewed, *_) = (
+        number
+        for number, _, name in site.cluster.events(SECRETS, since[SECRETS])
+        if name == f"{NAME}-proxysql-users"
+    )
+    made = [
+        number
+        for number, event, _ in site.cluster.events(GRANTS, since[GRANTS])
+        if event == "ADDED"
+    ]
+    assert max(made) < renewed
+
+
 def test_an_app_leaves_and_the_others_stay_as_they_are(site: Site) -> None:
     config = settings("reports", billing={"rotation": 2})
     before, users = site.snapshot(), site.users()

@@ -12,7 +12,7 @@ import pulumi_kubernetes as k8s
 import pytest
 
 from render.case import case
-from render.recorder import plain
+from render.recorder import Resource, plain
 from tests.engine.test_plugins import Place, Program, place
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
@@ -62,37 +62,66 @@ def part(found: Any, wanted: Any) -> Any:
     return {key: part(there.get(key), below) for key, below in shape.items()}
 
 
+def program(place: Place, resource: Resource, label: str) -> Program:
+    """The operator's object of a stack, with a label that an update can change."""
+    inputs = plain(resource.inputs)
+
+    def run() -> None:
+        k8s.apiextensions.CustomResource(
+            "database",
+            api_version=inputs["apiVersion"],
+            kind=resource.kind,
+            metadata={
+                "name": "mysql",
+                "labels": {"unrelated": label},
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            },
+            spec=inputs["spec"],
+            opts=pulumi.ResourceOptions.merge(
+                place.provider(),
+                pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
+            ),
+        )
+
+    return run
+
+
 @pytest.mark.parametrize("field", FIELDS)
 def test_it_stays(place: Place, field: str) -> None:
     """Of what kubectl wrote an update takes over all; the next one finds it among its own."""
     kind, config, theirs = FIELDS[field]
     resource = case("left-alone", config).run().one(kind)
-    inputs = plain(resource.inputs)
-
-    def program(label: str) -> Program:
-        def run() -> None:
-            k8s.apiextensions.CustomResource(
-                "database",
-                api_version=inputs["apiVersion"],
-                kind=kind,
-                metadata={
-                    "name": "mysql",
-                    "labels": {"unrelated": label},
-                    "annotations": {"pulumi.com/skipAwait": "true"},
-                },
-                spec=inputs["spec"],
-                opts=pulumi.ResourceOptions.merge(
-                    place.provider(),
-                    pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
-                ),
-            )
-
-        return run
-
-    place.up(program("1"))
+    place.up(program(place, resource, "1"))
     name = {"MariaDB": "mariadb", "PerconaXtraDBCluster": "pxc"}[kind]
     place.kubectl("patch", name, "mysql", "--type=merge", "-p", json.dumps({"spec": theirs}))
-    assert place.preview(program("1")) == {}
+    assert place.preview(program(place, resource, "1")) == {}
     for label in ("2", "3"):
-        assert place.up(program(label)) == {"update": 1}
+        assert place.up(program(place, resource, label)) == {"update": 1}
         assert part(place.live(name, "mysql")["spec"], theirs) == theirs
+
+
+def test_the_key_decides_a_pause_and_gives_it_back(place: Place) -> None:
+    """Over what kubectl wrote; once the key is gone, kubectl has the field again."""
+    kind = "PerconaXtraDBCluster"
+    without = case("left-alone", PERCONA).run().one(kind)
+    known = plain(case("left-alone", PERCONA).run().outputs)
+
+    def paused(value: bool) -> Resource:
+        config = {**PERCONA, "database": {"paused": value}}
+        recording = case("left-alone", config).run(previous=known)
+        assert recording.error is None, recording.error
+        return recording.one(kind)
+
+    def live() -> Any:
+        return place.live("pxc", "mysql")["spec"].get("pause")
+
+    place.up(program(place, without, "1"))
+    place.kubectl("patch", "pxc", "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}')
+    for value in (False, True, False):
+        place.up(program(place, paused(value), "1"))
+        assert live() is value
+    place.up(program(place, without, "2"))
+    place.kubectl("patch", "pxc", "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}')
+    for label in ("3", "4"):
+        place.up(program(place, without, label))
+        assert live() is True

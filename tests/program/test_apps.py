@@ -398,7 +398,6 @@ def test_the_first_app_changes_nothing_that_was_there(proxy: dict[str, Any]) -> 
     ("fields", "expected"),
     [
         ({"max_connections": 5}, (USERS, "User mysql-user-shop")),
-        ({"active": False}, (USERS,)),
         ({"require_tls": True}, (USERS,)),
         ({"cleanup": "delete"}, ("User mysql-user-shop", "Database mysql-db-shop")),
         ({"databases": {"shop": "readonly"}}, ("Grant mysql-user-shop.shop",)),
@@ -418,12 +417,55 @@ def test_the_first_app_of_servers_with_replicas_rolls_the_proxies_once() -> None
     assert [key.partition("-cnf-")[0] for key in removed] == ["Secret mysql-proxysql"]
 
 
-def test_an_app_that_is_not_active_keeps_everything() -> None:
-    """Only the proxies refuse it."""
-    recording = run(shop(active=False))
-    logins = plain(named(recording)[USERS].inputs)["stringData"]["users.cnf"]
-    assert "active = 0" in logins
-    assert "Secret mysql-app-shop" in named(recording)
+# --- an app that is not active ---
+
+ACCOUNT = "Secret mysql-account-shop"
+LOCKED = "RandomPassword mysql-app-shop.locked"
+
+
+def texts(recording: Recording, secret: str) -> dict[str, str]:
+    return plain(named(recording)[secret].inputs)["stringData"]
+
+
+def test_an_app_that_is_not_active_keeps_its_account_its_data_and_its_password() -> None:
+    """It loses its Grants; the proxies refuse it, and the servers have another password of it."""
+    app = shop(rotation=1, global_privileges=["PROCESS"])
+    before, after = run(app, *OTHERS), run({**app, "active": False}, *OTHERS)
+    added, removed, changed = edit(before, after)
+    assert added == {LOCKED}
+    assert {key.partition(" ")[0] for key in removed} == {"Grant"}
+    assert len(removed) == 2 * 2
+    assert changed == {ACCOUNT, USERS}
+    assert texts(after, "Secret mysql-app-shop") == texts(before, "Secret mysql-app-shop")
+    assert texts(after, USERS)["users.cnf"].count("active = 0") == 2
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+@pytest.mark.parametrize("proxy", [{}, {"enabled": False}], ids=["proxies", "direct"])
+@pytest.mark.parametrize("app", [shop(rotation=1), LEGACY], ids=["generated", "given"])
+def test_no_client_has_the_password_of_an_account_that_is_not_active(
+    engine: str, proxy: dict[str, Any], app: dict[str, Any]
+) -> None:
+    """Which an operator cannot lock."""
+    before, after = (
+        run({**app, "active": active}, engine=engine, proxy=proxy) for active in (True, False)
+    )
+    account, binding = f"Secret mysql-account-{app['name']}", f"Secret mysql-app-{app['name']}"
+    had, has = texts(before, account), texts(after, account)
+    assert had.keys() == has.keys()
+    assert texts(before, binding)["password"] in had.values()
+    assert not set(has.values()) & {*had.values(), texts(after, binding)["password"]}
+
+
+def test_perconas_cluster_keeps_the_account_of_an_app_that_is_not_active() -> None:
+    before, after = (run(shop(active=active), engine="percona") for active in (True, False))
+    assert edit(before, after) == ({LOCKED}, set(), {ACCOUNT})
+
+
+def test_the_secret_of_an_app_that_is_not_active_waits_for_its_accounts() -> None:
+    """So that it may be turned active in the update that makes it."""
+    found = named(run(shop(active=False)))
+    assert found["User mysql-user-shop"].urn in found["Secret mysql-app-shop"].depends_on
 
 
 # --- many ---

@@ -1995,12 +1995,6 @@ APPS = [
         for name, proxied in (("dev", {}), ("dev-proxied", {"enabled": True}))
     ),
     Bad(
-        "app-inactive",
-        apps({**SHOP, "active": False}, proxy={"enabled": False}),
-        "apps[0].active",
-        "only this program's own proxies can refuse a login",
-    ),
-    Bad(
         "app-tls",
         {"size": "dev", "apps": [{**SHOP, "require_tls": True}]},
         "apps[0].require_tls",
@@ -2097,12 +2091,6 @@ APPS = [
         "apps[0].routing",
         "those of Percona's operator do not",
     ),
-    Bad(
-        "percona-app-inactive",
-        on_percona({**SHOP, "active": False}),
-        "apps[0].active",
-        "only this program's own proxies can refuse a login",
-    ),
     *(
         Bad(
             f"percona-app-long-{key}",
@@ -2114,6 +2102,13 @@ APPS = [
     ),
     Bad("percona-app-operator", on_percona({**SHOP, "name": "operator"}), "apps[0].name", "system"),
     # --- adoption ---
+    Bad(
+        "paused-import",
+        {"size": "dev", "adopt": "import", "database": {"paused": False}},
+        "database.paused",
+        "has no effect with adopt: import",
+    ),
+    Bad("paused-word", database(paused="yes"), "database.paused", "boolean"),
     Bad("adopt-word", {"adopt": "yes"}, "adopt", "'none', 'import' or 'take_over'"),
     Bad("adopt-boolean", {"adopt": True}, "adopt", "'none', 'import' or 'take_over'"),
     *(

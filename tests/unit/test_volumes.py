@@ -34,9 +34,10 @@ ALL = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
 @ALL
 def test_nothing_is_there(config: StackConfig) -> None:
-    assert volumes.fault_of(config, "", [], None) is None
+    assert volumes.fault_of(config, "name", [], None) is None
     assert (
-        volumes.fault_of(config, "", ["storage-other-0", "orders", "data-orders-0"], None) is None
+        volumes.fault_of(config, "name", ["storage-other-0", "orders", "data-orders-0"], None)
+        is None
     )
 
 
@@ -44,7 +45,7 @@ def test_nothing_is_there(config: StackConfig) -> None:
 def test_what_a_server_would_find_is_refused(config: StackConfig) -> None:
     """Any single one: also that of the last server, after a replica less."""
     for claim in claims(config):
-        fault = volumes.fault_of(config, "", ["another", claim], None)
+        fault = volumes.fault_of(config, "name", ["another", claim], None)
         assert fault is not None
         line = format_fault(*fault)
         assert line.startswith(f"mysql-ha:name: namespace 'shop' has the volume claims {claim} ")
@@ -54,7 +55,7 @@ def test_what_a_server_would_find_is_refused(config: StackConfig) -> None:
 @ALL
 def test_all_of_them_are_named_in_one_line(config: StackConfig) -> None:
     found = claims(config)
-    fault = volumes.fault_of(config, "databases.orders.", [*reversed(found)], None)
+    fault = volumes.fault_of(config, "databases.orders", [*reversed(found)], None)
     assert fault is not None
     line = format_fault(*fault)
     assert line.startswith("mysql-ha:databases.orders: ")
@@ -69,19 +70,19 @@ def test_all_of_them_are_named_in_one_line(config: StackConfig) -> None:
 def test_claims_of_more_servers_are_nobodys_business(config: StackConfig) -> None:
     """They wait for servers that the config does not have."""
     further = claims(config)[-1].rpartition("-")[0] + "-9"
-    assert volumes.fault_of(config, "", [further], None) is None
+    assert volumes.fault_of(config, "name", [further], None) is None
 
 
 @ALL
 def test_a_first_update_that_failed_may_go_on(config: StackConfig) -> None:
     """Its outputs were never written, but the operator's object is there, and it is ours."""
     ours = {"metadata": {"labels": {**names.labels("orders", config.engine), "a": "b"}}}
-    assert volumes.fault_of(config, "", claims(config), ours) is None
+    assert volumes.fault_of(config, "name", claims(config), ours) is None
 
 
 @ALL
 def test_a_database_of_somebody_else_is_adopted_or_left_alone(config: StackConfig) -> None:
-    fault = volumes.fault_of(config, "", claims(config), THEIRS)
+    fault = volumes.fault_of(config, "name", claims(config), THEIRS)
     assert fault is not None
     line = format_fault(*fault)
     kind = "PerconaXtraDBCluster" if config.engine == "percona" else "MariaDB"

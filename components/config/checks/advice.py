@@ -121,6 +121,11 @@ def clients_are_let_in(config: StackConfig, given: Mapping[str, Any]) -> Iterato
         yield "proxy.paused", "keeps all clients out: no proxy runs", "remove it to let them in"
 
 
+def servers_run(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    if config.database.paused:
+        yield "database.paused", "stops the database: no server runs", "set it to false to start it"
+
+
 RULES = (
     proxies_that_are_off_read_nothing,
     what_another_topology_has_is_not_read,
@@ -129,4 +134,5 @@ RULES = (
     a_commit_does_not_hang,
     the_admin_port_is_not_on_every_node,
     clients_are_let_in,
+    servers_run,
 )

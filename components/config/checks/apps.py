@@ -145,16 +145,6 @@ def proxies_have_the_connections(config: StackConfig) -> Iterator[Fault]:
             )
 
 
-def proxies_refuse_who_is_not_active(config: StackConfig) -> Iterator[Fault]:
-    for path, app in _apps(config):
-        if not app.active and not config.own_proxies:
-            yield (
-                f"{path}.active",
-                "cannot be false: only this program's own proxies can refuse a login",
-                "remove it, or the app",
-            )
-
-
 def proxies_ask_for_tls(config: StackConfig) -> Iterator[Fault]:
     """mariadb-operator can ask an account for TLS but never stop asking (pkg/sql/sql.go,
     AlterUser), and Percona's cannot ask."""
@@ -313,7 +303,6 @@ RULES = (
     readers_have_replicas,
     readers_do_not_write_to_imported_replicas,
     proxies_have_the_connections,
-    proxies_refuse_who_is_not_active,
     proxies_ask_for_tls,
     database_is_not_the_servers,
     database_is_spelled_one_way,

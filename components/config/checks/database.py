@@ -86,8 +86,45 @@ def statements_wait_as_long_as_a_promotion(config: StackConfig) -> Iterator[Faul
         )
 
 
-RULES = (version_is_known, version_is_not_too_old, statements_wait_as_long_as_a_promotion)
-MARIADB_RULES = (galera_keeps_a_quorum,)
+def no_proxy_looks_for_paused_servers(config: StackConfig) -> Iterator[Fault]:
+    if config.database.paused and config.own_proxies and not config.proxy.paused:
+        yield (
+            "database.paused",
+            "leaves the proxies without a server, and they would not get ready",
+            "set proxy.paused to true too: best in an update before this one, so that clients go "
+            "before the servers",
+        )
+
+
+def an_imported_database_is_left_as_it_is(config: StackConfig) -> Iterator[Fault]:
+    if config.database.paused is not None and config.adopt == "import":
+        yield (
+            "database.paused",
+            "has no effect with adopt: import, which leaves the operator's object as it is",
+            "remove it, or set adopt to take_over first",
+        )
+
+
+def mariadb_pauses_a_single_server(config: StackConfig) -> Iterator[Fault]:
+    # internal/webhook/v1alpha1/mariadb_webhook.go, validateHA
+    if config.database.paused and config.database.topology != "standalone":
+        yield (
+            "database.paused",
+            f"cannot be true with topology {config.database.topology}: mariadb-operator takes "
+            "no fewer than 2 replicas of such a database",
+            "remove it; proxy.paused keeps clients out, and docs/operations.md says how to stop "
+            "the servers by hand",
+        )
+
+
+RULES = (
+    version_is_known,
+    version_is_not_too_old,
+    statements_wait_as_long_as_a_promotion,
+    no_proxy_looks_for_paused_servers,
+    an_imported_database_is_left_as_it_is,
+)
+MARIADB_RULES = (galera_keeps_a_quorum, mariadb_pauses_a_single_server)
 PERCONA_RULES = (
     percona_is_galera,
     percona_has_so_many_nodes,

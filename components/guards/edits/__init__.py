@@ -16,13 +16,17 @@ RULES = (*database.RULES, *versions.RULES, *proxies.RULES, *apps.RULES)
 
 
 def faults(
-    name: str, before: Facts, now: Facts | None, retired: Collection[str]
+    name: str, before: Facts | None, now: Facts | None, retired: Collection[str]
 ) -> Iterator[Fault]:
-    """Every fault of an edit, by the facts of one database; None: it is gone."""
-    if now is not None:
+    """Every fault of an edit, by the facts of one database; None: it is new, or gone."""
+    if before is None:
+        if now is not None:
+            yield from database.a_new_one_runs(name, now)
+    elif now is not None:
         for rule in RULES:
             yield from rule(name, before, now)
     elif name in retired:
         yield from removal.a_retired_one_is_not_emptied(name, before.get("apps", {}))
+        yield from removal.a_retired_one_runs(name, before)
     else:
         yield from removal.nothing_is_deleted(name)

@@ -1,6 +1,7 @@
 """Rules of the servers: `engine`, `namespace`, `database`, `credentials`, `security`, `images`."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from components.config import quantity
 from components.config.credentials import SET_AT_FIRST_BOOT
@@ -95,6 +96,43 @@ def volumes_only_grow(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
         )
 
 
+def a_pause_ends_by_the_key(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    """Without it the field of Percona's object would be left alone, and the cluster paused."""
+    if before.get("paused") == "yes" and "paused" not in now:
+        yield (
+            "database.paused",
+            f"is gone, and database '{name}' is paused",
+            "set it to false to start the servers; remove it once they run",
+        )
+
+
+def accounts_stay_while_it_is_paused(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    """Pulumi would wait for the operator, and that for the servers."""
+    if now.get("paused") == "yes" and _accounts(before) != _accounts(now):
+        yield (
+            "database.paused",
+            f"is true, and this edit changes accounts of database '{name}', which the operator "
+            "cannot do without servers",
+            "pause them in an update of its own",
+        )
+
+
+def _accounts(facts: Facts) -> tuple[Any, ...]:
+    """Of apps and the monitor."""
+    return tuple(facts.get(field) for field in ("apps", "monitor", "monitor_rotation"))
+
+
+def a_new_one_runs(name: str, now: Facts) -> Iterator[Fault]:
+    """Of a database that was not in the stack at its last update."""
+    if now.get("paused") == "yes":
+        yield (
+            "database.paused",
+            f"is true, and database '{name}' is new to the stack: its accounts cannot be made "
+            "without servers",
+            "remove it, and pause the database in an update after this one",
+        )
+
+
 RULES = (
     its_place_and_kind_stay,
     passwords_of_the_first_start_stay,
@@ -105,4 +143,6 @@ RULES = (
     pull_secrets_stay,
     the_class_of_a_volume_stays,
     volumes_only_grow,
+    a_pause_ends_by_the_key,
+    accounts_stay_while_it_is_paused,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.guards.edits.facts import Facts
 
@@ -17,6 +18,17 @@ def a_retired_one_is_not_emptied(name: str, apps: Facts) -> Iterator[Fault]:
                 "set cleanup to keep and run `pulumi up` before; or, to drop them, remove the app "
                 "first",
             )
+
+
+def a_retired_one_runs(name: str, before: Facts) -> Iterator[Fault]:
+    """Where its operator takes accounts and privileges back before the servers go."""
+    accounts = before.get("apps") or before.get("monitor")
+    if before.get("paused") == "yes" and accounts and ENGINES[before["engine"]].revokes:
+        yield (
+            "retire",
+            f"database '{name}' is paused, and its operator cannot remove accounts without servers",
+            "start it first: set database.paused to false and run `pulumi up` before",
+        )
 
 
 def nothing_is_deleted(name: str) -> Iterator[Fault]:
