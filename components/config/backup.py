@@ -1,9 +1,11 @@
 """`backup`: where, when and how long; and how it is proved that a backup can be restored."""
 
+from math import ceil
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
+from components.config import cron
 from components.config.errors import field_error
 from components.config.model import Model, Resources, SecretRef
 from components.config.types import (
@@ -20,6 +22,7 @@ from components.config.types import (
     Region,
     SecretKey,
     StorageAccount,
+    seconds,
 )
 
 
@@ -33,8 +36,7 @@ class S3Keys(Model):
     secret_key: SecretKey = "AWS_SECRET_ACCESS_KEY"
     """The Secret's key with the secret access key. Fixed with engine `percona`."""
     session_token: SecretKey | None = None
-    """The Secret's key with a session token. With engine `percona` it is read from
-    `AWS_SESSION_TOKEN`, if the Secret has it."""
+    """The Secret's key with a session token. Not with engine `percona`."""
 
 
 class S3Credentials(Model):
@@ -67,8 +69,9 @@ class AzureCredentials(Model):
     """How Pods log in to the store."""
 
     existing_secret: SecretRef | None = None
-    """Existing Secret and its key with the storage account's key. Percona's operator reads
-    `AZURE_STORAGE_ACCOUNT_NAME` and `AZURE_STORAGE_ACCOUNT_KEY` of the Secret."""
+    """Existing Secret and its key with the storage account's key. With engine `percona` it is
+    required, the key is `AZURE_STORAGE_ACCOUNT_KEY`, and beside it is `AZURE_STORAGE_ACCOUNT_NAME`.
+    Unset: the Pods' own identity."""
 
 
 class Azure(Model):
@@ -81,12 +84,18 @@ class Azure(Model):
     credentials: AzureCredentials = AzureCredentials()
     """How Pods log in to the store."""
 
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"https://{self.account}.blob.core.windows.net"
+
 
 class BackupVolume(Model):
     """A volume in the same cluster: for tests, and for stores that are mounted as volumes."""
 
     size: Bytes
-    """Size of the volume, in bytes: all backups that `retention` keeps."""
+    """In bytes: all backups that `retention` keeps; with engine `percona`, whose backups have a
+    volume each, one of them."""
     storage_class: ObjectName | None = None
     """Unset: the cluster's default."""
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteOnce"
@@ -169,6 +178,10 @@ class Backup(Model):
     """Whether backups are made. They need a store."""
     store: Store | None = None
     """Where they go. Unset: none are made."""
+    delete_from_store: Bool = False
+    """Percona only: whether its operator deletes the files of expired backups. It then also does
+    when somebody deletes the backups' objects, or the namespace. False: a rule of the bucket must
+    delete them. MariaDB's files are always deleted, after a later backup succeeded."""
     environment: Label | None = None
     """First part of the place in the store, which is
     `<environment>/<namespace>/<name>/<generation>`. Unset: the Pulumi stack's name. Set it if
@@ -198,3 +211,21 @@ class Backup(Model):
     """Binary logs in the store, to restore to any time. Percona only."""
     drill: Drill
     """A proof that the newest backup can be restored."""
+
+    @property
+    def target(self) -> Store | None:
+        """Where backups go; None if none are made."""
+        return self.store if self.enabled else None
+
+    @property
+    def newest_allowed_age(self) -> int:
+        """Seconds after which the newest backup is too old: no run may have failed.
+
+        A backup counts from its end. It has the data of that time.
+        """
+        return cron.runs(self.schedule).longest + seconds(self.timeout)
+
+    @property
+    def count(self) -> int:
+        """How many backups `retention` keeps."""
+        return ceil(seconds(self.retention) / cron.runs(self.schedule).average)

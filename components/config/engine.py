@@ -138,7 +138,7 @@ MARIADB = Engine(
     # No grace period: mariadb-operator has it since 26.6, and an earlier one would drop it.
     foreign_keys=(
         *("percona", "images.log_collector", "database.termination_grace_seconds"),
-        "backup.point_in_time",
+        *("backup.point_in_time", "backup.delete_from_store", "images.backup"),
     ),
     # The label `controller-revision-hash` is the StatefulSet's name plus 11 characters and a label
     # holds 63, so `<name>-proxysql` must stay below 52.

@@ -10,7 +10,13 @@ proxies, in PROXY_MANAGERS: each is laid over the size.
 
 from typing import Any
 
-from components.config.images import MARIADB_IMAGE, PROXYSQL_IMAGE, PXC_IMAGE, PXC_PROXYSQL_IMAGE
+from components.config.images import (
+    MARIADB_IMAGE,
+    PROXYSQL_IMAGE,
+    PXC_BACKUP_IMAGE,
+    PXC_IMAGE,
+    PXC_PROXYSQL_IMAGE,
+)
 
 _HA: dict[str, Any] = {
     "database": {
@@ -136,7 +142,7 @@ _PERCONA: dict[str, Any] = {
     "percona": {"log_collector": False},
     # The user of Percona's images (build/pxc-entrypoint.sh runs as mysql, 1001).
     "security": {"database": {"run_as_user": 1001, "run_as_group": 1001, "fs_group": 1001}},
-    "images": {"database": PXC_IMAGE},
+    "images": {"database": PXC_IMAGE, "backup": PXC_BACKUP_IMAGE},
 }
 
 MARIADB: dict[str, dict[str, Any]] = dict.fromkeys(
