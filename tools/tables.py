@@ -27,6 +27,7 @@ from components.engines import mariadb, percona
 from components.engines.wiring import WIRING
 from components.guards import immutable
 from components.names import credential_secret
+from components.operations import places
 from local import go, toolchain
 from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
@@ -54,6 +55,8 @@ OUTPUTS = {
     "Absent when proxies make their own certificate, which nobody can verify, and without TLS.",
     "apps": "By app: `secret` (the name of the Secret it connects by), `database`, `username`, "
     "`host`, `port`, `reader_host`, `reader_port` ([keys of the Secret](apps.md#the-secret)).",
+    "backup": "`where` backups are, `newest_allowed_age_seconds` (if it is older, a run has "
+    "failed) and `drill`, the CronJob that proves them. Absent without `backup.store`.",
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
     "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
     "a proxy.",
@@ -199,7 +202,7 @@ def output_table() -> str:
         (
             "output",
             "meaning",
-            "`size: small`, `name: orders`, one app",
+            "`size: small`, `name: orders`, one app and a store, stack `prod`",
             "and `engine: percona`",
         ),
         [
@@ -211,14 +214,18 @@ def output_table() -> str:
 
 def _outputs(engine: str) -> dict[str, Any]:
     apps = [{"name": "shop", "databases": {"shop": "owner"}}]
-    config = resolve({"size": "small", "name": "orders", "engine": engine, "apps": apps})
+    s3 = {"endpoint": "s3.eu-central-1.amazonaws.com", "bucket": "backups"}
+    tree = {"size": "small", "name": "orders", "engine": engine, "apps": apps}
+    config = resolve({**tree, "backup": {"store": {"s3": s3}}})
     root = ResolvedCredential(
         secret=credential_secret(config.name, "root"),
         key=GENERATED_KEY,
         password=cast(Any, None),  # no output is a password
         resource=None,
     )
-    values = outputs.outputs(config, WIRING[engine].topology(config), root)
+    values = outputs.outputs(
+        config, WIRING[engine].topology(config), root, places.of(config, "prod")
+    )
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})

@@ -45,7 +45,7 @@ def spec(config: StackConfig, place: Place) -> dict[str, Any]:
                 },
             }
         ],
-        "pitr": {"enabled": False, "storageName": ""},
+        "pitr": {"enabled": False},
     }
     if point_in_time.enabled:
         result["pitr"] = {

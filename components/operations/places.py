@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from components.config.backup import S3, Azure, Store
 from components.config.stack import StackConfig
 
 Kind = Literal["full", "logical", "binlogs"]
@@ -34,6 +35,22 @@ class Place:
     def prefix(self, kind: Kind) -> str:
         """The prefix of one kind; no slash at its ends."""
         return f"{self.root}/{kind}"
+
+
+def url(config: StackConfig, prefix: str) -> str:
+    """Where a prefix is, for people. A volume has its own name, which the operators give it.
+
+    Raises ValueError if no backups are made.
+    """
+    match config.backup.target:
+        case Store(s3=S3() as s3):
+            return f"s3://{s3.bucket}/{prefix}"
+        case Store(azure=Azure() as azure):
+            return f"{azure.url}/{azure.container}/{prefix}"
+        case Store():
+            return "volume"
+        case None:
+            raise ValueError("no backups are made")
 
 
 def of(config: StackConfig, stack: str) -> Place:

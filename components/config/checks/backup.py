@@ -22,10 +22,10 @@ def some_backups_are_always_kept(config: StackConfig) -> Iterator[Fault]:
     if backup.target is None:
         return
     schedules = [("backup.retention", backup.retention, backup.schedule)]
-    if backup.logical.schedule:
-        own = backup.logical.retention
-        path = "backup.logical.retention" if own else "backup.retention"
-        schedules.append((path, own or backup.retention, backup.logical.schedule))
+    dumps = backup.logical
+    if dumps.schedule:
+        own = dumps.retention or backup.retention
+        schedules.append(("backup.logical.retention", own, dumps.schedule))
     for path, retention, schedule in schedules:
         hours = -(-cron.runs(schedule).longest * KEPT_RUNS // 3600)
         if seconds(retention) < cron.runs(schedule).longest * KEPT_RUNS:
@@ -80,6 +80,17 @@ def azure_is_known_to_the_operator(config: StackConfig) -> Iterator[Fault]:
             f"needs mariadb-operator {oldest}, and images.data_plane.tag, which is the operator's "
             f"version, is {tag}",
             "install it and set images.data_plane.tag, or use s3",
+        )
+
+
+def dumps_do_not_go_to_azure(config: StackConfig) -> Iterator[Fault]:
+    # mariadb-operator v26.6.0 api/v1alpha1/backup_types.go, BackupStorage
+    target = config.backup.target
+    if target and target.azure and config.backup.logical.schedule:
+        yield (
+            "backup.logical.schedule",
+            "is not for backup.store.azure, which the operator's dumps do not know",
+            "remove it, or use s3",
         )
 
 
@@ -166,7 +177,7 @@ RULES = (
     binary_logs_reach_from_backup_to_backup,
     plain_http_has_no_authority,
 )
-MARIADB_RULES = (azure_is_known_to_the_operator,)
+MARIADB_RULES = (azure_is_known_to_the_operator, dumps_do_not_go_to_azure)
 PERCONA_RULES = (
     percona_reads_its_own_keys,
     percona_knows_the_authority,
