@@ -17,11 +17,15 @@ FULL, BINLOGS = "full", "binlogs"
 
 
 def spec(config: StackConfig, place: Place) -> dict[str, Any]:
-    """`{"backup": …}`, or empty if no backups are made: then people may set it themselves."""
+    """`{"backup": …}`, or empty without a store: then people may set it themselves.
+
+    Switched off, it has a store and no schedule: what this program no longer set, Pulumi would
+    leave as it is (`ignore_changes`).
+    """
     backup, image = config.backup, config.images.backup
-    if backup.target is None:
+    if backup.store is None:
         return {}
-    assert image is not None  # the preset of the engine has it
+    assert image is not None  # checks.backup
     point_in_time = backup.point_in_time
     kinds: tuple[Kind, ...] = (FULL, BINLOGS) if point_in_time.enabled else (FULL,)
     result: dict[str, Any] = {
@@ -33,18 +37,7 @@ def spec(config: StackConfig, place: Place) -> dict[str, Any]:
         "backoffLimit": 2,
         "activeDeadlineSeconds": seconds(backup.timeout),
         "storages": {kind: _storage(config, place.prefix(kind)) for kind in kinds},
-        "schedule": [
-            {
-                "name": FULL,
-                "schedule": backup.schedule,
-                "storageName": FULL,
-                "retention": {
-                    "type": "count",
-                    "count": backup.count,
-                    "deleteFromStorage": backup.delete_from_store,
-                },
-            }
-        ],
+        "schedule": [_schedule(config)] if backup.enabled else [],
         "pitr": {"enabled": False},
     }
     if point_in_time.enabled:
@@ -60,6 +53,20 @@ def spec(config: StackConfig, place: Place) -> dict[str, Any]:
     if config.images.pull_secrets:
         result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
     return {"backup": result}
+
+
+def _schedule(config: StackConfig) -> dict[str, Any]:
+    backup = config.backup
+    return {
+        "name": FULL,
+        "schedule": backup.schedule,
+        "storageName": FULL,
+        "retention": {
+            "type": "count",
+            "count": backup.count,
+            "deleteFromStorage": backup.delete_from_store,
+        },
+    }
 
 
 def _storage(config: StackConfig, prefix: str) -> dict[str, Any]:
@@ -79,7 +86,7 @@ def _storage(config: StackConfig, prefix: str) -> dict[str, Any]:
 
 
 def _where(config: StackConfig, prefix: str) -> dict[str, Any]:
-    match config.backup.target:
+    match config.backup.store:
         case Store(s3=S3() as s3):
             return {
                 "type": "s3",
@@ -97,7 +104,7 @@ def _where(config: StackConfig, prefix: str) -> dict[str, Any]:
                 claim["storageClassName"] = volume.storage_class
             return {"type": "filesystem", "volume": {"persistentVolumeClaim": claim}}
         case _:
-            raise ValueError("no backups are made")
+            raise ValueError("there is no store")
 
 
 def _s3(config: StackConfig, s3: S3, prefix: str) -> dict[str, Any]:

@@ -370,8 +370,17 @@ def test_nothing_is_made_without_a_store_or_switched_off(engine: str) -> None:
     for backup in ({}, {"enabled": False, "store": STORE}):
         chosen = config(engine=engine, backup=backup)
         assert chosen.backup.target is None
-        if engine == "percona":
-            assert percona_backup.spec(chosen, PLACE) == {}
+
+
+def test_a_percona_cluster_without_a_store_is_left_to_people() -> None:
+    assert percona_backup.spec(config(engine="percona"), PLACE) == {}
+
+
+def test_a_percona_cluster_is_told_to_make_no_more() -> None:
+    """What is not set any more stays as it was."""
+    off = pxc(enabled=False)
+    assert off["schedule"] == []
+    assert off == {**pxc(), "schedule": []}
 
 
 @pytest.mark.parametrize("version", ["1.18.0", "1.19.1", "1.20.0", "1.21.0"])

@@ -149,7 +149,7 @@ def the_collector_has_a_store(config: StackConfig) -> Iterator[Fault]:
 def xtrabackup_is_of_the_servers_series(config: StackConfig) -> Iterator[Fault]:
     # docs.percona.com, "Percona XtraBackup": a server of another series is refused.
     image, version = config.images.backup, config.server_version[:2]
-    if config.backup.target is None:
+    if config.backup.store is None:
         return
     if image is None:
         yield "images.backup", "is required by engine percona", "remove the null"
