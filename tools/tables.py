@@ -16,6 +16,7 @@ import yaml
 
 from components import outputs
 from components.config import server_options
+from components.config.backup import Backup
 from components.config.engine import ENGINES
 from components.config.errors import PROJECT
 from components.config.load import Loaded, Stack, resolve
@@ -34,7 +35,10 @@ from tools.keys import meaning, rows, yaml_text
 from tools.marks import with_sections
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
+PAGES = (
+    *("README.md", "docs/backup.md", "docs/configuration.md", "docs/outputs.md"),
+    "docs/performance.md",
+)
 SCHEMA = "schema/stack.schema.json"
 FIGURES = tuple(ROOT / "bench" / f"{name}.md" for name in ("results", "apps", "cold"))
 
@@ -307,6 +311,34 @@ def reserved() -> str:
     )
 
 
+def backups() -> str:
+    """What each size does once it has a store."""
+    configs = {size: resolve({"size": size}).backup for size in SIZES}
+
+    def line(title: str, show: Callable[[Backup], str]) -> tuple[str, ...]:
+        return (title, *(show(backup) for backup in configs.values()))
+
+    def hours(seconds: int) -> str:
+        return f"{seconds / 3600:g} h"
+
+    return table(
+        ("", *(f"`{size}`" for size in SIZES)),
+        [
+            line("made once there is a store", lambda b: "yes" if b.enabled else "if enabled"),
+            line("when (`schedule`, UTC)", lambda b: f"`{b.schedule}`"),
+            line("kept (`retention`)", lambda b: b.retention),
+            line("with Percona, as a number", lambda b: str(b.count)),
+            line("longest time of one (`timeout`)", lambda b: b.timeout),
+            line("waits in (`staging.kind`), MariaDB", lambda b: f"`{b.staging.kind}`"),
+            line(
+                "lost at most, if no run fails: to the newest backup",
+                lambda b: hours(b.newest_allowed_age),
+            ),
+            line("drill", lambda b: f"`{b.drill.schedule}`" if b.drill.enabled else "off"),
+        ],
+    )
+
+
 def _by_rule(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
     """Each reason, with the names that are refused for it."""
     for rule in dict.fromkeys(rule for rule, _ in names.values()):
@@ -324,6 +356,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "sizes": sizes,
     "outputs": output_table,
     "config": overview,
+    "backups": backups,
     "reference": reference,
     "reserved": reserved,
     "my_cnf": server_option_table,
