@@ -95,3 +95,9 @@ class Images(Model):
     with the servers' image."""
     pull_secrets: tuple[ObjectName, ...] = ()
     """Secrets of type `kubernetes.io/dockerconfigjson`. Fixed."""
+
+    @property
+    def operator_version(self) -> tuple[int, ...]:
+        """Of mariadb-operator, e.g. (25, 10): what the tag of its image says, or nothing."""
+        match = re.match(r"v?(\d+)\.(\d+)", self.data_plane.tag)
+        return tuple(map(int, match.groups())) if match else ()

@@ -31,6 +31,10 @@ FIXED = (
 the cron expression is."""
 
 
+FAILED_LIMIT_SINCE, FAILED_LIMIT = (26, 6), {"failedJobsHistoryLimit": 5}
+"""A field of PhysicalBackups from mariadb-operator v26.6.0 on, which fills it in."""
+
+
 def backups(
     name: str,
     config: StackConfig,
@@ -101,6 +105,7 @@ def physical(config: StackConfig, place: Place) -> dict[str, Any]:
         "timeout": backup.timeout,
         # On the node of the server: its volume may be mounted on one node only.
         "podAffinity": True,
+        **(FAILED_LIMIT if config.images.operator_version >= FAILED_LIMIT_SINCE else {}),
     }
 
 

@@ -133,6 +133,15 @@ def test_the_table_of_sizes(size: str, retention: str, timeout: str, staging: An
     assert all({*amounts} == {"cpu", "memory"} for amounts in resources.values())
 
 
+@pytest.mark.parametrize(
+    ("tag", "limit"),
+    [("25.10.4", None), ("v26.3.0", None), ("26.6.0", 5), ("27.1.0", 5), ("x", None)],
+)
+def test_a_newer_operator_has_a_field_more(tag: str, limit: int | None) -> None:
+    found = physical(images={"data_plane": {"tag": tag}})
+    assert found.get("failedJobsHistoryLimit") == limit
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip", "bzip2"])
 def test_a_second_attempt_has_a_pod_of_its_own(compression: str) -> None:
     """mariadb-operator issue 1850: it would compress over the first one's file."""

@@ -1,6 +1,5 @@
 """Rules of `backup`: what would make no backup, lose one or make one that nobody can restore."""
 
-import re
 from collections.abc import Iterator
 
 from components.config import cron
@@ -72,8 +71,7 @@ def plain_http_has_no_authority(config: StackConfig) -> Iterator[Fault]:
 def azure_is_known_to_the_operator(config: StackConfig) -> Iterator[Fault]:
     """`images.data_plane.tag` is the operator's version, of which nothing else is known."""
     target, tag = config.backup.target, config.images.data_plane.tag
-    match = re.match(r"v?(\d+)\.(\d+)", tag)
-    if target and target.azure and (not match or tuple(map(int, match.groups())) < AZURE_OPERATOR):
+    if target and target.azure and config.images.operator_version < AZURE_OPERATOR:
         oldest = ".".join(map(str, AZURE_OPERATOR))
         yield (
             "backup.store.azure",
