@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from components.engines.mariadb import FIXED
-from local import LocalError, toolchain
+from components.operations import backups
+from local import LocalError, go, toolchain
+from local.toolchain import OPERATOR
 from render.case import Case
 from render.recorder import ROOT, Resource, plain, run
 from tests.program.cases import S3, all_cases, recorded
@@ -223,6 +225,20 @@ def test_a_percona_release_knows_every_field_of_backups(store: str, version: str
     (cluster,) = backed_up(store, engine="percona", percona={"cr_version": number}, backup=backup)
     assert plain(cluster.inputs)["spec"]["backup"]["schedule"]
     check(cluster, schemas_in(NEWEST / f"percona-xtradb-cluster-operator-{version}.yaml"))
+
+
+def test_the_name_of_a_backup_follows_what_the_webhook_fixes() -> None:
+    """By the tags in the operator's source: an edit of another field is made in place."""
+    try:
+        types = go.module_directory("mariadb-operator", OPERATOR) / "api" / "v1alpha1"
+    except LocalError as error:
+        pytest.skip(f"the operator's Go module cannot be had: {str(error).splitlines()[0]}")
+    fixed = {
+        kind: set(re.findall(r'json:"(\w+)[^`]*webhook:"inmutable', (types / file).read_text()))
+        for kind, file in (("full", "physicalbackup_types.go"), ("dump", "backup_types.go"))
+    }
+    assert fixed["full"] == {*backups.FIXED, "cron"}
+    assert fixed["dump"] <= {*backups.FIXED, "maxRetention"}
 
 
 def test_the_manifest_of_the_examples(pinned: Schemas) -> None:
