@@ -9,6 +9,8 @@ from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT
 from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential
+from components.operations import places
+from components.operations.places import Place
 from components.proxysql import certificate
 from components.topology import CA_KEY, Endpoint, Topology
 
@@ -27,11 +29,14 @@ def endpoint(config: StackConfig, topology: Topology) -> Endpoint:
     return Endpoint(host=host, reader_host=host, port=config.proxy.service.port)
 
 
-def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -> dict[str, Any]:
+def outputs(
+    config: StackConfig, topology: Topology, root: ResolvedCredential, place: Place
+) -> dict[str, Any]:
     """The output contract, `schema_version` 1; plain values, all known at preview.
 
     `ca_secret` has the CA that verifies the certificate of `host`, and is absent if nothing can;
-    `proxysql` is absent without a proxy: Pulumi drops empty outputs.
+    `proxysql` is absent without a proxy, `backup` without backups: Pulumi drops empty outputs.
+    `place`: of the database's backups.
     """
     namespace, proxy, where = config.namespace, config.proxy, endpoint(config, topology)
     ca = {"name": topology.ca_secret, "key": CA_KEY} if topology.ca_secret else None
@@ -56,6 +61,8 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
     }
     if ca:
         contract["ca_secret"] = ca
+    if config.backup.target:
+        contract["backup"] = _backup(config, place)
     if proxy.enabled:
         admin, admin_port = names.proxysql_peers, ADMIN_PORT
         if proxy.managed_by == "operator":
@@ -68,6 +75,16 @@ def outputs(config: StackConfig, topology: Topology, root: ResolvedCredential) -
             "admin_port": admin_port,
         }
     return contract
+
+
+def _backup(config: StackConfig, place: Place) -> dict[str, Any]:
+    """Where backups are, and what shows that they are made and good."""
+    drill = {"drill": names.restore_drill(config.name)} if config.backup.drill.enabled else {}
+    return {
+        "where": places.url(config, place.prefix("full")),
+        "newest_allowed_age_seconds": config.backup.newest_allowed_age,
+        **drill,
+    }
 
 
 def exports(outputs_by_name: Mapping[str, dict[str, Any]], *, several: bool) -> dict[str, Any]:

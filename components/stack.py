@@ -13,6 +13,7 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs
 from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
+from components.operations import places
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -65,8 +66,9 @@ class DatabaseStack(pulumi.ComponentResource):
         users = self._proxies(credentials, servers, logins) if config.own_proxies else ()
         if apps:
             self._bindings(servers, logins, users)
+        place = places.of(config, pulumi.get_stack())
         self.outputs = {
-            **outputs(config, servers.topology, credentials["root"]),
+            **outputs(config, servers.topology, credentials["root"], place),
             **servers.outputs,
         }
         self.register_outputs(self.outputs)

@@ -16,6 +16,7 @@ import yaml
 
 from components import outputs
 from components.config import server_options
+from components.config.backup import Backup
 from components.config.engine import ENGINES
 from components.config.errors import PROJECT
 from components.config.load import Loaded, Stack, resolve
@@ -27,13 +28,17 @@ from components.engines import mariadb, percona
 from components.engines.wiring import WIRING
 from components.guards import immutable
 from components.names import credential_secret
+from components.operations import places
 from local import go, toolchain
 from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
 from tools.marks import with_sections
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/configuration.md", "docs/outputs.md", "docs/performance.md")
+PAGES = (
+    *("README.md", "docs/backup.md", "docs/configuration.md", "docs/outputs.md"),
+    "docs/performance.md",
+)
 SCHEMA = "schema/stack.schema.json"
 FIGURES = tuple(ROOT / "bench" / f"{name}.md" for name in ("results", "apps", "cold"))
 
@@ -54,6 +59,8 @@ OUTPUTS = {
     "Absent when proxies make their own certificate, which nobody can verify, and without TLS.",
     "apps": "By app: `secret` (the name of the Secret it connects by), `database`, `username`, "
     "`host`, `port`, `reader_host`, `reader_port` ([keys of the Secret](apps.md#the-secret)).",
+    "backup": "`where` backups are, `newest_allowed_age_seconds` (if it is older, a run has "
+    "failed) and `drill`, the CronJob that proves them. Absent without `backup.store`.",
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
     "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
     "a proxy.",
@@ -199,7 +206,7 @@ def output_table() -> str:
         (
             "output",
             "meaning",
-            "`size: small`, `name: orders`, one app",
+            "`size: small`, `name: orders`, one app and a store, stack `prod`",
             "and `engine: percona`",
         ),
         [
@@ -211,14 +218,18 @@ def output_table() -> str:
 
 def _outputs(engine: str) -> dict[str, Any]:
     apps = [{"name": "shop", "databases": {"shop": "owner"}}]
-    config = resolve({"size": "small", "name": "orders", "engine": engine, "apps": apps})
+    s3 = {"endpoint": "s3.eu-central-1.amazonaws.com", "bucket": "backups"}
+    tree = {"size": "small", "name": "orders", "engine": engine, "apps": apps}
+    config = resolve({**tree, "backup": {"store": {"s3": s3}}})
     root = ResolvedCredential(
         secret=credential_secret(config.name, "root"),
         key=GENERATED_KEY,
         password=cast(Any, None),  # no output is a password
         resource=None,
     )
-    values = outputs.outputs(config, WIRING[engine].topology(config), root)
+    values = outputs.outputs(
+        config, WIRING[engine].topology(config), root, places.of(config, "prod")
+    )
     if engine == "percona":
         pods = percona.pods(config)
         values["status"] = percona.observed({"state": "ready", "ready": pods, "size": pods})
@@ -300,6 +311,34 @@ def reserved() -> str:
     )
 
 
+def backups() -> str:
+    """What each size does once it has a store."""
+    configs = {size: resolve({"size": size}).backup for size in SIZES}
+
+    def line(title: str, show: Callable[[Backup], str]) -> tuple[str, ...]:
+        return (title, *(show(backup) for backup in configs.values()))
+
+    def hours(seconds: int) -> str:
+        return f"{seconds / 3600:g} h"
+
+    return table(
+        ("", *(f"`{size}`" for size in SIZES)),
+        [
+            line("made once there is a store", lambda b: "yes" if b.enabled else "if enabled"),
+            line("when (`schedule`, UTC)", lambda b: f"`{b.schedule}`"),
+            line("kept (`retention`)", lambda b: b.retention),
+            line("with Percona, as a number", lambda b: str(b.count)),
+            line("longest time of one (`timeout`)", lambda b: b.timeout),
+            line("waits in (`staging.kind`), MariaDB", lambda b: f"`{b.staging.kind}`"),
+            line(
+                "lost at most, if no run fails: to the newest backup",
+                lambda b: hours(b.newest_allowed_age),
+            ),
+            line("drill", lambda b: f"`{b.drill.schedule}`" if b.drill.enabled else "off"),
+        ],
+    )
+
+
 def _by_rule(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
     """Each reason, with the names that are refused for it."""
     for rule in dict.fromkeys(rule for rule, _ in names.values()):
@@ -317,6 +356,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "sizes": sizes,
     "outputs": output_table,
     "config": overview,
+    "backups": backups,
     "reference": reference,
     "reserved": reserved,
     "my_cnf": server_option_table,

@@ -18,6 +18,7 @@ def differences(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]
     yield from _servers(config, spec)
     yield from _passwords(config, spec)
     yield from _tls(config, spec)
+    yield from _backed_up(config, spec)
     if (port := at(spec, "port") or PORT) != PORT:
         yield (
             "adopt",
@@ -68,3 +69,26 @@ def _tls(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
         yield from differ("security.tls.secret", tls.secret, secret)
         required = bool(at(theirs, "required"))
         yield from differ("security.tls.required", tls.required, required)
+
+
+def _backed_up(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
+    """What backups of the operator do not work with, and nothing would say so."""
+    if config.backup.target is None:
+        return
+    why = "and then no backup is made"
+    strategy = at(spec, "updateStrategy", "type")
+    if config.adopt == "import" and strategy in ("OnDelete", "Never"):
+        # internal/controller/physicalbackup_controller.go, shouldReconcilePhysicalBackup
+        yield (
+            "backup.enabled",
+            f"is on, and updates of the servers wait for somebody ({strategy}), {why}",
+            "set it to false, or spec.updateStrategy.type of the object to another",
+        )
+    modes = at(spec, "storage", "volumeClaimTemplate", "accessModes") or ()
+    if at(spec, "storage", "ephemeral") or "ReadWriteOncePod" in modes:
+        # docs/physical_backup.md, "Important considerations and limitations"
+        yield (
+            "backup.enabled",
+            f"is on, and no other Pod can mount a server's volume, {why}",
+            "set it to false, and make dumps",
+        )

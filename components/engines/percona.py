@@ -20,7 +20,8 @@ from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
-from components.engines import adopted
+from components.engines import adopted, percona_backup
+from components.operations import places
 from components.pods import probes, scheduling, security
 from components.topology import Topology
 
@@ -48,8 +49,8 @@ KEPT = (
     *("proxysql.schedulerName", "proxysql.serviceAccountName", "proxysql.sidecarPVCs"),
     *("proxysql.sidecarVolumes", "proxysql.sidecars"),
 )
-"""Fields below `spec` that this program does not set, but for `pause` and those of probes where
-the stack has their keys, and people may; see `mariadb.KEPT`."""
+"""Fields below `spec` that people may set, as this program does not; see `mariadb.KEPT`. It sets
+`backup` where the stack has a store, and `pause`, probes and the grace period where it has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,8 @@ class Percona(pulumi.ComponentResource):
         self, name: str, args: PerconaArgs, secrets: Sequence[pulumi.Resource]
     ) -> pulumi.Resource:
         config = args.config
-        given = _pause(config).keys() | _timing(config).keys()
+        backup = percona_backup.spec(config, places.of(config, pulumi.get_stack()))
+        set_here = {*backup, *_pause(config), *_timing(config)}
         return pulumi.CustomResource(
             PERCONA.api.type_token,
             f"{name}-pxc",
@@ -120,7 +122,7 @@ class Percona(pulumi.ComponentResource):
                         **adopted.annotations(config),
                     },
                 },
-                "spec": spec(config, args.credentials),
+                "spec": {**spec(config, args.credentials), **backup},
                 # Only an output: pulumi_kubernetes' own class for custom resources drops it.
                 "status": None,
             },
@@ -128,7 +130,7 @@ class Percona(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *secrets],
-                left_alone=[f"spec.{field}" for field in KEPT if field not in given],
+                left_alone=[f"spec.{field}" for field in KEPT if field not in set_here],
             ),
         )
 

@@ -22,6 +22,8 @@ from components.config.stack import StackConfig
 from components.engines.wiring import WIRING
 from components.guards import edits, namespaces, remembered
 from components.guards.edits.warnings import warnings
+from components.operations.places import of as place_of
+from components.operations.places import url
 
 OUTPUT = "immutable"
 FORMER = "identity"
@@ -39,6 +41,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     config = loaded.config
     return {
         **_servers(config),
+        **_backups(config),
         **_passwords(config),
         **_tls(config),
         **WIRING[config.engine].immutable(config),
@@ -66,6 +69,13 @@ def _servers(config: StackConfig) -> dict[str, Any]:
     if database.paused is not None:
         facts["paused"] = "yes" if database.paused else "no"
     return facts
+
+
+def _backups(config: StackConfig) -> dict[str, str]:
+    """Where they are, which may change, with a warning."""
+    if config.backup.target is None:
+        return {}
+    return {"backup": url(config, place_of(config, pulumi.get_stack()).root)}
 
 
 def _passwords(config: StackConfig) -> dict[str, str]:

@@ -59,6 +59,7 @@ class _Database(_Facts):
     nodes: Number = 0
     clients: str = ""
     paused: str = ""
+    backup: str = ""
     tls: str = ""
     tls_source: str = ""
     pull_secrets: str = ""

@@ -69,6 +69,14 @@ REPORTS: dict[str, Any] = {
 IN_BACKGROUND = {"pulumi.com/deletionPropagationPolicy": "background"}
 """How the objects of accounts and databases are deleted."""
 
+S3 = {
+    "endpoint": "s3.eu-central-1.amazonaws.com",
+    "bucket": "shop-backups",
+    "region": "eu-central-1",
+    "credentials": {"existing_secret": {"name": "backup-store"}},
+}
+"""A store whose keys are in a Secret that only the Pods of backups read."""
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "dev-proxy": {"size": "dev", "proxy": {"enabled": True}},
     "galera": {
@@ -213,6 +221,48 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "size": "small",
         "security": {"network_policy": {"clients_from": ["web"]}},
         "proxy": {"service": {"type": "LoadBalancer", "expose_admin": True}},
+    },
+    "backup": {
+        "size": "small",
+        "namespace": "shop",
+        "images": {"pull_secrets": ["registry"]},
+        "backup": {
+            "store": {"s3": S3},
+            "environment": "eu",
+            "generation": 2,
+            "service_account": "backups",
+            "staging": {"kind": "claim", "size": "30Gi", "storage_class": "fast"},
+            "logical": {"schedule": "0 3 * * *", "retention": "720h"},
+        },
+        "scheduling": {"database": {"tolerations": [{"key": "db", "operator": "Exists"}]}},
+    },
+    # One store, two places.
+    "backup-several": {
+        "size": "large",
+        "backup": {
+            "store": {"s3": {**S3, "ca": {"name": "store-ca", "key": "ca.crt"}}},
+            "drill": {"enabled": False},
+        },
+        "databases": {"orders": {}, "stock": {"backup": {"enabled": False}}},
+    },
+    "backup-volume": {
+        "size": "dev",
+        "backup": {
+            "enabled": True,
+            "store": {"volume": {"size": "5Gi", "storage_class": "nfs"}},
+            "compression": "none",
+        },
+    },
+    "backup-percona": {
+        "engine": "percona",
+        "size": "small",
+        "images": {"pull_secrets": ["registry"]},
+        "backup": {
+            "store": {"s3": S3},
+            "service_account": "backups",
+            "point_in_time": {"enabled": True},
+        },
+        "scheduling": {"database": {"tolerations": [{"key": "db", "operator": "Exists"}]}},
     },
     "servers-issuer": {
         "size": "large",

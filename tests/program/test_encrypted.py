@@ -56,6 +56,11 @@ STORED = {"existing_secret": {"name": SECURE, "key": "k"}}
         ({"apps": [{"name": "a", "databases": {"a": SECURE}, "password": SECURE}]}, None),
         ({"databases": {"b": {"database": {"my_cnf": SECURE}}}}, "databases.b.database.my_cnf"),
         ({"images": {"database": {"tag": SECURE}}}, "images.database.tag"),
+        # Of a store there are only references.
+        (
+            {"backup": {"store": {"s3": {"access_key": SECURE}}}},
+            "backup.store.s3.access_key",
+        ),
     ],
     ids=str,
 )

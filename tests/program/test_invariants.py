@@ -1163,6 +1163,7 @@ CONTRACT: dict[str, Any] = {
     "admin_secret": {"name": str, "key": str},
     "ca_secret": {"name": str, "key": str},
     "apps": {},
+    "backup": {"where": str, "newest_allowed_age_seconds": int, "drill": str},
     "proxysql": {"replicas": int, "admin_host": str, "admin_port": int},
     "status": {"state": str, "ready": int, "size": int, "details": list},
 }
@@ -1179,7 +1180,8 @@ def types(value: Any) -> Any:
 
 @ALL_CASES
 def test_the_contract_of_the_outputs(name: str) -> None:
-    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy."""
+    """`ca_secret` is absent where nothing can be verified, `proxysql` without a proxy, `backup` and
+    its `drill` without any."""
     outputs = dict(recorded(name).outputs)
     assert isinstance(outputs.pop("immutable"), dict)
     assert isinstance(outputs.pop("fingerprints", Secret({})), Secret)
@@ -1189,9 +1191,11 @@ def test_the_contract_of_the_outputs(name: str) -> None:
         contracts = list(outputs["databases"].values())
     for contract in contracts:
         absent = CONTRACT.keys() - contract.keys()
-        assert absent <= {"ca_secret", "proxysql"}
+        assert absent <= {"ca_secret", "proxysql", "backup"}
         expected = {key: CONTRACT[key] for key in CONTRACT if key not in absent}
         tree = trees(by_id()[name])[contract["name"]]
+        if "drill" not in contract.get("backup", {"drill"}):
+            expected["backup"] = {k: v for k, v in CONTRACT["backup"].items() if k != "drill"}
         expected["apps"] = {app["name"]: APP for app in tree.get("apps", [])}
         assert types(contract) == expected
         assert contract["schema_version"] == 1

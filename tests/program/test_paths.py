@@ -100,8 +100,8 @@ def warned(monkeypatch: pytest.MonkeyPatch, config: Mapping[str, Any]) -> list[s
     return [text.removeprefix("mysql-ha:").split(": ")[0] for text in said]
 
 
-SMALL: dict[str, Any] = {"size": "small"}
-OFF: dict[str, Any] = {"size": "small", "proxy": {"enabled": False}}
+SMALL: dict[str, Any] = {"size": "small", "backup": {"enabled": False}}
+OFF: dict[str, Any] = {**SMALL, "proxy": {"enabled": False}}
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,12 @@ OFF: dict[str, Any] = {"size": "small", "proxy": {"enabled": False}}
     [
         (SMALL, []),
         (OFF, []),
+        ({"size": "small"}, ["backup.store"]),
+        ({"size": "large", "engine": "percona", "proxy": OFF["proxy"]}, ["backup.store"]),
+        (
+            {"size": "small", "databases": {"a": {}, "b": {"size": "dev"}}},
+            ["databases.a.backup.store"],
+        ),
         ({**OFF, "proxy": {"enabled": False, "threads": 2}}, ["proxy.threads"]),
         ({**OFF, "images": {"proxy": {"tag": "3.0.11"}}}, ["images.proxy"]),
         ({**OFF, "credentials": {"monitor": {"rotation": 1}}}, ["credentials.monitor"]),

@@ -9,7 +9,13 @@ from components.guards.api import Refused, Unanswered
 from render import recorder
 from render.recorder import Recording, Secret, plain
 
-ORDERS: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
+ORDERS: dict[str, Any] = {
+    "size": "small",
+    "name": "orders",
+    "namespace": "shop",
+    # No other warning than those of the tests.
+    "backup": {"enabled": False},
+}
 NAMESPACE = "/api/v1/namespaces/shop"
 CLUSTER = "/api/v1/namespaces/kube-system"
 MARIADB = "/apis/k8s.mariadb.com/v1alpha1/namespaces/shop/mariadbs"

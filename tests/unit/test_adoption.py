@@ -105,6 +105,32 @@ def test_what_this_program_makes_agrees_with_its_config(name: str) -> None:
     assert faults(config, made(config)) == []
 
 
+STORED = {"store": {"volume": {"size": "50Gi"}}}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "adopt", "refused"),
+    [
+        ("updateStrategy.type", "OnDelete", "import", True),
+        ("updateStrategy.type", "Never", "import", True),
+        ("updateStrategy.type", "RollingUpdate", "import", False),
+        # It becomes this program's.
+        ("updateStrategy.type", "OnDelete", "take_over", False),
+        ("storage.ephemeral", True, "take_over", True),
+        ("storage.volumeClaimTemplate.accessModes", ["ReadWriteOncePod"], "import", True),
+        ("storage.volumeClaimTemplate.accessModes", ["ReadWriteOnce"], "import", False),
+    ],
+)
+def test_backups_that_would_silently_not_be_made(
+    path: str, value: Any, adopt: str, *, refused: bool
+) -> None:
+    config = resolve({**MARIADB, "adopt": adopt, "backup": STORED})
+    found = faults(config, changed(made(config), path, value))
+    assert [fault[0] for fault in found] == ["backup.enabled"] * refused
+    without = resolve({**MARIADB, "adopt": adopt})
+    assert faults(without, changed(made(without), path, value)) == []
+
+
 # --- one field that differs ---
 
 OTHER_ISSUER = {"name": "other", "kind": "Issuer", "group": "cert-manager.io"}

@@ -155,6 +155,14 @@ def mapping(
     return st.fixed_dictionaries(required, optional=optional or dict[str, Any]())
 
 
+S3 = {"endpoint": "a", "bucket": "abc"}
+STORES: list[dict[str, Any]] = [
+    {"s3": {**S3, "allow_plain_http": True, "ca": {"name": "a", "key": "b"}}},
+    {"s3": {**S3, "credentials": {"existing_secret": {"name": "a", "access_key": "b"}}}},
+    {"azure": {"account": "abc", "container": "abc"}},
+    {"volume": {"size": "1Gi"}},
+]
+
 trees = mapping(
     {"size": st.sampled_from(["dev", "small", "large"])},
     optional={
@@ -163,6 +171,19 @@ trees = mapping(
         "adopt": st.sampled_from(["none", "import", "take_over"]),
         "create_namespace": st.booleans(),
         "percona": st.sampled_from([None, {"cr_version": "1.2.3"}]),
+        "backup": mapping(
+            {},
+            optional={
+                "enabled": st.booleans(),
+                "store": st.sampled_from([*STORES, None]),
+                "schedule": st.sampled_from(["* * * * *", "0 0 29 2 *"]),
+                "retention": st.sampled_from(["1s", "99999999h"]),
+                "timeout": st.sampled_from(["1s", "99999999h"]),
+                "staging": st.just({"storage_class": "a"}),
+                "logical": st.just({"schedule": "0 0 1 1 *"}),
+                "point_in_time": st.just({"enabled": True}),
+            },
+        ),
         "images": mapping(
             {}, optional={"database": st.just({"tag": "pxc-8.0"}), "proxy": st.just({"tag": "x"})}
         ),

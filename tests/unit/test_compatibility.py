@@ -13,6 +13,7 @@ from components.config.images import (
     MARIADB_IMAGE,
     PATCHED_PROXYSQL,
     PROXYSQL_IMAGE,
+    PXC_BACKUP_IMAGE,
     PXC_IMAGE,
     PXC_PROXYSQL_IMAGE,
 )
@@ -69,6 +70,7 @@ PINNED = {
     "Percona XtraDB Cluster": {PXC_IMAGE["tag"], dotted(ENGINES["percona"].oldest_server)},
     "ProxySQL, this program's": {PROXYSQL_IMAGE["tag"], *map(dotted, PATCHED_PROXYSQL)},
     "ProxySQL, Percona's operator's": {PXC_PROXYSQL_IMAGE["tag"]},
+    "Percona XtraBackup": {PXC_BACKUP_IMAGE["tag"]},
     "Pulumi": {PYTHON["pulumi"], PROGRAMS["pulumi"].version},
     "Pulumi's providers": {PYTHON["pulumi-kubernetes"], PYTHON["pulumi-random"]},
     "Kubernetes": {PROGRAMS["kube-apiserver"].version},

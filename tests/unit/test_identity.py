@@ -357,6 +357,32 @@ def test_apps_that_come_or_stay_are_nothing_to_warn_of(said: list[str]) -> None:
     assert said == []
 
 
+def with_store(bucket: str = "abc", **backup: Any) -> dict[str, Any]:
+    store = {"s3": {"endpoint": "s3.example.com", "bucket": bucket}}
+    return edited({"backup": {"store": store, **backup}})
+
+
+def test_backups_that_begin_or_stay_are_nothing_to_warn_of(said: list[str]) -> None:
+    immutable.check(edited({}), with_store())
+    immutable.check(with_store(), with_store(schedule="0 5 * * *"))
+    assert said == []
+
+
+@pytest.mark.parametrize("now", [edited({}), with_store(enabled=False)])
+def test_a_database_that_is_backed_up_no_more(said: list[str], now: dict[str, Any]) -> None:
+    immutable.check(with_store(), now)
+    (text,) = said
+    assert text.startswith("database 'orders' is backed up no more; what is in s3://abc/")
+
+
+@pytest.mark.parametrize("edit", [{"bucket": "other"}, {"generation": 2}, {"environment": "eu"}])
+def test_a_new_place_leaves_the_old_backups(said: list[str], edit: dict[str, Any]) -> None:
+    immutable.check(with_store(), with_store(**edit))
+    (text,) = said
+    assert text.startswith("database 'orders' is backed up to s3://")
+    assert "/shop/orders/1 stays, and nothing deletes it" in text
+
+
 def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
     immutable.check(with_apps(SHOP, BILLING), with_apps(BILLING))
     assert said == [

@@ -10,6 +10,7 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """What an edit of a database leads to, for its servers, its apps and its proxies."""
     yield from _downgrade(name, before, now)
     yield from _closed(name, before, now)
+    yield from _backups(name, before, now)
     yield from _logins(name, before, now)
     yield from _privileges(name, before, now)
     yield from _removals(name, before.get("apps", {}), now.get("apps", {}))
@@ -38,6 +39,21 @@ def _closed(name: str, before: Facts, now: Facts) -> Iterator[str]:
             f"database '{name}' gets a NetworkPolicy: clients that connect to its servers past the "
             "proxies are refused unless database.network_policy.clients names them, and so are "
             "backup jobs without the label mysql-ha/role: backup (docs/operations.md)"
+        )
+
+
+def _backups(name: str, before: Facts, now: Facts) -> Iterator[str]:
+    """What becomes of those that are there."""
+    had, has = before.get("backup"), now.get("backup")
+    if had and not has:
+        yield (
+            f"database '{name}' is backed up no more; what is in {had} stays, and nothing deletes "
+            "it. A Percona cluster goes on unless backup.store stays and backup.enabled is false"
+        )
+    elif had and had != has:
+        yield (
+            f"database '{name}' is backed up to {has}; what is in {had} stays, and nothing deletes "
+            "it"
         )
 
 
