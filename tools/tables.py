@@ -62,8 +62,8 @@ OUTPUTS = {
     "backup": "`where` backups are, `newest_allowed_age_seconds` (if it is older, a run has "
     "failed) and `drill`, the CronJob that proves them. Absent without `backup.store`.",
     "proxysql": "Proxies and their admin interface. From other Pods only the account `cluster` "
-    "can log in there (`credentials.proxy_cluster`), or `proxyadmin` of Percona's. Absent without "
-    "a proxy.",
+    "can log in there (`credentials.proxy_cluster`), `stats_reader` if there is one, or "
+    "`proxyadmin` of Percona's. Absent without a proxy.",
     "status": "What the operator said last. `ready` and `size` count Pods of servers "
     "and of the operator's proxies; `state` is `ready`, or what it waits for, or `paused`; "
     "`details` are its messages.",

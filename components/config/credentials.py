@@ -53,6 +53,9 @@ def alternating_logins(account: str, rotation: int) -> tuple[Login, ...]:
 PROXY_ROLES = ("monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
 """Roles of this program's own proxies; `proxysql.cnf` holds their passwords in clear text."""
 
+STATS_READER_ROLE = "proxy_stats_reader"
+"""One more where `proxy.stats_readers` names somebody."""
+
 
 SET_AT_FIRST_BOOT = ("root", "replication")
 """Roles whose passwords the servers get at their first start."""
@@ -91,6 +94,8 @@ class Credentials(Model):
     """ProxySQL's `stats`, which only reads statistics, from inside its Pod."""
     proxy_cluster: Credential = Credential()
     """ProxySQL's `cluster`, with which proxies reach each other."""
+    proxy_stats_reader: Credential = Credential()
+    """ProxySQL's `stats_reader`, by which `proxy.stats_readers` read statistics."""
 
     def items(self) -> Iterator[tuple[str, Credential]]:
         """(role, credential) pairs in declaration order."""

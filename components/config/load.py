@@ -35,6 +35,7 @@ from components.config.errors import (
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
 from components.config.presets import ADOPTED, PROXY_MANAGERS, SIZES
+from components.config.proxy import NOT_OFFERED
 from components.config.stack import StackConfig, StackKeys
 
 
@@ -150,6 +151,8 @@ def _rule_and_fix(detail: ErrorDetails, keys: Sequence[int | str]) -> tuple[str,
         case "rule":
             return context["rule"], context["fix"]
         case "extra_forbidden":
+            if harm := _not_offered(keys):
+                return harm, "remove it; docs/proxysql.md"
             return _unknown(str(keys[-1]), _fields_at(keys[:-1]))
         case "missing":
             return "is required", "set it"
@@ -167,6 +170,19 @@ def _rule_and_fix(detail: ErrorDetails, keys: Sequence[int | str]) -> tuple[str,
             return "must be a list", "write it as a YAML list below the key"
         case _:
             return detail["msg"].lower(), "give a value of that type"
+
+
+def _not_offered(keys: Sequence[int | str]) -> str | None:
+    """Why a key of ProxySQL's does not exist, in whatever way it is spelled."""
+    path = ".".join(name for name in keys if isinstance(name, str))
+    return next(
+        (harm for known, harm in NOT_OFFERED.items() if _plain(known) == _plain(path)), None
+    )
+
+
+def _plain(path: str) -> str:
+    """`mirror_flag_out` and ProxySQL's `mirror_flagOUT` are the same."""
+    return path.lower().replace("_", "")
 
 
 def _unknown(key: str, known: Sequence[str]) -> tuple[str, str]:

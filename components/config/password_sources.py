@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from components.config.apps import App
-from components.config.credentials import PROXY_ROLES, SET_AT_FIRST_BOOT, Credential
+from components.config.credentials import SET_AT_FIRST_BOOT, Credential
 from components.config.engine import ENGINES
 from components.config.model import SecretRef
 from components.config.proxy import ProxyUser
@@ -50,7 +50,7 @@ class Source:
 def roles(config: StackConfig) -> tuple[str, ...]:
     """The credentials that a database needs, as keys of `credentials`."""
     replication = ("replication",) if config.database.topology == "replication" else ()
-    return ("root", *replication, *(PROXY_ROLES if config.own_proxies else ()))
+    return ("root", *replication, *(config.proxy_roles if config.own_proxies else ()))
 
 
 def protected(config: StackConfig) -> frozenset[str]:
@@ -76,7 +76,7 @@ def password_sources(config: StackConfig) -> dict[str, str]:
     return {
         role: f"{password_source(source)}, rotation {source.rotation}"
         for role, source in config.credentials.items()
-        if role in PROXY_ROLES
+        if role in config.proxy_roles
     }
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from components.config.credentials import PASSWORD_RULE, PROXY_ROLES
+from components.config.credentials import PASSWORD_RULE
 from components.config.engine import ENGINES
 from components.config.password_sources import AppName, Holder, Role, User
 from components.config.stack import StackConfig
@@ -37,7 +37,7 @@ def demand(config: StackConfig, holder: Holder) -> Demand:
     # The operator's clusters keep the password that they were made with.
     shortest = 1 if config.adopting and isinstance(holder, Role) else SHORTEST
     match holder:
-        case Role(name) if name in PROXY_ROLES:
+        case Role(name) if name in config.proxy_roles:
             return PROXYSQL
         case Role("replication"):
             # pkg/controller/replication/config.go, changeMaster

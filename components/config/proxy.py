@@ -3,12 +3,14 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
+from pydantic.fields import FieldInfo
 
 from components import names
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import field_error
 from components.config.model import Issuer, Model, Resources, SecretRef
 from components.config.proxysql import ADMIN_PORT
+from components.config.proxysql_variables import MYSQL_VARIABLES, Number
 from components.config.types import (
     MAX_INT,
     Annotations,
@@ -20,10 +22,13 @@ from components.config.types import (
     Count,
     Digest,
     Hostgroup,
+    HostName,
     Interfaces,
+    Labels,
     LoadBalancerClass,
     Message,
     Milliseconds,
+    Namespace,
     Natural,
     NodePort,
     ObjectName,
@@ -38,6 +43,14 @@ from components.config.types import (
     Variable,
     VariableName,
 )
+
+
+def _limits(variable: str) -> FieldInfo:
+    """Of a number, as ProxySQL's variable has them; it would ignore another one."""
+    known = MYSQL_VARIABLES[variable]
+    if not isinstance(known, Number):
+        raise TypeError(f"{variable} is no number")
+    return FieldInfo(strict=True, ge=known.least, le=known.most)
 
 
 class Service(Model):
@@ -117,28 +130,30 @@ class Monitor(Model):
     username: UserName = "proxysql_monitor"
     """The monitor's account in the database; made by this program. Fixed while there are
     proxies."""
-    connect_interval: Milliseconds = 10_000
+    connect_interval: Annotated[int, _limits("monitor_connect_interval")] = 10_000
     """Time between connection checks; ms."""
-    connect_timeout: Milliseconds = 1_000
+    connect_timeout: Annotated[int, _limits("monitor_connect_timeout")] = 1_000
     """Timeout of a connection check; ms."""
-    ping_interval: Milliseconds = 2_000
+    ping_interval: Annotated[int, _limits("monitor_ping_interval")] = 2_000
     """Time between pings; ms."""
-    ping_timeout: Milliseconds = 1_000
+    ping_timeout: Annotated[int, _limits("monitor_ping_timeout")] = 1_000
     """Timeout of a ping; ms."""
-    ping_max_failures: Count | None = None
+    ping_max_failures: Annotated[int, _limits("monitor_ping_max_failures")] | None = None
     """Failed pings in a row that shun a server. Unset: 3, or 10 for the primary's Service, for
     which statements wait."""
-    read_only_interval: Milliseconds = 1_000
+    read_only_interval: Annotated[int, _limits("monitor_read_only_interval")] = 1_000
     """Replication: time between checks of `read_only`; ms."""
-    read_only_timeout: Milliseconds = 800
+    read_only_timeout: Annotated[int, _limits("monitor_read_only_timeout")] = 800
     """Replication: timeout of such a check; ms."""
-    read_only_max_timeout_count: Count = 3
+    read_only_max_timeout_count: Annotated[int, _limits("monitor_read_only_max_timeout_count")] = 3
     """Replication: timeouts in a row that make the server a reader."""
-    galera_interval: Milliseconds = 1_000
+    galera_interval: Annotated[int, _limits("monitor_galera_healthcheck_interval")] = 1_000
     """Galera: time between checks of the wsrep status; ms."""
-    galera_timeout: Milliseconds = 800
+    galera_timeout: Annotated[int, _limits("monitor_galera_healthcheck_timeout")] = 800
     """Galera: timeout of such a check; ms."""
-    galera_max_timeout_count: Count = 3
+    galera_max_timeout_count: Annotated[
+        int, _limits("monitor_galera_healthcheck_max_timeout_count")
+    ] = 3
     """Galera: timeouts in a row that take the server out."""
 
     @model_validator(mode="after")
@@ -229,7 +244,7 @@ class QueryRule(Model):
     replace_pattern: Replacement | None = None
     """Text that replaces what the pattern matched."""
     destination_hostgroup: Hostgroup | None = None
-    """Where the statement goes: the writer's or the reader's."""
+    """Where the statement goes: the writer's, the reader's or one of `other_servers`."""
     cache_ttl: Annotated[int, Strict(), Field(ge=1, le=MAX_INT)] | None = None
     """Milliseconds for which a result is served from the proxy's memory."""
     cache_empty_result: Bool | None = None
@@ -289,6 +304,21 @@ class QueryRule(Model):
         return self
 
 
+class StatsReader(Model):
+    """Pods that read ProxySQL's statistics."""
+
+    namespace: Namespace | None = None
+    """Namespace of the Pods. Unset: the database's own."""
+    pod_labels: Labels = {}
+    """Labels of the Pods. Empty: all Pods of the namespace."""
+
+    @model_validator(mode="after")
+    def _says_who(self) -> Self:
+        if not (self.namespace or self.pod_labels):
+            raise field_error("names nobody", "set namespace or pod_labels")
+        return self
+
+
 class ProxyUser(Model):
     """A user that logs in through ProxySQL; it must exist in the database.
 
@@ -313,6 +343,23 @@ class ProxyUser(Model):
     """Schema for a client that names none."""
     require_tls: Bool | None = None
     """Whether a login must use TLS. Unset: `proxy.tls.required`."""
+
+
+class OtherServer(Model):
+    """A server that is no part of this database, in a hostgroup that logins and rules may name."""
+
+    host: HostName
+    """Its name or IPv4 address, none of this database's."""
+    port: Port = 3306
+    """Its port."""
+    hostgroup: Hostgroup
+    """None of `proxy.hostgroups`. Servers of the same number share the statements."""
+    weight: Annotated[int, Strict(), Field(ge=1, le=10_000_000)] = 1
+    """One with twice the weight gets twice as much."""
+    max_connections: Count = 100
+    """Connections from one proxy to it."""
+    tls: Bool = False
+    """Use TLS if the server offers it."""
 
 
 class ProxyStorage(Model):
@@ -365,9 +412,9 @@ class Proxy(Model):
     """Four different numbers by which ProxySQL groups the servers."""
     monitor: Monitor = Monitor()
     """How the proxies check the servers. No timeout is longer than its interval."""
-    threads: Annotated[int, Strict(), Field(ge=1, le=255)]
+    threads: Annotated[int, _limits("threads")]
     """Worker threads; match the CPU limit. A change restarts the Pods."""
-    max_connections: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] = 2048
+    max_connections: Annotated[int, _limits("max_connections")] = 2048
     """Frontend connections, per proxy."""
     backend_max_connections: Count | None = None
     """Connections from one proxy to one server, per hostgroup in use. Unset: 80 % of the server's,
@@ -379,7 +426,8 @@ class Proxy(Model):
     ) = None
     """The version told to clients. Unset: the database's."""
     interfaces: Interfaces = f"0.0.0.0:{names.CLIENT_PORT}"
-    """Where the client port listens, in the Pod."""
+    """Where the client port listens, in the Pod. With `[::]` the admin port listens on IPv6 too
+    ([IPv6](proxysql.md#ipv6))."""
     clustering: Literal["membership", "runtime", "off"] = "membership"
     """`membership`: proxies know each other and never copy config. `runtime`: they copy admin
     changes. `off`: they do not know each other."""
@@ -393,6 +441,12 @@ class Proxy(Model):
     wait."""
     users: tuple[ProxyUser, ...] = ()
     """Logins of accounts that exist in the database."""
+    stats_readers: tuple[StatsReader, ...] = ()
+    """Who may log in to each proxy's admin port as `stats_reader`, to read statistics. Empty: there
+    is no such login. It [leads to more](security.md#the-login-for-statistics)."""
+    other_servers: tuple[OtherServer, ...] = ()
+    """Servers outside this database, such as a replica for reports
+    ([what holds there](proxysql.md#other-servers))."""
     read_write_split: Bool = False
     """Adds rules that send plain reads outside transactions to the reader hostgroup
     ([pitfalls](proxysql.md#readwrite-split-and-query-rules))."""
@@ -423,8 +477,36 @@ class Proxy(Model):
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports of the listening addresses; the client Service leads to the first."""
-        return tuple(int(part.rpartition(":")[2]) for part in self.interfaces.split(";"))
+        ports = (int(part.rpartition(":")[2]) for part in self.interfaces.split(";"))
+        return tuple(dict.fromkeys(ports))
 
+    @property
+    def ipv6(self) -> bool:
+        """Whether the proxies listen on IPv6 addresses of their Pods."""
+        return "[::]" in self.interfaces
+
+
+_UNUSED = "is read by ProxySQL, and nothing in it uses the value"
+_TWICE = "would run statements twice, writes as well, and in another order"
+NOT_OFFERED = {
+    "proxy.query_rules.sticky_conn": _UNUSED,
+    "proxy.query_rules.reconnect": _UNUSED,
+    "proxy.query_rules.cache_timeout": _UNUSED,
+    "proxy.query_rules.mirror_hostgroup": _TWICE,
+    "proxy.query_rules.mirror_flag_out": _TWICE,
+    "proxy.query_rules.gtid_from_hostgroup": "does nothing here: MariaDB and Galera tell ProxySQL "
+    "no GTIDs",
+    "proxy.query_rules.proxy_addr": "would be the address of a Pod, which nobody knows before",
+    "proxy.query_rules.attributes": "would choose the next rules at random, statement by statement",
+    "proxy.users.fast_forward": "would bind a session to one connection, past rules, fence and "
+    "switchover: writes to an old primary would be acknowledged and lost",
+    "proxy.users.transaction_persistent": "would, when off, send the statements of a transaction "
+    "to several servers",
+    "proxy.users.schema_locked": _UNUSED,
+    "proxy.scheduler": "would run with the admin password at hand, in the image of ProxySQL, and "
+    "several times, once in each Pod; run a job of Kubernetes instead",
+}
+"""What ProxySQL has and a stack may not set, by path without indexes: why."""
 
 CONNECT_TIMEOUT = 20_000
 """Milliseconds for which a statement waits for a server of its hostgroup, instead of failing."""

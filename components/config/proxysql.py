@@ -17,4 +17,6 @@ ADMIN, STATS, MONITOR = "admin", "stats", "monitor"
 another name."""
 CLUSTER = "cluster"
 """The account by which peers read each other; so it is none of those."""
-OWN_ACCOUNTS = (ADMIN, STATS, MONITOR, CLUSTER)
+STATS_READER = "stats_reader"
+"""The account that reads statistics from other Pods."""
+OWN_ACCOUNTS = (ADMIN, STATS, MONITOR, CLUSTER, STATS_READER)

@@ -7,7 +7,13 @@ from typing import Literal
 from components import names
 from components.config.apps import App
 from components.config.backup import Backup
-from components.config.credentials import Credentials, Login, alternating_logins
+from components.config.credentials import (
+    PROXY_ROLES,
+    STATS_READER_ROLE,
+    Credentials,
+    Login,
+    alternating_logins,
+)
 from components.config.database import Database
 from components.config.images import Images
 from components.config.model import Model
@@ -150,6 +156,11 @@ class StackConfig(Model):
         return self.proxy.enabled and self.proxy.managed_by == "mysql-ha"
 
     @property
+    def proxy_roles(self) -> tuple[str, ...]:
+        """The credentials of this program's proxies, as keys of `credentials`."""
+        return (*PROXY_ROLES, STATS_READER_ROLE) if self.proxy.stats_readers else PROXY_ROLES
+
+    @property
     def replicated_behind_proxies(self) -> bool:
         """Whether this program's proxies stand before a replicated database."""
         return self.own_proxies and self.database.topology == "replication"
@@ -213,7 +224,13 @@ class StackConfig(Model):
     def hostgroups_in_use(self) -> frozenset[int]:
         """The hostgroups that may be the destination of statements."""
         groups = self.proxy.hostgroups
-        return frozenset({groups.writer, groups.reader} if self.has_readers else {groups.writer})
+        own = {groups.writer, groups.reader} if self.has_readers else {groups.writer}
+        return frozenset(own | self.hostgroups_elsewhere)
+
+    @property
+    def hostgroups_elsewhere(self) -> frozenset[int]:
+        """The hostgroups of other servers than this database's."""
+        return frozenset(server.hostgroup for server in self.proxy.other_servers)
 
     @cached_property
     def hostgroups_per_server(self) -> int:
@@ -222,13 +239,13 @@ class StackConfig(Model):
         ProxySQL counts connections per hostgroup, and the writer is a reader as well when no
         backup writers are (lib/MySQL_HostGroups_Manager.cpp).
         """
-        writer = self.proxy.hostgroups.writer
+        others = {None, self.proxy.hostgroups.writer, *self.hostgroups_elsewhere}
         # Any app may read elsewhere one day, and an edit of apps must not roll the proxies.
         elsewhere = (
             self.proxy.read_write_split
             or bool(self.apps)
             or any(
-                group not in (None, writer)
+                group not in others
                 for group in (
                     *(user.default_hostgroup for user in self.proxy.users),
                     *(rule.destination_hostgroup for rule in self.proxy.query_rules),

@@ -75,6 +75,18 @@ def _dns_domain(value: str) -> str:
     )
 
 
+_HOST_NAME = r"(?=.{1,253}$)" + _DNS_DOMAIN.removeprefix("(?=.{1,63}$)")
+
+
+def _host_name(value: str) -> str:
+    return _matching(
+        _HOST_NAME,
+        value,
+        "must be a host's name in lower case, or an IPv4 address",
+        "use one such as 'reports.example.com'",
+    )
+
+
 _NAMESPACE = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 
 
@@ -242,19 +254,20 @@ def _label_values(value: dict[str, str]) -> dict[str, str]:
 
 
 def _interfaces(value: str) -> str:
-    ports: list[int] = []
+    everywhere, inside = ("0.0.0.0", "[::]"), ("127.0.0.1", "[::1]")
+    ports: list[tuple[bool, int]] = []
     for part in value.split(";"):
         address, _, port = part.rpartition(":")
-        if re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is None or not _is_ipv4(address):
+        if re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) is None or not _is_address(address):
             raise field_error(
-                "must be a list 'address:port;…' of listening IPv4 addresses",
-                "use a value such as '0.0.0.0:6033'",
+                "must be a list 'address:port;…' of listening addresses, IPv6 ones in brackets",
+                "use a value such as '0.0.0.0:6033' or '[::]:6033'",
             )
-        if address not in ("0.0.0.0", "127.0.0.1") or (address == "127.0.0.1" and not ports):
+        if address not in (*everywhere, *(inside if ports else ())):
             raise field_error(
                 f"has {address}, where no probe and no Service reaches the port",
-                "use 0.0.0.0, which is every address of the Pod; 127.0.0.1 after it is for other "
-                "containers of the Pod",
+                "use 0.0.0.0 or [::], which are all IPv4 and all IPv6 addresses of the Pod; "
+                "127.0.0.1 and [::1] after it are for other containers of the Pod",
             )
         if not 1024 <= int(port) < 65536:
             raise field_error(
@@ -262,8 +275,8 @@ def _interfaces(value: str) -> str:
                 "open a lower one",
                 "use a value such as '0.0.0.0:6033', and proxy.service.port for the Service's",
             )
-        ports.append(int(port))
-    if len(set(ports)) < len(ports) or OWN_PORTS.keys() & set(ports):
+        ports.append((address.startswith("["), int(port)))
+    if len(set(ports)) < len(ports) or OWN_PORTS.keys() & {port for _, port in ports}:
         raise field_error(
             "has a port twice, or one of ProxySQL's own ("
             + ", ".join(f"{port} {name}" for port, name in OWN_PORTS.items())
@@ -299,12 +312,11 @@ def _load_balancer_class(value: str) -> str:
     )
 
 
-def _is_ipv4(value: str) -> bool:
-    try:
-        ipaddress.IPv4Address(value)
-    except ValueError:
-        return False
-    return True
+def _is_address(value: str) -> bool:
+    """Whether it is an IPv4 address, or an IPv6 one in brackets."""
+    inside = re.fullmatch(r"\[(.*)\]", value)
+    family, address = (AF_INET6, inside[1]) if inside else (AF_INET, value)
+    return _canonical(family, address) is not None
 
 
 _PROVIDER_OPTION = r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+"
@@ -755,9 +767,9 @@ Interfaces = Annotated[
     str,
     AfterValidator(_interfaces),
     _text(
-        "`0.0.0.0:port`, more with `;`, also of 127.0.0.1; from 1024, not "
-        f"{', '.join(map(str, OWN_PORTS))}",
-        r"0\.0\.0\.0:[0-9]+(;(0\.0\.0\.0|127\.0\.0\.1):[0-9]+)*",
+        "`0.0.0.0:port` or `[::]:port`, more with `;`, also of 127.0.0.1 and `[::1]`; from 1024, "
+        f"not {', '.join(map(str, OWN_PORTS))}",
+        r"(0\.0\.0\.0|\[::\]):[0-9]+(;(0\.0\.0\.0|127\.0\.0\.1|\[::1?\]):[0-9]+)*",
     ),
 ]
 Tag = Annotated[
@@ -792,6 +804,11 @@ DnsDomain = Annotated[
     str,
     AfterValidator(_dns_domain),
     _text("DNS domain, at most 63 characters", _DNS_DOMAIN),
+]
+HostName = Annotated[
+    str,
+    AfterValidator(_host_name),
+    _text("name of a host, or IPv4 address", _HOST_NAME),
 ]
 Variable = Annotated[
     int | bool | str,

@@ -13,12 +13,14 @@ from components.topology import Topology
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """Passwords in clear text, by role: PROXY_ROLES."""
+    """Passwords in clear text, by role: those of `StackConfig.proxy_roles`."""
 
     monitor: str
     proxy_admin: str
     proxy_stats: str
     proxy_cluster: str
+    proxy_stats_reader: str = ""
+    """Unused where nobody reads statistics."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,15 +19,17 @@ def proxy_ingress(
     """The traffic that the proxies accept; everything else is refused.
 
     The admin port is full control of the tier and the metrics have no login: the first is open to
-    the proxies themselves, and to clients only where `service.expose_admin` says so; the second to
-    the database's namespace and `metrics_from`.
+    the proxies themselves and `stats_readers`, and to clients only where `service.expose_admin`
+    says so; the second to the database's namespace and `metrics_from`.
     """
     policy = config.security.network_policy
     peers, inside = pods(names.proxysql_selector(config.name)), pods({})
     clients = [pods({}, name) for name in policy.clients_from]
-    admins = [peers, *clients] if clients else None
+    readers = [pods(who.pod_labels, who.namespace) for who in config.proxy.stats_readers]
+    admins = [peers, *readers]
+    exposed = [*admins, *clients] if clients else None
     return [
         allow(client_ports, clients or None),
-        allow([admin_port], admins if config.proxy.service.expose_admin else [peers]),
+        allow([admin_port], exposed if config.proxy.service.expose_admin else admins),
         allow([metrics_port], [inside, *(pods({}, name) for name in policy.metrics_from)]),
     ]

@@ -16,7 +16,8 @@ def self_check(model: CnfModel) -> str:
     """A query that returns 1 if ProxySQL runs every row of the file and the values that must not be
     lost. Otherwise it returns what is lost, in words, without values."""
     rules = [int(rule["rule_id"]) for rule in rule_rows(model) if rule["active"]]
-    servers = {str(server["address"]) for server in server_rows(model)}
+    servers = {(str(server["address"]), int(server["port"])) for server in server_rows(model)}
+    hosts = sorted({host for host, _ in servers})
     fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
@@ -51,7 +52,7 @@ def self_check(model: CnfModel) -> str:
         f"SELECT CASE WHEN {check} THEN NULL ELSE '{n}' END AS lack" for n, check in checks.items()
     ]
     lacks += _missing("query rule", rules, "rule_id", "runtime_mysql_query_rules")
-    lacks += _missing("server", sorted(servers), "hostname", "runtime_mysql_servers")
+    lacks += _missing("server", hosts, "hostname", "runtime_mysql_servers")
     return (
         "SELECT COALESCE(GROUP_CONCAT(lack, ', '), 1) FROM (\n"
         + "\nUNION ALL ".join(lacks)

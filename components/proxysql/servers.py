@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from components.config.proxy import Hostgroups
+from components.config.proxy import Hostgroups, OtherServer
 from components.proxysql.libconfig import Group, Scalar
 from components.proxysql.model import CnfModel
 
@@ -18,7 +18,8 @@ class _Backend(NamedTuple):
 
 def server_rows(model: CnfModel) -> Sequence[Group]:
     """Every server, in every hostgroup where it starts."""
-    return [_server(model, backend) for backend in _backends(model)]
+    own = [_server(model, backend) for backend in _backends(model)]
+    return [*own, *(_other(server) for server in model.proxy.other_servers)]
 
 
 def topology_tables(model: CnfModel) -> dict[str, Sequence[Group]]:
@@ -101,3 +102,17 @@ def _server(model: CnfModel, backend: _Backend) -> Group:
     if backend.weight != 1:
         row["weight"] = backend.weight
     return row
+
+
+def _other(server: OtherServer) -> Group:
+    """No topology table names its hostgroup, so nothing moves it."""
+    return {
+        "address": server.host,
+        "port": server.port,
+        "hostgroup": server.hostgroup,
+        "max_connections": server.max_connections,
+        "max_replication_lag": 0,
+        "use_ssl": int(server.tls),
+        "comment": server.host.split(".")[0],
+        "weight": server.weight,
+    }

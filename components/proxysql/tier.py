@@ -14,7 +14,6 @@ import pulumi_kubernetes as k8s
 
 from components import names
 from components.config import password_sources
-from components.config.credentials import PROXY_ROLES
 from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
@@ -104,7 +103,7 @@ class ProxySql(pulumi.ComponentResource):
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config, model = self._args, self._args.config, self._model
         digest = cnf.digest(model, password_sources.password_sources(config))
-        passwords = {role: args.credentials[role].password for role in PROXY_ROLES}
+        passwords = {role: args.credentials[role].password for role in config.proxy_roles}
         files = pulumi.Output.all(**passwords).apply(
             lambda known: config_files.files(model, Secrets(**known))
         )

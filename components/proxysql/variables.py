@@ -36,10 +36,13 @@ def admin_variables(model: CnfModel, secrets: Secrets) -> Group:
     credentials = f"{proxysql.ADMIN}:{secrets.proxy_admin}"
     if model.proxy.clustering != "off":
         credentials += f";{proxysql.CLUSTER}:{secrets.proxy_cluster}"
+    stats = f"{proxysql.STATS}:{secrets.proxy_stats}"
+    if model.proxy.stats_readers:
+        stats += f";{proxysql.STATS_READER}:{secrets.proxy_stats_reader}"
     return {
         "admin_credentials": credentials,
-        "stats_credentials": f"{proxysql.STATS}:{secrets.proxy_stats}",
-        "mysql_ifaces": f"0.0.0.0:{proxysql.ADMIN_PORT}",
+        "stats_credentials": stats,
+        "mysql_ifaces": _admin_interfaces(model),
         "web_enabled": False,
         **({"pgsql_ifaces": f"127.0.0.1:{proxysql.PGSQL_ADMIN_PORT}"} if model.postgresql else {}),
         "restapi_enabled": True,
@@ -73,6 +76,12 @@ def routing_variables(model: CnfModel) -> Group:
         # With autocommit=0 what follows a write belongs to its transaction, without a BEGIN.
         **({"autocommit_false_is_transaction": True} if model.proxy.read_write_split else {}),
     }
+
+
+def _admin_interfaces(model: CnfModel) -> str:
+    """IPv4 always: scripts of the Pod use 127.0.0.1, which a Pod of an IPv6 network has as well."""
+    families = ("0.0.0.0", "[::]") if model.proxy.ipv6 else ("0.0.0.0",)
+    return ";".join(f"{address}:{proxysql.ADMIN_PORT}" for address in families)
 
 
 def _cluster(model: CnfModel, secrets: Secrets) -> Group:

@@ -8,7 +8,7 @@ from pathlib import Path
 from components import names
 
 from .proxies import Proxy
-from .release import DATABASES, NAME, NAMESPACE, Release
+from .release import CNF, DATABASES, NAME, NAMESPACE, Release
 
 MOVED = "moved.test"
 
@@ -26,7 +26,13 @@ def with_hosts(release: Release, hosts: Path) -> Release:
 def moved(release: Release) -> Release:
     """A release in which the last server is known by the name MOVED."""
     known = names.mariadb_pod_hosts(NAME, NAMESPACE, DATABASES)[-1]
-    return release.edited(f'"{known}"', f'"{MOVED}"')
+    assert known in release.files[CNF]
+    # The self-check looks for each server by name.
+    files = {
+        name: text.replace(known, MOVED) if name.startswith("config/") else text
+        for name, text in release.files.items()
+    }
+    return replace(release, files=files)
 
 
 def lead(hosts: Path, address: str) -> None:

@@ -12,6 +12,8 @@ from testbed.database.servers import Account, Session
 SERVER_PORT = 3306
 CLIENT_PORT = 6033
 ADMIN_PORT = 6032
+IPV6 = "::1"
+"""The only IPv6 address of this machine: one proxy at a time can have it."""
 PORTS = (SERVER_PORT, CLIENT_PORT, ADMIN_PORT)
 
 

@@ -12,7 +12,7 @@ from components.proxysql.layout import CA_DIR, CONFIG_DIR, DATA_DIR, LIVE_DIR, T
 from render import recorder
 from testbed.database.servers import Account
 
-from .loopback import ADMIN_PORT, CLIENT_PORT, SERVER_PORT, Network
+from .loopback import ADMIN_PORT, CLIENT_PORT, IPV6, SERVER_PORT, Network
 from .nodes import APP, MONITOR, SECOND
 
 NAME, NAMESPACE = "db", "default"
@@ -202,7 +202,7 @@ def substitutions(network: Network, ordinal: int) -> dict[str, str]:
     for index, host in enumerate(MARIADB.proxy_hosts(NAME, NAMESPACE, MOST_PROXIES)):
         hosts[host] = network.proxy(index)
     own = network.proxy(ordinal)
-    return {**hosts, "0.0.0.0": own, "127.0.0.1": own}
+    return {**hosts, "0.0.0.0": own, "127.0.0.1": own, "[::]": f"[{IPV6}]"}
 
 
 def directories(directory: str) -> dict[str, str]:

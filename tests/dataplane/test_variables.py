@@ -30,8 +30,14 @@ FREE: Mapping[str, Mapping[str, Kind]] = {
 }
 """What a stack can set."""
 NUMBERS = {
-    kind: {name: known for name, known in table.items() if isinstance(known, Number)}
-    for kind, table in FREE.items()
+    "admin_variables": {n: k for n, k in FREE["admin_variables"].items() if isinstance(k, Number)},
+    "mysql_variables": {
+        name: known
+        for name, known in MYSQL_VARIABLES.items()
+        if isinstance(known, Number)
+        # Those of the monitor have keys of their own, with the same limits.
+        and (name in FREE["mysql_variables"] or name.startswith("monitor_"))
+    },
 }
 LIMITS: Mapping[str, tuple[bool, Callable[[Number], int]]] = {
     "least": (True, lambda known: known.least),

@@ -20,18 +20,24 @@ from render.recorder import (
 from tests.unit import libconfig
 
 ROLES = ("root", "replication", "monitor", "proxy_admin", "proxy_stats", "proxy_cluster")
+STATS_READER = "proxy_stats_reader"
+
+
+def _roles(base: Case) -> tuple[str, ...]:
+    """Those of its databases."""
+    return (*ROLES, STATS_READER) if "stats_readers" in str(base.config) else ROLES
 
 
 def with_existing(base: Case) -> Case:
     """`base` with every role's password from a Secret of its own."""
-    roles = set(ROLES)
+    roles = set(_roles(base))
     if "percona" in engines(base).values():
         roles -= {"replication"}
         if not is_proxied(base):  # its operator makes the others
             roles = {"root"}
     credentials = {
         role: {"existing_secret": {"name": f"given-{role.replace('_', '-')}", "key": "pw"}}
-        for role in ROLES
+        for role in _roles(base)
         if role in roles
     }
     return case(f"{base.id}+existing", {**base.source, f"{PREFIX}credentials": credentials})
@@ -39,7 +45,7 @@ def with_existing(base: Case) -> Case:
 
 def with_inline(base: Case) -> Case:
     """`base` with every role's password in the stack file."""
-    credentials = {role: {"password": {"secure": ""}} for role in ROLES}
+    credentials = {role: {"password": {"secure": ""}} for role in _roles(base)}
     return case(f"{base.id}+inline", {**base.source, f"{PREFIX}credentials": credentials})
 
 
@@ -264,6 +270,24 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
         "scheduling": {"database": {"tolerations": [{"key": "db", "operator": "Exists"}]}},
     },
+    "ipv6": {"size": "small", "proxy": {"interfaces": "[::]:6033;0.0.0.0:6033;0.0.0.0:6034"}},
+    "other-servers": {
+        "size": "small",
+        "proxy": {
+            "other_servers": [{"host": "reports.example.com", "hostgroup": 50}],
+            "query_rules": [{"rule_id": 1, "match_digest": "^SELECT", "destination_hostgroup": 50}],
+        },
+    },
+    "stats-readers": {
+        "size": "small",
+        "proxy": {
+            "stats_readers": [
+                {"namespace": "monitoring", "pod_labels": {"app": "agent"}},
+                {"pod_labels": {"app": "dashboard"}},
+                {"namespace": "tools"},
+            ]
+        },
+    },
     "servers-issuer": {
         "size": "large",
         "security": {"tls": {"issuer": {"name": "company", "kind": "ClusterIssuer"}}},
@@ -368,10 +392,11 @@ def _name(path: Path) -> str:
 EXISTING = (
     "dev", "small", "galera", "own-namespace", "several", "apps",
     "apps-percona-operator", "apps-percona-standalone", "apps-percona-dev", "apps-several",
+    "stats-readers",
 )  # fmt: skip
 """Cases that run with existing Secrets too: what these are read for differs by engine, by who runs
 the proxies, by database and namespace, and beside apps; not by placement, rules, TLS or routing."""
-INLINE = ("small", "galera", "several")
+INLINE = ("small", "galera", "several", "stats-readers")
 
 
 def all_cases() -> list[Case]:

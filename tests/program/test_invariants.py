@@ -25,6 +25,7 @@ from tests.program.cases import (
     LEGACY,
     REPORTS,
     SECURE,
+    STATS_READER,
     all_cases,
     by_id,
     canaries,
@@ -178,12 +179,13 @@ def test_every_password_does_arrive_where_it_belongs(name: str) -> None:
     assert all(text in inside for text in generated)
     if "root" not in str(case.config.get("credentials")):
         assert generated
+    reader = (STATS_READER,) if name.startswith("stats-readers") else ()
     if name.endswith("+existing") and name in PROXIED:
         clustered = "'clustering': 'off'" not in str(case.config)
-        for role in PROXY_ROLES if clustered else PROXY_ROLES[:-1]:
+        for role in (*(PROXY_ROLES if clustered else PROXY_ROLES[:-1]), *reader):
             assert canary("existing", f"given-{role.replace('_', '-')}", "pw") in inside
     if name.endswith("+inline"):
-        for role in ("root", *PROXY_ROLES):
+        for role in ("root", *PROXY_ROLES, *reader):
             assert canary("inline", f"credentials.{role}.password") in inside
 
 
@@ -1042,6 +1044,7 @@ def test_no_edit_changes_a_urn_or_a_pinned_name(edit: dict[str, Any]) -> None:
         {"credentials": {"proxy_admin": {"rotation": 1}}},
         {"credentials": {"proxy_stats": {"rotation": 1}}},
         {"credentials": {"proxy_cluster": {"rotation": 1}}},
+        {"proxy": {"stats_readers": [{"namespace": "monitoring"}]}},
     ],
     ids=str,
 )
@@ -1116,6 +1119,21 @@ def test_a_pause_takes_the_pods_away_and_nothing_else() -> None:
     old, new = (run.outputs for run in runs)
     assert (old["proxysql"]["replicas"], new["proxysql"]["replicas"]) == (3, 0)
     assert old["immutable"] == new["immutable"]
+
+
+def test_another_reader_of_statistics_rolls_no_pod() -> None:
+    """Who may reach the port is in the policy alone."""
+    base = edited({"proxy": {"stats_readers": [{"namespace": "a"}]}})
+    before, after = (
+        {r.urn: plain(r.inputs) for r in run.resources}
+        for run in (
+            run_edited({}, base),
+            run_edited({"proxy": {"stats_readers": [{"namespace": "b"}]}}, base),
+        )
+    )
+    assert before.keys() == after.keys()
+    changed = {urn for urn in before if before[urn] != after[urn]}
+    assert [urn.rpartition(":NetworkPolicy::")[2] for urn in changed] == ["mysql-proxysql"]
 
 
 def test_a_changed_source_of_a_password_rolls_the_pods() -> None:

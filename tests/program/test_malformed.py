@@ -206,6 +206,23 @@ OWN_TIER: dict[str, dict[str, Any]] = {
 }
 """The same, elsewhere in the config."""
 
+NOT_OFFERED_RULES = {
+    "sticky_conn": "nothing in it uses the value",
+    "reconnect": "nothing in it uses the value",
+    "cache_timeout": "nothing in it uses the value",
+    "mirror_hostgroup": "run a statement twice",
+    "mirror_flagOUT": "run a statement twice",
+    "mirror_flag_out": "run a statement twice",
+    "gtid_from_hostgroup": "no GTIDs",
+    "proxy_addr": "address of a Pod",
+    "attributes": "at random",
+}
+NOT_OFFERED_USERS = {
+    "fast_forward": "acknowledged and lost",
+    "transaction_persistent": "to several servers",
+    "schema_locked": "nothing in it uses the value",
+}
+"""Keys of ProxySQL's with what their error says."""
 PLAIN = [
     # --- keys that do not exist ---
     Bad("key-top", {"sise": "dev"}, "sise", f"{MEAN} 'size'"),
@@ -216,6 +233,15 @@ PLAIN = [
     Bad("key-proxy-far", proxy(quux=1), "proxy.quux", "known keys: enabled, managed_by, routing"),
     Bad("key-service", proxy(service={"prot": 1}), "proxy.service.prot", f"{MEAN} 'port'"),
     Bad("key-hostgroups", proxy(hostgroups={"write": 1}), "proxy.hostgroups.write", "'writer'"),
+    *(
+        Bad(f"rule-{key}", rules(**{key: 1}), f"proxy.query_rules[0].{key}", harm)
+        for key, harm in NOT_OFFERED_RULES.items()
+    ),
+    *(
+        Bad(f"user-{key}", users({**APP, key: 1}), f"proxy.users[0].{key}", harm)
+        for key, harm in NOT_OFFERED_USERS.items()
+    ),
+    Bad("key-scheduler", proxy(scheduler=[]), "proxy.scheduler", "admin password at hand"),
     Bad("key-monitor", proxy(monitor={"user": "x"}), "proxy.monitor.user", f"{MEAN} 'username'"),
     Bad("key-user", users({**APP, "active_": True}), "proxy.users[0].active_", "'active'"),
     Bad("key-drain", proxy(drain={"time_out": 1}), "proxy.drain.time_out", f"{MEAN} 'timeout'"),
@@ -495,7 +521,9 @@ PLAIN = [
         for name, text in (
             ("python-number", "0.0.0.0:6_033"),
             ("address", "999.1.1.1:6033"),
-            ("ipv6", "[::]:6033"),
+            ("ipv6", ":::6033"),
+            ("ipv6-open", "[::6033"),
+            ("ipv6-in-brackets", "[1.2.3.4]:6033"),
             ("host", "localhost:6033"),
             ("end", "0.0.0.0:6033;"),
         )
@@ -509,6 +537,8 @@ PLAIN = [
             ("loopback", "127.0.0.1:6033", "no probe and no Service"),
             ("loopback-first", "127.0.0.1:6034;0.0.0.0:6033", "no probe and no Service"),
             ("another-address", "0.0.0.0:6033;10.0.0.7:6034", "no probe and no Service"),
+            ("loopback-ipv6", "[::1]:6033", "no probe and no Service"),
+            ("another-ipv6", "[::]:6033;[fd00::7]:6034", "no probe and no Service"),
         )
     ),
     # ProxySQL cannot listen twice on a port, and the container would name one port twice.
@@ -518,6 +548,8 @@ PLAIN = [
             ("admin", "0.0.0.0:6032"),
             ("metrics", "0.0.0.0:6033;0.0.0.0:6070"),
             ("twice", "0.0.0.0:6033;127.0.0.1:6033"),
+            ("twice-ipv6", "[::]:6033;[::1]:6033"),
+            ("admin-ipv6", "0.0.0.0:6033;[::]:6032"),
         )
     ),
     # A quote would break the SQL of the row, and the topology table would stay empty.
@@ -826,6 +858,64 @@ PLAIN = [
         proxy(service={"type": "LoadBalancer", "load_balancer_class": "a/b/c"}),
         "proxy.service.load_balancer_class",
         "class of load balancers",
+    ),
+    Bad("stats-reader-nobody", proxy(stats_readers=[{}]), "proxy.stats_readers[0]", "names nobody"),
+    Bad(
+        "stats-reader-unused",
+        credential("proxy_stats_reader", rotation=1),
+        "credentials.proxy_stats_reader",
+        "without proxy.stats_readers",
+    ),
+    Bad(
+        "stats-reader-user",
+        users({"username": "stats_reader", **given("app")}),
+        "proxy.users[0].username",
+        "is an account of ProxySQL itself",
+    ),
+    *(
+        Bad(
+            f"server-beside-hostgroup-{number}",
+            proxy(other_servers=[{"host": "reports.example.com", "hostgroup": number}]),
+            "proxy.other_servers[0].hostgroup",
+            "is a hostgroup of this database",
+        )
+        for number in (10, 20, 30, 40)
+    ),
+    *(
+        Bad(
+            f"server-beside-{host}",
+            proxy(other_servers=[{"host": host, "hostgroup": 50}]),
+            "proxy.other_servers[0].host",
+            "is of this database itself",
+        )
+        for host in (
+            "mysql-primary",
+            "mysql-secondary.default",
+            "mysql.default.svc.cluster.local",
+            "mysql-0.mysql-internal",
+            "mysql-1.mysql-internal.default.svc.cluster.local",
+        )
+    ),
+    Bad(
+        "server-beside-twice",
+        proxy(other_servers=[{"host": "a.example.com", "hostgroup": 50}] * 2),
+        "proxy.other_servers[1]",
+        "listed twice",
+    ),
+    Bad(
+        "server-beside-no-name",
+        proxy(other_servers=[{"host": "a b", "hostgroup": 50}]),
+        "proxy.other_servers[0].host",
+        "must be a host's name",
+    ),
+    Bad(
+        "server-beside-of-no-rule",
+        proxy(
+            other_servers=[{"host": "a.example.com", "hostgroup": 50}],
+            query_rules=[{"rule_id": 1, "destination_hostgroup": 51}],
+        ),
+        "proxy.query_rules[0].destination_hostgroup",
+        "10, 20, 50",
     ),
     Bad("node-port-type", proxy(service={"node_port": 30001}), "proxy.service", "no node port"),
     Bad(
@@ -2373,6 +2463,16 @@ STORED_SECRETS = [
             ("colon", canary("colon") + ":x"),
         )
     ),
+    Bad(
+        "stored-stats-reader-short",
+        {
+            **proxy(stats_readers=[{"namespace": "a"}]),
+            "credentials": {"proxy_stats_reader": given("given")},
+        },
+        "credentials.proxy_stats_reader.existing_secret",
+        "at least 24 characters",
+        existing={"default/given": {"pw": "CANARYshort"}},
+    ),
     *(
         Bad(
             f"inline-{name}",
@@ -2653,6 +2753,8 @@ NEIGHBOURS: list[dict[str, Any]] = [
     # A node port of proxies that are off is nobody's.
     {**NODE_PORT, "databases": {"a": {}, "b": {"proxy": {"enabled": False}}}},
     proxy(interfaces="0.0.0.0:6033;127.0.0.1:6034"),
+    proxy(interfaces="[::]:6033;[::1]:6034"),
+    proxy(interfaces="0.0.0.0:6033;[::]:6033"),
     proxy(hostgroups={"comment": "é = {x} #" * 20}),
     proxy(pod_labels={"example.com/app.kubernetes.io": "x"}),
     users({**APP, "default_hostgroup": 20}),

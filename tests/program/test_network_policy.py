@@ -62,6 +62,14 @@ def namespaces(*names: str) -> list[dict[str, Any]]:
     ]
 
 
+def reader(who: Mapping[str, Any]) -> dict[str, Any]:
+    """Who reads statistics, as a policy says it."""
+    there = namespaces(who["namespace"])[0] if "namespace" in who else {}
+    if "pod_labels" in who or not there:
+        there["podSelector"] = {"matchLabels": who["pod_labels"]}
+    return there
+
+
 def listened(recording: Recording, stateful_set: Resource) -> set[int]:
     """The ports of the interfaces in the file that the Pods run."""
     interfaces = cnf(recording, stateful_set)["mysql_variables"]["interfaces"]
@@ -121,11 +129,14 @@ def test_every_interface_is_open_to_clients(name: str) -> None:
 
 @ALL_PROXIED
 def test_the_admin_port_is_for_the_proxies_alone(name: str) -> None:
-    """R 17: it is full control. With `expose_admin`, for those who may be clients too."""
+    """R 17: it is full control. Beside them for those who read statistics and, with
+    `expose_admin`, for those who may be clients."""
     for stateful_set, spec, tree in protected(name):
         exposed = tree.get("proxy", {}).get("service", {}).get("expose_admin", False)
         allowed = tree.get("security", {}).get("network_policy", {}).get("clients_from", [])
-        expected = [{"podSelector": stateful_set.inputs["spec"]["selector"]}]
+        peers = {"podSelector": stateful_set.inputs["spec"]["selector"]}
+        readers = tree.get("proxy", {}).get("stats_readers", [])
+        expected: list[dict[str, Any]] | None = [peers, *map(reader, readers)]
         if exposed:
             expected = [*expected, *namespaces(*allowed)] if allowed else None
         assert sources(spec)[ADMIN] == expected
@@ -174,6 +185,12 @@ def test_the_variants_say_something() -> None:
     admins = sources(admin)[6032]
     assert admins
     assert admins[1:] == namespaces("web")
+    ((_, read, _),) = protected("stats-readers")
+    assert (sources(read)[6032] or [])[1:] == [
+        {**namespaces("monitoring")[0], "podSelector": {"matchLabels": {"app": "agent"}}},
+        {"podSelector": {"matchLabels": {"app": "dashboard"}}},
+        *namespaces("tools"),
+    ]
     ((_, plain_one, _),) = protected("small")
     assert sources(plain_one)[6033] is None
 

@@ -152,6 +152,12 @@ def test_what_is_accepted_and_has_no_effect_is_warned_of(
     assert warned(monkeypatch, config) == paths
 
 
+def test_a_login_for_statistics_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By it the other passwords can be read (tests/dataplane/test_stats_reader.py)."""
+    config = {"size": "small", "proxy": {"stats_readers": [{"namespace": "monitoring"}]}}
+    assert warned(monkeypatch, config) == ["proxy.stats_readers"]
+
+
 def test_an_open_admin_port_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     service = {"type": "NodePort", "expose_admin": True, "admin_node_port": 30100}
     closed = {"security": {"network_policy": {"enabled": True}}}

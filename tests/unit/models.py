@@ -16,6 +16,7 @@ SECRETS = model.Secrets(
     proxy_admin="adminADMINadminADMINadmin_",
     proxy_stats="statsSTATSstatsSTATSstats-",
     proxy_cluster="clusterCLUSTERclusterCLUST",
+    proxy_stats_reader="readerREADERreaderREADER-",
     monitor="monitorMONITORmonitorMONIT",
 )
 
@@ -168,6 +169,7 @@ def proxied_trees(draw: st.DrawFn) -> dict[str, Any]:
             "replicas": draw(st.integers(2, 5)),
             "clustering": draw(st.sampled_from(["membership", "runtime", "off"])),
             **(routing if topology == "replication" else {}),
+            "stats_readers": draw(st.sampled_from([[], [{"namespace": "monitoring"}]])),
             "read_write_split": readers and draw(st.booleans()),
             "query_rules": rules,
             "tls": {**draw(st.sampled_from(certificates)), "required": draw(st.booleans())},

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from components.config.proxy import NOT_OFFERED
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [
@@ -65,3 +67,10 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 def test_the_readme_fits_a_first_look() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+def test_what_is_not_offered_is_explained() -> None:
+    """By name, on the page that the error names."""
+    text = (ROOT / "docs" / "proxysql.md").read_text()
+    missing = [path for path in NOT_OFFERED if f"`{path.rpartition('.')[2]}`" not in text]
+    assert missing == []

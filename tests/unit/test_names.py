@@ -88,6 +88,7 @@ def test_an_engine_owns_no_name_of_the_other() -> None:
         ("monitor", "db-monitor"),
         ("proxy_admin", "db-proxysql-admin"),
         ("proxy_cluster", "db-proxysql-cluster"),
+        ("proxy_stats_reader", "db-proxysql-stats-reader"),
     ],
 )
 def test_credential_secrets(role: str, secret: str) -> None:

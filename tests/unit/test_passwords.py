@@ -26,6 +26,14 @@ USER = {"username": "app", "existing_secret": {"name": "app", "key": "pw"}}
         ({"size": "small", "proxy": {"enabled": False}}, ["root", "replication"]),
         ({"size": "small"}, ["root", "replication", *PROXY_ROLES]),
         ({"size": "small", "database": {"topology": "galera"}}, ["root", *PROXY_ROLES]),
+        (
+            {
+                "size": "small",
+                "database": {"topology": "galera"},
+                "proxy": {"stats_readers": [{"namespace": "monitoring"}]},
+            },
+            ["root", *PROXY_ROLES, "proxy_stats_reader"],
+        ),
     ],
     ids=str,
 )
@@ -36,7 +44,8 @@ def test_roles(tree: dict[str, Any], roles: list[str]) -> None:
 @given(proxied_configs())
 def test_every_password_of_the_file_has_a_source(config: StackConfig) -> None:
     """Of `proxysql.cnf`; what the proxies know of nobody else rolls them."""
-    assert password_sources.password_sources(config).keys() == set(PROXY_ROLES)
+    read = {"proxy_stats_reader"} if config.proxy.stats_readers else set[str]()
+    assert password_sources.password_sources(config).keys() == {*PROXY_ROLES, *read}
 
 
 def test_sources_in_words() -> None:

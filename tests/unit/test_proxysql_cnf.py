@@ -206,7 +206,10 @@ def test_admin_accounts(config: StackConfig) -> None:
     clustering = config.proxy.clustering
     accounts = dict(pair.split(":") for pair in variables["admin_credentials"].split(";"))
     assert accounts.pop("admin") == SECRETS.proxy_admin
-    assert variables["stats_credentials"] == f"stats:{SECRETS.proxy_stats}"
+    readers = dict(pair.split(":") for pair in variables["stats_credentials"].split(";"))
+    assert readers.pop("stats") == SECRETS.proxy_stats
+    reader = {"stats_reader": SECRETS.proxy_stats_reader}
+    assert readers == (reader if config.proxy.stats_readers else {})
     assert variables["web_enabled"] is False
     diffs = {key: value for key, value in variables.items() if key.endswith("_before_sync")}
     if clustering == "off":
@@ -225,6 +228,64 @@ def test_admin_accounts(config: StackConfig) -> None:
     assert variables.get("cluster_mysql_servers_sync_algorithm") == (
         2 if clustering == "runtime" else None
     )
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "ports", "admin"),
+    [
+        ("0.0.0.0:6033", (6033,), "0.0.0.0:6032"),
+        ("[::]:6033", (6033,), "0.0.0.0:6032;[::]:6032"),
+        ("0.0.0.0:6033;[::]:6033;[::]:6034", (6033, 6034), "0.0.0.0:6032;[::]:6032"),
+        ("0.0.0.0:6033;[::1]:6034", (6033, 6034), "0.0.0.0:6032"),
+    ],
+)
+def test_the_admin_port_listens_on_ipv6_as_the_client_port(
+    interfaces: str, ports: tuple[int, ...], admin: str
+) -> None:
+    chosen = config(proxy={"interfaces": interfaces})
+    file = parsed_cnf(chosen)
+    assert file["admin_variables"]["mysql_ifaces"] == admin
+    assert file["mysql_variables"]["interfaces"] == interfaces
+    assert chosen.proxy.ports == ports
+
+
+OTHERS = [
+    {"host": "reports.example.com", "hostgroup": 50, "weight": 3, "tls": True},
+    {"host": "reports.example.com", "port": 3307, "hostgroup": 50, "max_connections": 7},
+]
+
+
+@pytest.mark.parametrize("more", [{}, {"routing": "monitor"}], ids=str)
+def test_other_servers_are_beside_those_of_the_database(more: dict[str, Any]) -> None:
+    before = config(proxy=more)
+    after = config(
+        proxy={
+            **more,
+            "other_servers": OTHERS,
+            "query_rules": [{"rule_id": 1, "match_digest": "^SELECT", "destination_hostgroup": 50}],
+        }
+    )
+    own, both = parsed_cnf(before), parsed_cnf(after)
+    count = len(own["mysql_servers"])
+    assert both["mysql_servers"][:count] == own["mysql_servers"]
+    first, second = both["mysql_servers"][count:]
+    assert first == {
+        "address": "reports.example.com",
+        "port": 3306,
+        "hostgroup": 50,
+        "max_connections": 100,
+        "max_replication_lag": 0,
+        "use_ssl": 1,
+        "comment": "reports",
+        "weight": 3,
+    }
+    assert (second["port"], second["max_connections"], second["use_ssl"]) == (3307, 7, 0)
+    tables = ("mysql_replication_hostgroups", "mysql_hostgroup_attributes")
+    assert [both.get(table) for table in tables] == [own.get(table) for table in tables]
+    # The database's own connections are not shared out anew.
+    assert before.backend_max_connections == after.backend_max_connections
+    found = len({(row["address"], row["port"]) for row in both["mysql_servers"]})
+    assert f"runtime_mysql_servers)={found} " in self_check(cnf_model(after))
 
 
 @given(proxied_configs())

@@ -6,6 +6,7 @@ import pytest
 
 from components.config.errors import ConfigError
 from components.config.load import resolve
+from components.config.proxy import Monitor, Proxy
 from components.config.proxysql_variables import (
     ADMIN_VARIABLES,
     MYSQL_VARIABLES,
@@ -24,6 +25,40 @@ def refusal(kind: str, variables: dict[str, Any], **proxy: Any) -> str:
     with pytest.raises(ConfigError) as caught:
         resolve({"size": "small", "proxy": {**proxy, kind: variables}})
     return str(caught.value)
+
+
+OWN_KEYS = {
+    key: name
+    for name, (rule, _) in RESERVED_VARIABLES["mysql_variables"].items()
+    if (key := rule.removeprefix("is decided by ")).startswith("proxy.")
+    and isinstance(MYSQL_VARIABLES[name], Number)
+    and key.rpartition(".")[2] in (*Proxy.model_fields, *Monitor.model_fields)
+    and key not in ("proxy.routing",)
+}
+"""Variables that have a key of their own, by its path."""
+
+
+@pytest.mark.parametrize("key", OWN_KEYS)
+def test_a_key_has_the_limits_of_its_variable(key: str) -> None:
+    """ProxySQL would run on with its own value, and no Pod become ready."""
+    known = MYSQL_VARIABLES[OWN_KEYS[key]]
+    assert isinstance(known, Number)
+    _, *path, last = key.split(".")
+    for value in (known.least - 1, known.most + 1):
+        tree: dict[str, Any] = {last: value}
+        for name in reversed(path):
+            tree = {name: tree}
+        with pytest.raises(ConfigError) as caught:
+            resolve({"size": "small", "proxy": tree})
+        assert f"{key}: " in str(caught.value)
+    model = Monitor if path else Proxy
+    schema = model.model_json_schema()["properties"][last]
+    found = next((s for s in schema.get("anyOf", []) if "minimum" in s), schema)
+    assert (found["minimum"], found["maximum"]) == (known.least, known.most)
+
+
+def test_keys_with_limits_are_found() -> None:
+    assert len(OWN_KEYS) == 13
 
 
 @pytest.mark.parametrize("value", [True, False, 0, 1, "0", "1", "true", "FALSE"])

@@ -117,6 +117,16 @@ def the_admin_port_is_not_on_every_node(
         )
 
 
+def statistics_lead_to_passwords(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    """ProxySQL refuses statements of this account by their texts: docs/security.md."""
+    if config.own_proxies and config.proxy.stats_readers:
+        yield (
+            "proxy.stats_readers",
+            "may also read every password that the proxies hold, by a weakness of ProxySQL",
+            "name Pods that may know them, or use the metrics (docs/security.md)",
+        )
+
+
 def clients_are_let_in(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     if config.own_proxies and config.proxy.paused:
         yield "proxy.paused", "keeps all clients out: no proxy runs", "remove it to let them in"
@@ -162,6 +172,7 @@ RULES = (
     servers_of_a_cluster_trust_the_network,
     a_commit_does_not_hang,
     the_admin_port_is_not_on_every_node,
+    statistics_lead_to_passwords,
     clients_are_let_in,
     servers_run,
 )

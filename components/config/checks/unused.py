@@ -5,13 +5,13 @@ so these rules look only at those that the stack itself gives.
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from components.config.credentials import PROXY_ROLES
+from components.config.credentials import PROXY_ROLES, STATS_READER_ROLE
 from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
 OWN_TIER_KEYS = (
-    *(f"credentials.{role}" for role in PROXY_ROLES),
+    *(f"credentials.{role}" for role in (*PROXY_ROLES, STATS_READER_ROLE)),
     "security.proxy",
     "security.network_policy",
 )
@@ -138,6 +138,12 @@ def ids_are_set(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault
                 )
 
 
+def a_login_has_its_readers(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    path = f"credentials.{STATS_READER_ROLE}"
+    if config.own_proxies and not config.proxy.stats_readers and is_given(given, path):
+        yield path, "has no effect without proxy.stats_readers", "remove it, or say who reads"
+
+
 def semi_sync_has_its_timeout(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     unused = config.replicated_behind_proxies and not config.database.semi_sync
     if unused and is_given(given, "database.semi_sync_timeout"):
@@ -180,6 +186,7 @@ RULES = (
     provider_options_are_galeras,
     a_size_without_proxies_has_no_keys_of_them,
     ids_are_set,
+    a_login_has_its_readers,
     semi_sync_has_its_timeout,
     a_policy_has_its_keys,
 )
