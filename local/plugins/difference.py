@@ -73,8 +73,13 @@ def pruned(live: Object, inputs: Object) -> Object:
     Upstream normalizes inputs through Go types. Here `1000m` stays where the server made it `1`,
     and an empty member stays where the API server dropped it (which it does for built-in kinds).
     """
-    group = str(inputs.get("apiVersion", "")).rpartition("/")[0]
-    return _pruned(live, inputs, builtin="." not in group or group.endswith(".k8s.io"))
+    return _pruned(live, inputs, builtin=is_builtin(inputs))
+
+
+def is_builtin(obj: Object) -> bool:
+    """Whether Kubernetes itself defines the kind (upstream: `kinds.KnownGroupVersions`)."""
+    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
 
 
 def _pruned(live: Any, inputs: Any, *, builtin: bool) -> Any:
