@@ -88,14 +88,13 @@ def test_a_refresh_finds_an_edit_of_an_existing_secret(stack: Stack, cluster: Cl
 
 
 def test_a_stack_of_an_earlier_program(engine: Engine, stack: Stack) -> None:
-    """Its first update drops the reference from the state, reads again, and changes nothing."""
+    """Its first update drops the reference from the state, and changes nothing."""
     earlier = engine.open(STACK, CONFIG, an_earlier_program)
     earlier.up(on_output=print)
     with pytest.raises(CommandError, match="changes"):
         earlier.preview_refresh(expect_no_changes=True)
     stack = engine.open(STACK, CONFIG)
-    expected = {"discard": 1, "read": 3}
-    assert without_same(stack.preview(on_output=print)) == expected
-    assert stack.up(on_output=print).summary.result == "succeeded"
-    assert without_same(stack.preview(on_output=print)) == {}
+    assert without_same(stack.preview(on_output=print)) == {"discard": 1, "read": 3}
+    stack.up(on_output=print)
+    assert without_same(stack.preview(on_output=print)) == {"read": 3}
     stack.preview_refresh(expect_no_changes=True, on_output=print)
