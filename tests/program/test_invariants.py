@@ -867,7 +867,7 @@ def test_databases_own_everything_but_the_provider() -> None:
     stacks = {r.name: r.urn for r in recording.of_kind("DatabaseStack")}
     assert set(stacks) == {"orders", "stock"}
     owned = [r for r in recording.resources if "DatabaseStack" in r.urn]
-    assert {r.name for r in recording.resources if r not in owned} == {"immutable", "kubernetes"}
+    assert {r.name for r in recording.resources if r not in owned} == {"kubernetes"}
     for resource in owned:
         assert sum(resource.name.startswith(name) for name in stacks) == 1
 
