@@ -608,7 +608,7 @@ def test_unreachable_cluster(place: Place) -> None:
         config_map(pulumi.ResourceOptions(provider=provider), a="1")
 
     created, said = place.run("preview", program)
-    assert created == {"create": 3} and "unreachable" not in said
+    assert created == {"create": 3} and "is unreachable" not in said
     said = place.refused("up", program)
     assert "https://127.0.0.1:1 does not answer" in said and CANARY not in said
 
