@@ -25,6 +25,7 @@ from pulumi.runtime.proto import source_pb2
 
 from components.guards import api
 from components.guards.api import Unanswered
+from components.guards.remembered import READ_OUTPUTS
 
 ROOT = Path(__file__).parents[1]
 SECRET = "4dabf18193072939515e22adb298388d"
@@ -79,6 +80,8 @@ class Recording:
     resources: list[Resource] = field(default_factory=list[Resource])
     asked: list[str] = field(default_factory=list[str])
     """Paths of the cluster's API at which something was looked for."""
+    called: list[str] = field(default_factory=list[str])
+    """Functions of the engine that it was asked for."""
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     error: str | None = None
 
@@ -184,6 +187,10 @@ class Recorder(mocks.MockMonitor):
         self._record(request, request.properties, read=True)
         return super().ReadResource(request)
 
+    def Invoke(self, request: Any) -> Any:
+        self.recording.called.append(request.tok)
+        return super().Invoke(request)
+
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if "::pulumi:pulumi:Stack::" in request.urn:
             self.recording.outputs = marked(json_format.MessageToDict(request.outputs))
@@ -231,16 +238,14 @@ class _Answers(mocks.Mocks):
         self.previous = previous
 
     def call(self, args: mocks.MockCallArgs) -> Any:
-        raise AssertionError(f"unexpected invoke {args.token}")
+        assert args.token == READ_OUTPUTS, f"unexpected invoke {args.token}"
+        return {
+            "name": args.args["name"],
+            "outputs": dict(self.previous),
+            "secretOutputNames": [],
+        }
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        if args.typ == "pulumi:pulumi:StackReference":
-            name = args.inputs["name"]
-            return name, {
-                "name": name,
-                "outputs": dict(self.previous),
-                "secretOutputNames": [],
-            }
         if args.typ == "random:index/randomPassword:RandomPassword":
             inputs = cast(dict[str, Any], args.inputs)
             # A preview of a new password does not know it, like the official provider.
@@ -257,8 +262,9 @@ class _Answers(mocks.Mocks):
             }
             return args.resource_id, {"data": encoded}
         kind = args.typ.rpartition(":")[2]
-        # A read asks by id alone; an import comes with inputs and is given them back.
-        if args.resource_id and kind in ("MariaDB", "PerconaXtraDBCluster") and not args.inputs:
+        # A read names the object; an import comes with its spec and is given that back.
+        read = args.resource_id and "spec" not in args.inputs
+        if read and kind in ("MariaDB", "PerconaXtraDBCluster"):
             if f"{kind} {args.resource_id}" not in self.live:
                 raise ValueError(f"{kind} {args.resource_id} not found")
             return args.resource_id, {"spec": self.live[f"{kind} {args.resource_id}"]}

@@ -9,6 +9,8 @@ from hypothesis import settings
 
 # An Output that is formatted into a text raises instead of leaving a repr in it.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
+# The local plugin waits for the endpoints of a Service as long as upstream's (ten seconds).
+os.environ["MYSQL_HA_SETTLING"] = "1"
 # As the language host does: a refused config leaves futures that nobody awaits.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 # The fast tests run in seconds and never fail for a slow machine.

@@ -14,6 +14,7 @@ from components.config.engine import ENGINES
 from components.config.errors import refuse
 from components.config.load import Loaded
 from components.engines.wiring import WIRING
+from components.guards import existing
 
 
 def matching_live_spec(
@@ -26,13 +27,15 @@ def matching_live_spec(
     engine itself reports an object that does not exist.
     """
     config = loaded.config
-    live = pulumi.CustomResource(
-        ENGINES[config.engine].api.type_token,
+    api = ENGINES[config.engine].api
+    live = existing.member(
         f"{config.name}-adopted",
-        {"spec": None},
-        pulumi.ResourceOptions.merge(
-            opts, pulumi.ResourceOptions(id=f"{config.namespace}/{config.name}")
-        ),
+        "spec",
+        api_version=api.group_version,
+        kind=api.kind,
+        namespace=config.namespace,
+        name=config.name,
+        opts=opts,
     )
 
     def compare(spec: Any) -> Mapping[str, Any]:
@@ -41,4 +44,4 @@ def matching_live_spec(
         refuse((loaded.at(path), rule, fix) for path, rule, fix in differences)
         return found
 
-    return cast(pulumi.Output[Any], live.__dict__["spec"]).apply(compare)
+    return live.apply(compare)

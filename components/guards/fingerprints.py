@@ -17,8 +17,14 @@ from components.config.engine import ENGINES
 from components.config.errors import Fault, refuse
 from components.config.load import Loaded, Stack
 from components.config.password_sources import Holder, Role
+from components.guards import remembered
 
 OUTPUT = "fingerprints"
+
+
+def last(outputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the stack's last update exported, by database and role."""
+    return remembered.checked(OUTPUT, outputs.get(OUTPUT), remembered.FINGERPRINTS)
 
 
 def unchanged(

@@ -10,7 +10,6 @@ from typing import Any
 
 import pulumi
 
-from components import owner
 from components.config import password_sources
 from components.config.apps import App, collations_of, privileges
 from components.config.collations import DEFAULT
@@ -156,21 +155,10 @@ def _app(app: App, config: StackConfig) -> dict[str, Any]:
     return facts
 
 
-def reference() -> pulumi.StackReference:
-    """The stack itself, as its last update left it."""
-    renamed = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="identity")])
-    return pulumi.StackReference(OUTPUT, stack_name=owner.this_stack(), opts=renamed)
-
-
-def last(before: pulumi.StackReference) -> pulumi.Output[Mapping[str, Mapping[str, Any]]]:
-    """The identities that the stack's last update exported, by database name."""
-
-    def read(outputs: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-        name = OUTPUT if outputs[OUTPUT] is not None else FORMER
-        return remembered.checked(name, outputs[name])
-
-    names = (OUTPUT, FORMER)
-    return pulumi.Output.all(**{name: before.get_output(name) for name in names}).apply(read)
+def last(outputs: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The facts that the stack's last update exported, by database name."""
+    name = FORMER if outputs.get(OUTPUT) is None else OUTPUT
+    return remembered.checked(name, outputs.get(name))
 
 
 def guarded(

@@ -15,6 +15,7 @@ from components.config.load import Loaded
 from components.config.model import SecretRef
 from components.config.password_sources import Holder, Source, sources
 from components.config.password_texts import Demand, demand
+from components.guards import existing
 
 
 def reader(cluster: Mapping[str, Any], seen: pulumi.Output[Any]) -> pulumi.ResourceOptions:
@@ -58,7 +59,16 @@ def _read(
     opts: pulumi.ResourceOptions | None,
 ) -> pulumi.Output[str]:
     """The text under a key of an existing Secret."""
-    secret = k8s.core.v1.Secret.get(logical_name, f"{namespace}/{ref.name}", opts=opts)
+    known = pulumi.ResourceOptions(additional_secret_outputs=["data", "stringData"])
+    found = existing.member(
+        logical_name,
+        "data",
+        api_version="v1",
+        kind="Secret",
+        namespace=namespace,
+        name=ref.name,
+        opts=pulumi.ResourceOptions.merge(opts, known),
+    )
 
     def pick(data: Mapping[str, str] | None) -> str:
         if ref.key not in (data or {}):
@@ -70,7 +80,7 @@ def _read(
         except UnicodeDecodeError:
             reject(path, f"key '{ref.key}' of Secret '{ref.name}' is not UTF-8 text", "store text")
 
-    return pulumi.Output.secret(secret.data).apply(pick)
+    return pulumi.Output.secret(found).apply(pick)
 
 
 def _checked(text: pulumi.Output[str], path: str, demand: Demand) -> pulumi.Output[str]:

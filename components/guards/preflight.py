@@ -42,8 +42,8 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
 
     `cluster`: the settings of the Kubernetes provider. That must wait for `immutable`.
     """
-    before = immutable.reference()
-    known = immutable.last(before)
+    before = remembered.outputs()
+    known = before.apply(immutable.last)
     facts = immutable.guarded(stack, known)
     compared = facts.apply(lambda _: known)
     cluster_id = pulumi.Output.unsecret(target.seen(stack, compared, cluster))
@@ -55,10 +55,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
     given = {one.config.name: passwords.given(one, reader) for one in stack.databases}
     adopting = [one for one in stack.databases if one.config.adopting]
     adopted = [adoption.matching_live_spec(one, reader) for one in adopting]
-    texts = before.get_output(fingerprints.OUTPUT).apply(
-        lambda output: remembered.checked(fingerprints.OUTPUT, output, remembered.FINGERPRINTS)
-    )
-    prints = fingerprints.unchanged(stack, texts, given)
+    prints = fingerprints.unchanged(stack, before.apply(fingerprints.last), given)
     accepted = pulumi.Output.all(
         facts,
         cluster_id,

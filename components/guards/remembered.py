@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeAlias
 
+import pulumi
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from components import owner
 from components.config import quantity
 from components.config.errors import reject
+
+READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+"""A function of the engine itself (pulumi, pkg/resource/deploy/builtins.go)."""
 
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 """The engine hands whole numbers back as floats."""
@@ -79,6 +84,20 @@ class _Fingerprint(_Facts):
 
 DATABASES = TypeAdapter(dict[str, _Database])
 FINGERPRINTS = TypeAdapter(dict[str, dict[str, _Fingerprint]])
+
+
+def outputs() -> pulumi.Output[Mapping[str, Any]]:
+    """What the stack's last update exported, by name; not secret, whatever is in it.
+
+    A StackReference would be a resource of the stack, and different at each refresh after an update
+    that changed an output.
+    """
+    root = pulumi.runtime.get_root_resource()
+    # The first resource of every update. While the engine writes it to a file, that file may be
+    # read as empty.
+    name = root and root.urn.apply(lambda _: owner.this_stack())
+    answer = pulumi.runtime.invoke_async(READ_OUTPUTS, {"name": name})
+    return pulumi.Output.from_input(answer).apply(lambda stack: stack["outputs"])
 
 
 def checked(

@@ -7,6 +7,7 @@ polls, which needs no event machinery and is exact enough for a control plane ne
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -19,8 +20,9 @@ WAIT_FOR = "pulumi.com/waitFor"
 TIMEOUT_SECONDS = "pulumi.com/timeoutSeconds"
 
 DEFAULT_TIMEOUT = 600.0
-SETTLING = 10.0
-"""Seconds that a Service without endpoints may still get some (service.go waits as long)."""
+SETTLING = float(os.environ.get("MYSQL_HA_SETTLING", 10))
+"""Seconds for which the endpoints of a Service stay as they are before it is ready: 10 upstream
+(service.go). Tests have no time for that."""
 INTERVALS = (0.1, 0.2, 0.3, 0.5, 0.5, 1.0)
 """Seconds between looks; the last one repeats."""
 
@@ -53,9 +55,11 @@ def timeout(custom: float, inputs: Object) -> float:
 class Readiness:
     """The conditions of one object: its `waitFor` if it has one, else those of its kind."""
 
-    def __init__(self, cluster: Cluster, inputs: Object, started: float | None = None) -> None:
+    def __init__(self, cluster: Cluster, inputs: Object) -> None:
         self._cluster = cluster
-        self._started = time.monotonic() if started is None else started
+        self._settling = SETTLING
+        self._endpoints: list[Object] | None = None
+        self._changed = 0.0
         self._check = self._choose(inputs)
 
     def _choose(self, inputs: Object) -> Check | None:
@@ -69,48 +73,59 @@ class Readiness:
                 return [lack for condition in conditions if (lack := condition(live))]
 
             return custom
-        kind = f"{inputs['apiVersion']}/{inputs['kind']}"
+        claim = {"v1/PersistentVolumeClaim": self._claim}
+        return (self._of_kinds() | claim).get(_kind(inputs))
+
+    def _of_kinds(self) -> dict[str, Check]:
         return {
             "apps/v1/StatefulSet": _direct(stateful_set),
             "apps/v1/Deployment": _direct(deployment),
             "batch/v1/Job": _direct(job),
             "v1/Pod": _direct(pod),
-            "v1/PersistentVolumeClaim": self._claim,
             "v1/Service": self._service,
-        }.get(kind)
+        }
 
     async def lacks(self, live: Object) -> list[str]:
         """What the object lacks now."""
         return await self._check(live) if self._check else []
+
+    async def lacks_when_read(self, live: Object, inputs: Object) -> list[str]:
+        """The same of a refresh, which has no time to wait and asks for no `waitFor` (`Read`)."""
+        self._settling = 0
+        check = self._of_kinds().get(_kind(live))
+        return await check(live) if check and annotation(inputs, SKIP_AWAIT) != "true" else []
 
     async def reached(self, live: Object, seconds: float, cancelled: asyncio.Event) -> Object:
         """The live object once it is ready; `TimedOut` otherwise."""
         deadline = time.monotonic() + seconds
         step = 0
         while reasons := await self.lacks(live):
-            if cancelled.is_set():
-                raise TimedOut(live, ["the operation was cancelled", *reasons])
-            if time.monotonic() >= deadline:
-                raise TimedOut(live, reasons)
+            if cancelled.is_set() or time.monotonic() >= deadline:
+                self._settling = 0  # what is there counts
+                if not (reasons := await self.lacks(live)):
+                    break
+                stopped = ["the operation was cancelled"] if cancelled.is_set() else []
+                raise TimedOut(live, [*stopped, *reasons])
             await asyncio.sleep(INTERVALS[min(step, len(INTERVALS) - 1)])
             step += 1
             live = await self._cluster.get(live)
         return live
 
     async def _service(self, live: Object) -> list[str]:
-        """Upstream: service.go. Ready as soon as an endpoint is, or when none came for a while."""
+        """Upstream: service.go. Ready once no endpoint waits and none has changed for a while."""
         spec: Object = live.get("spec") or {}
         reasons: list[str] = []
         if spec.get("type") == "LoadBalancer" and not at(live, "status", "loadBalancer", "ingress"):
-            reasons.append("Service was not allocated an IP address")
+            reasons.append(
+                "Service was not allocated an IP address; does your cloud provider support this?"
+            )
         if (
             spec.get("type") == "ExternalName"
             or spec.get("clusterIP") == "None"
             or not spec.get("selector")
         ):
             return reasons
-        ready = pending = False
-        slices = await self._cluster.request(
+        found = await self._cluster.request(
             "GET",
             await self._cluster.path(
                 {
@@ -121,16 +136,14 @@ class Readiness:
             ),
             query={"labelSelector": f"kubernetes.io/service-name={live['metadata']['name']}"},
         )
-        for part in slices.body.get("items", []):
-            for endpoint in cast(list[Object], part.get("endpoints") or []):
-                ok = at(endpoint, "conditions", "ready") is not False
-                ready, pending = ready or ok, pending or not ok
-        settled = time.monotonic() - self._started >= SETTLING
-        if pending or not (ready or settled):
-            reasons.append(
-                "Service does not target any Pods. Selected Pods may not be ready, or field "
-                "'.spec.selector' may not match labels on any Pods"
-            )
+        slices: list[Object] = found.get("items", [])
+        endpoints = [e for part in slices for e in cast(list[Object], part.get("endpoints") or [])]
+        reasons += endpoints_lack(endpoints)
+        now = time.monotonic()
+        if endpoints != self._endpoints:
+            self._endpoints, self._changed = endpoints, now
+        if now - self._changed < self._settling:
+            reasons.append(f"the endpoints have not been the same for {self._settling:g} s")
         return reasons
 
     async def _claim(self, live: Object) -> list[str]:
@@ -152,6 +165,10 @@ class Readiness:
             if mode == "WaitForFirstConsumer":
                 return []
         return [f"PersistentVolumeClaim is {phase}, not Bound"]
+
+
+def _kind(obj: Object) -> str:
+    return f"{obj['apiVersion']}/{obj['kind']}"
 
 
 def _direct(check: Callable[[Object], list[str]]) -> Check:
@@ -206,6 +223,25 @@ def deployment(live: Object) -> list[str]:
     if any((status.get(field) or 0) != wanted for field in counted):
         return [f"{status.get('availableReplicas') or 0} out of {wanted} replicas are available"]
     return []
+
+
+def endpoints_lack(endpoints: list[Object]) -> list[str]:
+    """Upstream: `processEndpointEvent` in service.go, of the endpoints in EndpointSlices.
+
+    Without any the Service is ready. A Pod that ends counts for none, as in the Endpoints object
+    that upstream reads.
+    """
+    conditions: list[Object] = [endpoint.get("conditions") or {} for endpoint in endpoints]
+    ready = [found for found in conditions if found.get("ready") is not False]
+    waiting = [found for found in conditions if found not in ready and not found.get("terminating")]
+    if not waiting:
+        return []
+    if ready:
+        return [f"{len(waiting)} of the Pods that the Service targets are not ready"]
+    return [
+        "Service does not target any Pods. Selected Pods may not be ready, or field "
+        "'.spec.selector' may not match labels on any Pods"
+    ]
 
 
 def job(live: Object) -> list[str]:

@@ -8,7 +8,6 @@ kind is called and whether it has a namespace.
 import asyncio
 import importlib
 import json
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +61,6 @@ class Unreachable(Exception):
     """No answer from the API server, or no way to find it."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the API server returned, and its warnings."""
-
-    body: Object
-    warnings: list[str]
-
-
 class Cluster:
     """A connection pool to one API server and what is known of its kinds."""
 
@@ -117,8 +108,11 @@ class Cluster:
         body: Any = None,
         query: dict[str, str] | None = None,
         content_type: str = "application/json",
-    ) -> Answer:
-        """The decoded answer; `ApiError` or `Unreachable` otherwise."""
+    ) -> Object:
+        """The decoded answer, without warnings, which upstream does not show either.
+
+        Raises `ApiError` or `Unreachable`.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._threads, self._request, method, path, body, query or {}, content_type
@@ -126,7 +120,7 @@ class Cluster:
 
     def _request(
         self, method: str, path: str, body: Any, query: dict[str, str], content_type: str
-    ) -> Answer:
+    ) -> Object:
         headers = {"Accept": "application/json", "User-Agent": "pulumi-kubernetes-mysql-ha"}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -152,9 +146,7 @@ class Cluster:
                 str(answer.get("message") or f"HTTP {status}"),
                 answer.get("details") or {},
             )
-        warnings = response.headers.get("Warning") or ""
-        # RFC 9110: 299 - "text", ... with \" escaped
-        return Answer(answer, re.findall(r'299 \S+ "((?:[^"\\]|\\.)*)"', warnings))
+        return answer
 
     async def kind(self, api_version: str, kind: str) -> Kind:
         """Where the kind lives. A miss asks again: a CRD may have arrived since."""
@@ -167,7 +159,7 @@ class Cluster:
                     if error.status == 404:
                         raise NoSuchKind(api_version, kind) from None
                     raise
-                for found in answer.body.get("resources", []):
+                for found in answer.get("resources", []):
                     if "/" not in found["name"]:
                         self._kinds[api_version, found["kind"]] = Kind(
                             api_version=api_version,
@@ -193,7 +185,7 @@ class Cluster:
     async def get(self, obj: Object, name: str | None = None) -> Object:
         """The live object of this kind, namespace and name."""
         path = await self.path(obj, name or obj["metadata"]["name"])
-        return (await self.request("GET", path)).body
+        return await self.request("GET", path)
 
 
 def _group_path(api_version: str) -> str:

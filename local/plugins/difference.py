@@ -41,6 +41,20 @@ SUFFIXES = {
 }  # fmt: skip
 
 
+QUANTITIES = frozenset(("limits", "requests", "hard"))
+MAPS = QUANTITIES | {"labels", "annotations", "matchLabels", "nodeSelector", "data", "binaryData"}
+"""Members whose own members have names that the user gives, and are kept as they are."""
+NO_POINTERS = frozenset((
+    "hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly",
+    "publishNotReadyAddresses", "minReadySeconds", "initialDelaySeconds", "timeoutSeconds",
+    "periodSeconds", "successThreshold", "failureThreshold",
+))  # fmt: skip
+"""Switches and numbers that are left out when they are false or 0; all others are pointers
+(k8s.io/api, types.go of what this program makes)."""
+POINTERS = frozenset(("storageClassName", "loadBalancerClass", "ingressClassName"))
+"""Texts that are kept when they are empty."""
+
+
 class Missing:
     """Stands for a member that is not there: null is a value."""
 
@@ -49,7 +63,11 @@ MISSING = Missing()
 
 
 def normalized(obj: Object) -> Object:
-    """A copy as the API server would keep it: no read-only metadata, a Secret's data encoded."""
+    """A copy as the API server would keep it: no read-only metadata, a Secret's data encoded.
+
+    Of other kinds that Kubernetes defines upstream makes a Go struct and back, which drops members
+    that are zero and no pointers, such as `hostNetwork: false`, and writes quantities anew.
+    """
     obj = copy.deepcopy(obj)
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
@@ -64,31 +82,60 @@ def normalized(obj: Object) -> Object:
             }
             obj["data"] = {**cast(Object, data if isinstance(data, dict) else {}), **encoded}
             del obj["stringData"]
-    return obj
+        return obj
+    return _struct(obj) if is_builtin(obj) else obj
 
 
-def pruned(live: Object, inputs: Object) -> Object:
-    """The live object without what the inputs do not mention, spelt as the inputs spell it.
+def _struct(obj: Object) -> Object:
+    """Without the members that Go's `omitempty` leaves out."""
+    kept: Object = {}
+    for key, value in obj.items():
+        if isinstance(value, dict):
+            members = cast(Object, value)
+            if key in QUANTITIES:
+                value = {resource: canonical(amount) for resource, amount in members.items()}
+            elif key not in MAPS:
+                kept[key] = _struct(members)
+                continue
+        elif isinstance(value, list):
+            items = cast(list[Any], value)
+            value = [_struct(cast(Object, i)) if isinstance(i, dict) else i for i in items]
+        elif isinstance(value, (bool, int)) and key not in NO_POINTERS:
+            kept[key] = value
+            continue
+        if value or (value == "" and key in POINTERS):
+            kept[key] = value
+    return kept
 
-    Upstream normalizes inputs through Go types. Here `1000m` stays where the server made it `1`,
-    and an empty member stays where the API server dropped it (which it does for built-in kinds).
-    """
-    group = str(inputs.get("apiVersion", "")).rpartition("/")[0]
-    return _pruned(live, inputs, builtin="." not in group or group.endswith(".k8s.io"))
+
+def canonical(amount: str | float) -> str | float:
+    """A resource quantity as Go writes it (k8s.io/apimachinery/pkg/api/resource, quantity.go)."""
+    value = quantity(amount)
+    if value is None:
+        return amount
+    binary = str(amount).endswith("i") and value >= 1024
+    for suffix in sorted(SUFFIXES, key=lambda s: SUFFIXES[s], reverse=True):
+        plain = suffix == "" or suffix.endswith("i") is binary
+        if plain and value % SUFFIXES[suffix] == 0:
+            return f"{int(value / SUFFIXES[suffix])}{suffix}" if value else "0"
+    return amount
 
 
-def _pruned(live: Any, inputs: Any, *, builtin: bool) -> Any:
+def pruned(live: Any, inputs: Any) -> Any:
+    """The live object without what the inputs do not mention (upstream: `pruneMap`)."""
     if isinstance(live, dict) and isinstance(inputs, dict):
         found, shape = cast(Object, live), cast(Object, inputs)
-        return {
-            key: _pruned(found[key], value, builtin=builtin) if key in found else value
-            for key, value in shape.items()
-            if key in found or (builtin and not value)
-        }
+        return {key: pruned(found[key], value) for key, value in shape.items() if key in found}
     if isinstance(live, list) and isinstance(inputs, list):
         pairs = zip(cast(list[Any], live), cast(list[Any], inputs), strict=False)
-        return [_pruned(value, shape, builtin=builtin) for value, shape in pairs]
-    return cast(Any, inputs if _same(live, inputs) else live)
+        return [pruned(value, shape) for value, shape in pairs]
+    return cast(Any, live)
+
+
+def is_builtin(obj: Object) -> bool:
+    """Whether Kubernetes itself defines the kind (upstream: `kinds.KnownGroupVersions`)."""
+    group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+    return "." not in group or group.endswith(".k8s.io")
 
 
 def detailed(old: Object, new: Object, forced: list[tuple[str, ...]]) -> dict[str, PropertyDiff]:
@@ -127,14 +174,7 @@ def _at(items: list[Any], index: int) -> Any:
 
 
 def _same(old: Any, new: Any) -> bool:
-    if isinstance(old, bool) or isinstance(new, bool):
-        return old is new
-    if old == new:
-        return True
-    if isinstance(old, (str, int, float)) and isinstance(new, (str, int, float)):
-        before, after = quantity(old), quantity(new)
-        return before is not None and before == after
-    return False
+    return isinstance(old, bool) == isinstance(new, bool) and old == new
 
 
 def quantity(value: str | float) -> Decimal | None:

@@ -45,6 +45,7 @@ from local.plugins.difference import (
     READ_ONLY,
     REPLACING,
     detailed,
+    is_builtin,
     merge_patch,
     normalized,
     pruned,
@@ -163,8 +164,6 @@ class KubernetesProvider(Provider):
             self._unreachable = str(error)
         except ApiError as error:
             self._unreachable = f"the API server refuses the request: {error}"
-        if self._cluster is None:
-            await self._engine.warn(f"Kubernetes cluster is unreachable: {self._unreachable}")
         return ConfigureResponse(accept_secrets=True, supports_preview=True)
 
     async def cancel(self) -> None:
@@ -178,6 +177,14 @@ class KubernetesProvider(Provider):
             )
         return self._cluster
 
+    async def _given_up(self, urn: str) -> bool:
+        """Whether a resource of an unreachable cluster is only dropped from state; warns of it."""
+        if self._cluster is None:
+            await self._engine.warn(
+                f"configured Kubernetes cluster is unreachable: {self._unreachable}", urn
+            )
+        return self._cluster is None and self._settings.delete_unreachable
+
     # Check and Diff
 
     async def check(self, request: CheckRequest) -> CheckResponse:
@@ -187,6 +194,10 @@ class KubernetesProvider(Provider):
         if kind.endswith("Patch") and new.get("kind") != kind or not api_version:
             reason = f"the local Kubernetes plugin does not support {request.type}"
             return CheckResponse(request.new_inputs, [CheckFailure("", reason)])
+        if awaiting.annotation(new, AUTONAMED):
+            await self._engine.warn(
+                f'ignoring user-specified value for internal annotation "{AUTONAMED}"', request.urn
+            )
         new.setdefault("apiVersion", api_version)
         new.setdefault("kind", kind)
         if new.get("metadata") != UNKNOWN:
@@ -353,8 +364,7 @@ class KubernetesProvider(Provider):
                     request.urn,
                 )
                 await asyncio.sleep(2 ** (attempt - 1))
-        await self._pass_on(answer.warnings, request.urn, request.properties)
-        return answer.body
+        return answer
 
     async def update(self, request: UpdateRequest) -> UpdateResponse:
         """Upstream: `Update` and `await.Update`. Server-side apply, dry in a preview."""
@@ -409,10 +419,9 @@ class KubernetesProvider(Provider):
             raise self._failed(what, error, request.news, advice, request.olds) from None
         except Unreachable as error:
             raise self._failed(what, error, request.news) from None
-        await self._pass_on(answer.warnings, request.urn, request.news)
         if request.preview:
-            return UpdateResponse(_checkpoint(inputs, answer.body, request.news, manager))
-        return UpdateResponse(await self._settled(cluster, inputs, answer.body, manager, request))
+            return UpdateResponse(_checkpoint(inputs, answer, request.news, manager))
+        return UpdateResponse(await self._settled(cluster, inputs, answer, manager, request))
 
     async def _adopted(self, cluster: Cluster, path: str, live: Object, manager: str) -> Object:
         """Fields of the create (or of kubectl) become ours, or a removal would leave them behind.
@@ -440,7 +449,7 @@ class KubernetesProvider(Provider):
             ],
             content_type="application/json-patch+json",
         )
-        return answer.body
+        return answer
 
     def _forced(self, inputs: Object, live: Object | None, preview: bool) -> bool:
         """Upstream: `patchForce` in provider/pkg/await/await.go."""
@@ -490,8 +499,7 @@ class KubernetesProvider(Provider):
     async def delete(self, request: DeleteRequest) -> None:
         """Upstream: `Delete` and `await.Deletion`. Done when the object is gone."""
         inputs, live, _ = _parse(request.properties)
-        if self._cluster is None and self._settings.delete_unreachable:
-            await self._engine.warn("unreachable: deleted from state only", request.urn)
+        if await self._given_up(request.urn):
             return
         cluster = self._reach()
         policy = awaiting.annotation(inputs, DELETION_PROPAGATION).lower()
@@ -516,6 +524,9 @@ class KubernetesProvider(Provider):
                     return  # deleted, and made again by someone else
                 if loop.time() >= deadline or self._cancelled.is_set():
                     holders = ", ".join(left["metadata"].get("finalizers") or []) or "none"
+                    await self._engine.warn(
+                        f"finalizers might be preventing deletion ({holders})", request.urn
+                    )
                     raise Failure(
                         f"{_called(live)} is still there {seconds:g} s after its deletion; "
                         f"finalizers that hold it: {holders}"
@@ -532,41 +543,31 @@ class KubernetesProvider(Provider):
 
     async def read(self, request: ReadRequest) -> ReadResponse:
         """Upstream: `Read`. Without earlier inputs (get, import) the live object gives them."""
-        if self._cluster is None and self._settings.delete_unreachable:
-            await self._engine.warn("unreachable: deleted from state", request.urn)
+        if await self._given_up(request.urn):
             return ReadResponse("")
         cluster = self._reach()
-        inputs = plain_map(request.inputs)
-        _, old_live, manager = _parse(request.properties)
+        inputs, known = self._read_inputs(request)
         namespace, _, name = request.resource_id.rpartition("/")
-        known = bool(inputs.get("kind") or old_live.get("kind"))
-        api_version, kind = _token(request.type)
-        obj: Object = {
-            "apiVersion": inputs.get("apiVersion") or old_live.get("apiVersion") or api_version,
-            "kind": inputs.get("kind") or old_live.get("kind") or kind,
-            "metadata": {"namespace": namespace, "name": name},
-        }
+        place = {"namespace": namespace, "name": name}
+        declared: Object = inputs.get("metadata") or {}
+        obj: Object = {**inputs, "metadata": {**declared, **place}}
         try:
             live = await cluster.get(obj)
             lacks: list[str] = []
-            if known and not awaiting.annotation(inputs, awaiting.WAIT_FOR):
-                readiness = awaiting.Readiness(
-                    cluster,
-                    {**inputs, **obj, "metadata": inputs.get("metadata") or {}},
-                    started=float("-inf"),
-                )
-                lacks = await readiness.lacks(live)
+            if known:
+                readiness = awaiting.Readiness(cluster, obj)
+                lacks = await readiness.lacks_when_read(live, inputs)
         except ApiError as error:
             if error.status == 404:
                 return ReadResponse("")
             raise self._failed(f"read {_called(obj)}", error, request.properties) from None
         except Unreachable as error:
             raise self._failed(f"read {_called(obj)}", error, request.properties) from None
-        if known:
-            live_inputs: Object = pruned(live, normalized(inputs))
-        else:
+        live_inputs: Object = pruned(live, inputs)
+        if not known and is_builtin(live):
             live_inputs = {key: value for key, value in live.items() if key != "status"}
             live_inputs["metadata"] = _declared(live["metadata"])
+        _, _, manager = _parse(request.properties)
         state = _checkpoint(live_inputs, live, request.inputs, manager)
         answer = wrap_map(live_inputs, request.inputs)
         if lacks:
@@ -579,6 +580,26 @@ class KubernetesProvider(Provider):
             )
         return ReadResponse(request.resource_id, state, answer)
 
+    def _read_inputs(self, request: ReadRequest) -> tuple[Object, bool]:
+        """The inputs that a read compares with, and whether anything but the id tells of them.
+
+        A program's `get` and an import have an id alone. What was read by one has a state from then
+        on, but still no inputs: a refresh then has those that name the object.
+        """
+        inputs = normalized(plain_map(request.inputs))
+        if inputs.get("apiVersion") or inputs.get("kind"):
+            return inputs, True
+        _, live, _ = _parse(request.properties)
+        of_type = dict(zip(("apiVersion", "kind"), _token(request.type), strict=True))
+        known = bool(live.get("kind"))
+        which = {key: live[key] if known else of_type[key] for key in of_type}
+        namespace, _, name = request.resource_id.rpartition("/")
+        metadata: Object = dict(inputs.get("metadata") or {})
+        metadata.setdefault("name", name)
+        if namespace:
+            metadata.setdefault("namespace", namespace)
+        return {**inputs, **which, "metadata": metadata}, known
+
     # Diagnostics
 
     async def _kind_exists(self, obj: Object) -> bool:
@@ -588,10 +609,6 @@ class KubernetesProvider(Provider):
             )
         except (NoSuchKind, Unreachable):
             return False
-
-    async def _pass_on(self, warnings: list[str], urn: str, inputs: Properties) -> None:
-        for warning in warnings:
-            await self._engine.warn(redact(warning, inputs), urn)
 
     def _failed(
         self,

@@ -25,8 +25,8 @@ from pulumi.provider.experimental.provider import CheckRequest, DiffRequest, Dif
 
 from local import REPOSITORY
 from local.control_plane import ControlPlane
-from local.plugins.awaiting import json_path, parse_wait_for, stateful_set
-from local.plugins.difference import detailed, merge_patch, normalized, pruned, quantity
+from local.plugins.awaiting import endpoints_lack, json_path, parse_wait_for, stateful_set
+from local.plugins.difference import canonical, detailed, merge_patch, normalized, pruned
 from local.plugins.kubernetes import KubernetesProvider
 from local.plugins.random import PASSWORD, SPECIAL, RandomProvider, identifier, password
 from local.plugins.replacement import force_new, replaces
@@ -601,14 +601,14 @@ def test_client_side_apply(place: Place) -> None:
 
 
 def test_unreachable_cluster(place: Place) -> None:
-    """A preview still answers; an update fails and says why."""
+    """A preview is silent, as upstream's; an update fails and says why."""
 
     def program() -> None:
         provider = k8s.Provider("cluster", kubeconfig=_kubeconfig("https://127.0.0.1:1", CANARY))
         config_map(pulumi.ResourceOptions(provider=provider), a="1")
 
     created, said = place.run("preview", program)
-    assert created == {"create": 3} and "unreachable" in said
+    assert created == {"create": 3} and "is unreachable" not in said
     said = place.refused("up", program)
     assert "https://127.0.0.1:1 does not answer" in said and CANARY not in said
 
@@ -684,7 +684,7 @@ def test_delete_waits_for_finalizers(place: Place) -> None:
 
     place.up(program)
     said = place.refused("up", _nothing)
-    assert "example.com/hold" in said
+    assert "finalizers might be preventing deletion (example.com/hold)" in said
     assert "settings" in place.state(), "it is still there"
     place.kubectl("patch", "configmap", "settings", "-p", '{"metadata": {"finalizers": null}}')
     place.up(_nothing)
@@ -904,16 +904,82 @@ def test_stateful_set_readiness() -> None:
         assert stateful_set({**live, "status": {**status, field: value}})
 
 
-def test_quantities_and_dropped_members_are_no_difference() -> None:
-    assert quantity("1000m") == quantity(1) and quantity("1024Mi") == quantity("1Gi")
-    assert quantity("large") is None
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("1000m", "1"), ("1024Mi", "1Gi"), ("0.5", "500m"), ("1.5Gi", "1536Mi"), (2, "2"),
+        ("1500Mi", "1500Mi"), ("2000M", "2G"), ("0.5Ki", "512"), ("0", "0"), ("large", "large"),
+    ],
+)  # fmt: skip
+def test_quantities_are_written_as_the_api_server_does(given: str, kept: str) -> None:
+    assert canonical(given) == kept
+
+
+def test_what_go_leaves_out_is_no_difference() -> None:
+    """What upstream's `Normalize` made of this StatefulSet."""
+
+    def stateful(pod: dict[str, Any], container: dict[str, Any]) -> dict[str, Any]:
+        labels = {"app": "database", "empty": ""}
+        template = {"metadata": {"labels": labels}, "spec": {**pod, "containers": [container]}}
+        spec = {"serviceName": "database", "replicas": 0, "template": template}
+        return {"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": spec}
+
+    volumes: list[dict[str, Any]] = [{"name": "scratch", "emptyDir": {}}]
+    declared = stateful(
+        {
+            "automountServiceAccountToken": False,
+            "hostNetwork": False,
+            "terminationGracePeriodSeconds": 0,
+            "tolerations": [],
+            "nodeSelector": {},
+            "volumes": volumes,
+        },
+        {
+            "name": "database",
+            "stdin": False,
+            "env": [{"name": "E", "value": ""}],
+            "resources": {"requests": {"cpu": "1000m", "memory": "1024Mi"}},
+        },
+    )
+    kept = stateful(
+        {
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "volumes": volumes,
+        },
+        {
+            "name": "database",
+            "env": [{"name": "E"}],
+            "resources": {"requests": {"cpu": "1", "memory": "1Gi"}},
+        },
+    )
+    assert normalized(declared) == kept
+    operators = {**declared, "apiVersion": "k8s.mariadb.com/v1alpha1"}
+    assert normalized(operators) == operators
+
+
+def test_only_what_the_inputs_mention_is_compared() -> None:
     live = {"apiVersion": "apps/v1", "spec": {"cpu": "1", "replicas": 1}}
-    inputs = {"apiVersion": "apps/v1", "spec": {"cpu": "1000m", "hostNetwork": False}}
-    assert pruned(live, inputs) == inputs
     assert pruned(live, {"spec": {"replicas": 2, "other": 1}}) == {"spec": {"replicas": 1}}
-    assert detailed(live, {"apiVersion": "apps/v1", "spec": {"cpu": 1, "replicas": 1}}, []) == {}
     found = detailed(live, {"spec": {"cpu": "2", "a.b": [1]}}, [])
     assert list(found) == ["spec.cpu", 'spec["a.b"]', "spec.replicas", "apiVersion"]
+    assert list(detailed({"a": 1, "b": 1}, {"a": True, "b": 1}, [])) == ["a"]
+
+
+ENDPOINTS: list[tuple[list[dict[str, Any]], str]] = [
+    ([], ""),
+    ([{"ready": True}], ""),
+    ([{}], ""),
+    ([{"ready": False}], "does not target any Pods"),
+    ([{"ready": False, "terminating": True}], ""),
+    ([{"ready": True}, {"ready": False}], "1 of the Pods"),
+]
+
+
+@pytest.mark.parametrize(("conditions", "lacks"), ENDPOINTS)
+def test_endpoints_that_a_service_waits_for(conditions: list[dict[str, Any]], lacks: str) -> None:
+    reasons = endpoints_lack([{"conditions": found} for found in conditions])
+    assert bool(reasons) == bool(lacks) and lacks in "".join(reasons)
 
 
 def test_force_new_properties() -> None:

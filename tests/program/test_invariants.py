@@ -16,6 +16,7 @@ from components import names
 from components.config.credentials import PROXY_ROLES
 from components.config.engine import ENGINES
 from components.config.types import DATABASE_PRIVILEGES
+from components.guards.remembered import READ_OUTPUTS
 from components.proxysql.live import native_password_hash
 from render.case import Case, canary, case
 from render.recorder import Recording, Resource, Secret, Unknown, plain
@@ -234,8 +235,17 @@ def test_every_object_uses_an_explicit_provider(name: str) -> None:
 def test_nothing_is_made_before_all_that_was_read_is_accepted(name: str) -> None:
     recording = recorded(name)
     read = {r.urn for r in recording.resources if r.read}
-    assert {r.urn for r in recording.of_kind("StackReference")} <= read
+    assert recording.called == [READ_OUTPUTS]
     assert set(providers(recording)["kubernetes"].depends_on) == read
+
+
+@ALL_CASES
+def test_a_read_says_what_a_refresh_would(name: str) -> None:
+    """Else each refresh shows it as changed: tests/engine/test_refresh.py."""
+    for resource in recorded(name).resources:
+        if resource.read:
+            assert resource.inputs.keys() == {"apiVersion", "kind", "metadata"}
+            assert resource.inputs["metadata"].keys() == {"name", "namespace"}
 
 
 @ALL_CASES
@@ -866,7 +876,7 @@ def test_databases_own_everything_but_the_provider() -> None:
     stacks = {r.name: r.urn for r in recording.of_kind("DatabaseStack")}
     assert set(stacks) == {"orders", "stock"}
     owned = [r for r in recording.resources if "DatabaseStack" in r.urn]
-    assert {r.name for r in recording.resources if r not in owned} == {"immutable", "kubernetes"}
+    assert {r.name for r in recording.resources if r not in owned} == {"kubernetes"}
     for resource in owned:
         assert sum(resource.name.startswith(name) for name in stacks) == 1
 
