@@ -203,6 +203,26 @@ def grant(name: str, username: str, schema: str) -> str:
     return f"{name}-user-{_kubernetes_safe(f'{username}.{schema}')}"
 
 
+def backup(name: str, digest: str) -> str:
+    """The PhysicalBackup of one version of what its webhook fixes, and its volumes.
+
+    Its Jobs add 15 characters (mariadb-operator internal/controller/physicalbackup_controller.go,
+    getObjectName), and a Job's name becomes a label's value, which has at most 63. The digest is
+    also of the name, of which a long one is cut.
+    """
+    return f"{name[:34].rstrip('-')}-backup-{digest}"
+
+
+def dump(name: str, digest: str) -> str:
+    """The same of a logical Backup, and its CronJob, whose name has at most 52 characters."""
+    return f"{name}-dump-{digest}"
+
+
+def restore_drill(name: str) -> str:
+    """The CronJob that proves backups."""
+    return f"{name}-restore-drill"
+
+
 def schema(name: str, schema: str) -> str:
     """The Database object of a database within the servers."""
     return f"{name}-db-{_kubernetes_safe(schema)}"

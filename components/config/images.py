@@ -72,6 +72,9 @@ PXC_PROXYSQL_IMAGE = {"repository": "percona/proxysql2", "tag": "2.7.3"}
 
 
 LOG_COLLECTOR_IMAGE = {"repository": "percona/fluentbit", "tag": "4.0.1"}
+
+
+PXC_BACKUP_IMAGE = {"repository": "percona/percona-xtrabackup", "tag": "8.0.35-34.1"}
 """Those of Percona's operator v1.18.0 (deploy/cr.yaml)."""
 
 
@@ -87,5 +90,8 @@ class Images(Model):
     of the installed operator."""
     log_collector: Image
     """The image of `percona.log_collector`."""
+    backup: Image | None = None
+    """Percona's XtraBackup, of the servers' series. For Percona only: a MariaDB's backups are made
+    with the servers' image."""
     pull_secrets: tuple[ObjectName, ...] = ()
     """Secrets of type `kubernetes.io/dockerconfigjson`. Fixed."""

@@ -16,3 +16,8 @@ class Percona(Model):
     not be older."""
     log_collector: Bool = False
     """A container beside each server that sends its log to standard output."""
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """`cr_version` as numbers, e.g. (1, 18, 0)."""
+        return tuple(map(int, self.cr_version.split(".")))

@@ -10,7 +10,13 @@ proxies, in PROXY_MANAGERS: each is laid over the size.
 
 from typing import Any
 
-from components.config.images import MARIADB_IMAGE, PROXYSQL_IMAGE, PXC_IMAGE, PXC_PROXYSQL_IMAGE
+from components.config.images import (
+    MARIADB_IMAGE,
+    PROXYSQL_IMAGE,
+    PXC_BACKUP_IMAGE,
+    PXC_IMAGE,
+    PXC_PROXYSQL_IMAGE,
+)
 
 _HA: dict[str, Any] = {
     "database": {
@@ -36,6 +42,29 @@ _HELPER: dict[str, Any] = {
 }
 """A quota of the namespace counts every container, and refuses Pods in which one has no numbers."""
 
+_JOB: dict[str, Any] = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "1Gi"},
+}
+_LARGE_JOB: dict[str, Any] = {
+    "requests": {"cpu": "500m", "memory": "512Mi"},
+    "limits": {"cpu": "2", "memory": "2Gi"},
+}
+"""Of what makes or restores a backup, which is done when it is done."""
+
+
+def _backup(enabled: bool, retention: str, timeout: str, staging: str, job: Any) -> dict[str, Any]:
+    """Backups of a size; on, they need a store too."""
+    return {
+        "enabled": enabled,
+        "retention": retention,
+        "timeout": timeout,
+        "staging": {"kind": staging},
+        "resources": job,
+        "drill": {"enabled": enabled, "resources": job},
+    }
+
+
 SIZES: dict[str, dict[str, Any]] = {
     "dev": {
         "database": {
@@ -56,6 +85,7 @@ SIZES: dict[str, dict[str, Any]] = {
             "tls": {"enabled": False},
             "network_policy": {"enabled": False},
         },
+        "backup": _backup(False, "72h", "1h", "node", _JOB),
     },
     "small": {
         **_HA,
@@ -78,6 +108,7 @@ SIZES: dict[str, dict[str, Any]] = {
                 "limits": {"cpu": "1", "memory": "512Mi"},
             },
         },
+        "backup": _backup(True, "336h", "2h", "node", _JOB),
     },
     "large": {
         **_HA,
@@ -100,6 +131,7 @@ SIZES: dict[str, dict[str, Any]] = {
                 "limits": {"cpu": "2", "memory": "1Gi"},
             },
         },
+        "backup": _backup(True, "840h", "6h", "claim", _LARGE_JOB),
     },
 }
 
@@ -110,7 +142,7 @@ _PERCONA: dict[str, Any] = {
     "percona": {"log_collector": False},
     # The user of Percona's images (build/pxc-entrypoint.sh runs as mysql, 1001).
     "security": {"database": {"run_as_user": 1001, "run_as_group": 1001, "fs_group": 1001}},
-    "images": {"database": PXC_IMAGE},
+    "images": {"database": PXC_IMAGE, "backup": PXC_BACKUP_IMAGE},
 }
 
 MARIADB: dict[str, dict[str, Any]] = dict.fromkeys(

@@ -20,7 +20,8 @@ from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
-from components.engines import adopted
+from components.engines import adopted, percona_backup
+from components.operations import places
 from components.pods import probes, scheduling, security
 from components.topology import Topology
 
@@ -48,7 +49,8 @@ KEPT = (
     *("proxysql.schedulerName", "proxysql.serviceAccountName", "proxysql.sidecarPVCs"),
     *("proxysql.sidecarVolumes", "proxysql.sidecars"),
 )
-"""Fields below `spec` that this program never sets and people may; see `mariadb.KEPT`."""
+"""Fields below `spec` that people may set, as this program does not; see `mariadb.KEPT`. It sets
+`backup` where the stack has a store, and probes and the grace period where it has them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,8 @@ class Percona(pulumi.ComponentResource):
         self, name: str, args: PerconaArgs, secrets: Sequence[pulumi.Resource]
     ) -> pulumi.Resource:
         config = args.config
+        backup = percona_backup.spec(config, places.of(config, pulumi.get_stack()))
+        set_here = {*backup, *_timing(config)}
         return pulumi.CustomResource(
             PERCONA.api.type_token,
             f"{name}-pxc",
@@ -118,7 +122,7 @@ class Percona(pulumi.ComponentResource):
                         **adopted.annotations(config),
                     },
                 },
-                "spec": spec(config, args.credentials),
+                "spec": {**spec(config, args.credentials), **backup},
                 # Only an output: pulumi_kubernetes' own class for custom resources drops it.
                 "status": None,
             },
@@ -126,7 +130,7 @@ class Percona(pulumi.ComponentResource):
                 config,
                 self,
                 after=[*args.after, *secrets],
-                left_alone=[f"spec.{field}" for field in KEPT if field not in _timing(config)],
+                left_alone=[f"spec.{field}" for field in KEPT if field not in set_here],
             ),
         )
 

@@ -14,6 +14,8 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials
 from components.engines import mariadb, mariadb_adoption, network, percona, percona_adoption
 from components.engines.mariadb_accounts import MariaDbAccounts, MariaDbAccountsArgs
+from components.operations import places
+from components.operations.backups import backups
 from components.topology import Topology
 
 
@@ -65,6 +67,8 @@ def _mariadb(name: str, args: ServersArgs, opts: pulumi.ResourceOptions) -> Serv
         mariadb.MariaDbArgs(config=config, credentials=args.credentials, after=args.after),
         opts,
     )
+    place = places.of(config, pulumi.get_stack())
+    backups(name, config, place, servers=servers.mariadb, opts=opts)
     accounts: Mapping[str, Sequence[pulumi.Resource]] = {}
     if config.apps:
         accounts = MariaDbAccounts(

@@ -11,6 +11,7 @@ from typing import Any
 from components.config.checks import (
     advice,
     apps,
+    backup,
     credentials,
     database,
     galera,
@@ -34,6 +35,7 @@ from components.config.stack import StackConfig
 RULES = (
     *top.RULES,
     *apps.RULES,
+    *backup.RULES,
     *credentials.RULES,
     *database.RULES,
     *galera.RULES,
@@ -53,6 +55,7 @@ RULES = (
 ENGINE_RULES = {
     "mariadb": (
         *apps.MARIADB_RULES,
+        *backup.MARIADB_RULES,
         *database.MARIADB_RULES,
         *proxy.MARIADB_RULES,
         *scheduling.MARIADB_RULES,
@@ -60,6 +63,7 @@ ENGINE_RULES = {
     "percona": (
         *top.PERCONA_RULES,
         *apps.PERCONA_RULES,
+        *backup.PERCONA_RULES,
         *database.PERCONA_RULES,
         *percona.PERCONA_RULES,
     ),

@@ -46,7 +46,8 @@ def what_another_topology_has_is_not_read(
         *("proxy.monitor.read_only_interval", "proxy.monitor.read_only_timeout"),
         *("proxy.monitor.read_only_max_timeout_count", "credentials.replication"),
     )
-    if topology == "standalone":
+    azure = config.backup.target and config.backup.target.azure
+    if topology == "standalone" and not azure:
         yield from _ignored(given, ("images.data_plane",), "with database.topology standalone")
     if topology != "galera" and config.own_proxies:
         yield from _ignored(given, of_galera, f"with database.topology {topology}")
@@ -121,7 +122,35 @@ def clients_are_let_in(config: StackConfig, given: Mapping[str, Any]) -> Iterato
         yield "proxy.paused", "keeps all clients out: no proxy runs", "remove it to let them in"
 
 
+def data_is_backed_up(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    backup = config.backup
+    if backup.enabled and backup.store is None:
+        yield (
+            "backup.store",
+            "is not set: no backups are made",
+            "set it (docs/backup.md), or backup.enabled to false if something else makes backups",
+        )
+    if not backup.enabled:
+        keys = sorted(given.get("backup", {}).keys() - {"enabled"})
+        paths = tuple(f"backup.{key}" for key in keys)
+        yield from _ignored(given, paths, "while backup.enabled is false")
+
+
+def a_backup_is_not_read_on_its_way(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    target = config.backup.target
+    if target and target.s3 and target.s3.allow_plain_http:
+        yield (
+            "backup.store.s3.allow_plain_http",
+            "sends all data and every password's hash in plain text",
+            "remove it, unless the store is one for tests",
+        )
+
+
 RULES = (
+    data_is_backed_up,
+    a_backup_is_not_read_on_its_way,
     proxies_that_are_off_read_nothing,
     what_another_topology_has_is_not_read,
     what_is_switched_off_is_not_read,

@@ -15,7 +15,7 @@ def percona_has_its_config(config: StackConfig) -> Iterator[Fault]:
 
 def operator_is_not_too_old(config: StackConfig) -> Iterator[Fault]:
     percona = config.percona
-    if percona and tuple(map(int, percona.cr_version.split("."))) < OLDEST_OPERATOR:
+    if percona and percona.version < OLDEST_OPERATOR:
         oldest = ".".join(map(str, OLDEST_OPERATOR))
         yield "percona.cr_version", f"is older than {oldest}", f"use {oldest} or later"
 

@@ -155,7 +155,23 @@ def a_policy_has_its_keys(config: StackConfig, given: Mapping[str, Any]) -> Iter
                 )
 
 
+def what_goes_to_s3_is_staged(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    # mariadb-operator api/v1alpha1/physicalbackup_types.go, Validate
+    target = config.backup.target
+    mariadb = config.engine == "mariadb"
+    if mariadb and target and not target.s3 and is_given(given, "backup.staging"):
+        yield "backup.staging", "is for backup.store.s3 only", "remove it"
+    on_node = config.backup.staging.kind == "node"
+    if mariadb and on_node and is_given(given, "backup.staging.storage_class"):
+        yield (
+            "backup.staging.storage_class",
+            "is for backup.staging.kind claim",
+            "remove it, or set kind to claim",
+        )
+
+
 RULES = (
+    what_goes_to_s3_is_staged,
     keys_are_of_the_engine,
     own_proxies_have_the_keys_beside,
     the_operator_takes_the_keys_of_its_proxies,
