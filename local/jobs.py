@@ -40,6 +40,10 @@ class Follower:
         found: Object = json.loads(self.kubectl("get", *what, "-n", self.namespace, "-o", "json"))
         return found
 
+    def create(self, job: str, cron_job: str) -> None:
+        """Run a CronJob now."""
+        self.kubectl("create", "job", job, f"--from=cronjob/{cron_job}", "-n", self.namespace)
+
     def until(self, look: Callable[[], tuple[str, bool | None]]) -> bool:
         """Say each new state that `look` tells, until it also tells whether all went well."""
         said = ""
@@ -138,12 +142,12 @@ def plain(message: str) -> str:
 def drill(follower: Follower, config: StackConfig) -> bool:
     """Run the drill of a database now. Whether its newest backup is good."""
     _have_backups(config)
-    if not config.backup.drill.enabled:
+    if not config.backup.drilled:
         raise LocalError(f"{config.name} has no drill: set backup.drill.enabled, then `make up`.")
     cron_job = names.restore_drill(config.name)
     job = f"{cron_job}-{secrets.token_hex(4)}"
     follower.say(f"{config.name}: restoring the newest backup into a scratch server")
-    follower.kubectl("create", "job", job, f"--from=cronjob/{cron_job}", "-n", follower.namespace)
+    follower.create(job, cron_job)
     if follower.job(job):
         follower.say(f"PASSED {config.name}: {follower.last_line(job, 'check')}")
         return True
@@ -163,12 +167,24 @@ def _have_backups(config: StackConfig) -> None:
 def backup(follower: Follower, config: StackConfig) -> bool:
     """Make a backup of a database now. Whether it was made."""
     _have_backups(config)
+    if config.backup.drilled:
+        _beat(follower, config)
     follower.say(f"{config.name}: making a backup")
     # As long as those of the scheduled ones, after which the operator's own names would not fit.
     name = names.backup(config.name, secrets.token_hex(3))
     if config.engine == "percona":
         return _percona(follower, config, name)
     return _mariadb(follower, config, name)
+
+
+def _beat(follower: Follower, config: StackConfig) -> None:
+    """The heartbeat first, so that a drill finds the backup new. It may fail: a backup counts."""
+    job = f"{names.heartbeat(config.name)}-{secrets.token_hex(4)}"
+    follower.say(f"{config.name}: writing the heartbeat")
+    follower.create(job, names.heartbeat(config.name))
+    if not follower.job(job):
+        for reason in follower.reasons(job):
+            follower.say(f"NO HEARTBEAT {config.name}: {reason}")
 
 
 def _mariadb(follower: Follower, config: StackConfig, name: str) -> bool:

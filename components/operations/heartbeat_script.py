@@ -4,13 +4,12 @@ A backup has the row as it was when it was made. So the row says how old the dat
 whatever the file's name and the operator's status say, and whose data it is.
 """
 
+from components.config.credentials import HEARTBEAT_SCHEMA
 from components.topology import CA_KEY
 
-SCHEMA = "mysql_ha"
-"""The database that holds the row; no app may have it."""
-TABLE = f"{SCHEMA}.heartbeat"
+TABLE = f"{HEARTBEAT_SCHEMA}.heartbeat"
 PRIVILEGES = ("CREATE", "INSERT", "SELECT", "UPDATE")
-"""Of the account, in SCHEMA. INSERT … ON DUPLICATE KEY UPDATE wants all of the last three."""
+"""Of the account, in that database. INSERT … ON DUPLICATE KEY UPDATE wants the last three."""
 
 DIRECTORY = "/etc/mysql-ha/heartbeat"
 LOGIN_FILE = "heartbeat.cnf"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from components.config.credentials import HEARTBEAT_SCHEMA
 from components.operations import drill_script, heartbeat_script
 from components.operations.drill_script import Drill
 from testbed.database import operator_sql
@@ -51,12 +52,10 @@ def hearts(servers: dict[str, Server], workspace: Path) -> Iterator[dict[str, He
     """Of both databases, with an account as the operator makes it."""
     found: dict[str, Heartbeat] = {}
     for name, server in servers.items():
-        server.query(
-            operator_sql.create_database(heartbeat_script.SCHEMA, "utf8mb4", "utf8mb4_bin")
-        )
+        server.query(operator_sql.create_database(HEARTBEAT_SCHEMA, "utf8mb4", "utf8mb4_bin"))
         for sql in operator_sql.create_user(WRITER):
             server.query(sql)
-        schema = heartbeat_script.SCHEMA.replace("_", "\\_")
+        schema = HEARTBEAT_SCHEMA.replace("_", "\\_")
         server.query(operator_sql.grant(heartbeat_script.PRIVILEGES, WRITER, schema))
         found[name] = Heartbeat(workspace / f"heartbeat-{name}", server, name)
     yield found
@@ -95,7 +94,7 @@ def drilled(
         )
         if fetched.code:
             return fetched
-        return run("bash", "-c", drill_script.check(asked), run_as=installation.run_as)
+        return run("bash", "-c", drill_script.mariadb(asked), run_as=installation.run_as)
 
     return drill
 

@@ -204,7 +204,8 @@ def physical(
     return follow(**{
         "physicalbackups.k8s.mariadb.com": [listed(SCHEDULED), RUNNING],
         "jobs": owned,
-        "job/": job,
+        "job/orders-backup": job,
+        "job/orders-heartbeat": [COMPLETE],
         "pods": [pods or listed()],
     })  # fmt: skip
 
@@ -215,7 +216,8 @@ def test_a_backup_now_waits_for_its_job_and_goes() -> None:
     (made,) = cluster.made
     assert "schedule" not in made["spec"]
     states = [line.split(maxsplit=1)[1] for line in said if line.startswith("  ")]
-    assert states == ["waiting for the operator", "waiting for a Pod", "complete"]
+    waits = ["waiting for the operator", "waiting for a Pod", "complete"]
+    assert states == ["complete", *waits]  # the first is the heartbeat
     assert cluster.calls[-1][:3] == (
         "delete",
         "physicalbackups.k8s.mariadb.com",
@@ -238,8 +240,19 @@ def test_a_backup_whose_job_the_operator_deletes_has_failed() -> None:
     assert "FAILED orders: longer than 2h" in said
 
 
+def test_a_backup_is_made_without_a_heartbeat_too() -> None:
+    ended = pod(beat={"terminated": {"exitCode": 1, "message": "it is read-only"}})
+    follower, cluster, said = physical([COMPLETE], [its_job], listed(ended))
+    cluster.answers["job/orders-heartbeat"][:] = [FAILED]
+    assert jobs.backup(follower, config())
+    assert "NO HEARTBEAT orders: beat: it is read-only (exit code 1)" in said
+
+
 def test_without_a_scheduled_backup_there_is_none_to_copy() -> None:
-    follower, cluster, _ = follow(**{"physicalbackups.k8s.mariadb.com": [listed()]})
+    follower, cluster, _ = follow(**{
+        "physicalbackups.k8s.mariadb.com": [listed()],
+        "job/orders-heartbeat": [COMPLETE],
+    })  # fmt: skip
     with pytest.raises(LocalError, match="has no scheduled backup"):
         jobs.backup(follower, config())
     assert not cluster.made
@@ -260,7 +273,10 @@ def test_percona_s_operator_tells_how_a_backup_ended(state: str, passed: bool) -
         {"status": {"state": "Running"}},
         {"status": {"state": state, "destination": "s3://b/orders", "error": "no space"}},
     ]
-    follower, cluster, said = follow(**{"perconaxtradbclusterbackups.pxc.percona.com": told})
+    follower, cluster, said = follow(**{
+        "perconaxtradbclusterbackups.pxc.percona.com": told,
+        "job/orders-heartbeat": [COMPLETE],
+    })  # fmt: skip
     assert jobs.backup(follower, config(engine="percona")) is passed
     (made,) = cluster.made
     assert made["spec"] == {"pxcCluster": "orders", "storageName": "full"}
