@@ -24,7 +24,7 @@ LISTED = """\
 PROGRAMS = {
     "aws": f"printf '%s' '{LISTED}'",
     "xbcloud": 'echo "xbcloud $*" >> "$CALLS"; echo stream',
-    "xbstream": 'cat > /dev/null; echo x > full/xtrabackup_info',
+    "xbstream": "cat > /dev/null; echo x > full/xtrabackup_info",
     "xtrabackup": 'echo "xtrabackup $*" >> "$CALLS"',
 }
 
