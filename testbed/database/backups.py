@@ -80,11 +80,13 @@ class Place:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """v25.10.4, pkg/command/backup.go, s3Args; without TLS."""
+        """v25.10.4, pkg/command/backup.go, s3Args."""
+        authority = self.store.authority
+        tls = ("--s3-tls", "--s3-ca-cert-path", str(authority)) if authority else ()
         return (
             *("--s3", "--s3-bucket", self.store.bucket),
             *("--s3-endpoint", self.store.endpoint, "--s3-region", "us-east-1"),
-            *("--s3-prefix", self.prefix),
+            *("--s3-prefix", self.prefix, *tls),
         )
 
     @property

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sysconfig
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from local import ports
+from local.certificates import Authority
 
 from .servers import HOST, START_TIMEOUT, eventually, kill
 
@@ -22,6 +24,7 @@ BUCKET = "backups"
 ACCESS_KEY, SECRET_KEY = "access-key", "secret-key-of-the-store"
 FOLDER = 1 << 31
 """The bit of an entry's mode that says so (Go, io/fs, ModeDir)."""
+TLS_FILES = (("cert", "crt"), ("key", "key"))
 SERVICES = ("master", "volume", "filer", "s3")
 
 
@@ -35,8 +38,10 @@ class ObjectStore:
     bucket = BUCKET
     environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
-    def __init__(self, s3_port: int, filer_port: int) -> None:
+    def __init__(self, s3_port: int, filer_port: int, authority: Path | None) -> None:
         self.endpoint = f"{HOST}:{s3_port}"
+        self.authority = authority
+        """The file of who signed its certificate; None: it speaks plain HTTP."""
         self._files = f"http://{HOST}:{filer_port}/buckets"
 
     def objects(self, prefix: str) -> list[str]:
@@ -67,7 +72,7 @@ class ObjectStore:
         """Whether S3 and the filer serve."""
         try:
             self._call("GET", "?limit=1")
-            urllib.request.urlopen(f"http://{self.endpoint}/status", timeout=5).close()
+            socket.create_connection((HOST, int(self.endpoint.split(":")[1])), timeout=5).close()
         except OSError:
             return False
         return True
@@ -99,10 +104,11 @@ def program() -> str | None:
 
 
 @contextmanager
-def object_store(weed: str, directory: Path) -> Generator[ObjectStore]:
+def object_store(weed: str, directory: Path, *, tls: bool = False) -> Generator[ObjectStore]:
     """A server with an empty bucket, that keeps its data below `directory`, until the block ends.
 
-    It takes the keys of `ObjectStore.environment`, and refuses others.
+    It takes the keys of `ObjectStore.environment`, and refuses others. `tls`: it speaks HTTPS, with
+    a certificate of an authority of its own.
     """
     directory.mkdir(parents=True)
     free = iter(ports.free(2 * len(SERVICES)))
@@ -110,6 +116,12 @@ def object_store(weed: str, directory: Path) -> Generator[ObjectStore]:
     identities = directory / "identities.json"
     identities.write_text(json.dumps(_identities()))
     arguments = _arguments(weed, directory, identities, numbers)
+    authority: Path | None = None
+    if tls:
+        signed = Authority(directory / "pki")
+        signed.issue("s3", "s3", names=[HOST])
+        arguments += [f"-s3.{kind}.file={directory}/pki/s3.{end}" for kind, end in TLS_FILES]
+        authority = Path(shutil.copy(directory / "pki" / "ca.crt", directory))
     with (directory / "output.log").open("ab") as log:
         process = subprocess.Popen(
             arguments,
@@ -119,7 +131,7 @@ def object_store(weed: str, directory: Path) -> Generator[ObjectStore]:
             cwd=directory,
             start_new_session=True,
         )
-    store = ObjectStore(numbers["s3"][0], numbers["filer"][0])
+    store = ObjectStore(numbers["s3"][0], numbers["filer"][0], authority)
     try:
         if not eventually(store.answers, START_TIMEOUT):
             said = (directory / "output.log").read_text(errors="replace")[-3000:]
@@ -145,13 +157,13 @@ def _identities() -> dict[str, Any]:
 
 def _arguments(
     weed: str, directory: Path, identities: Path, numbers: dict[str, tuple[int, int]]
-) -> Sequence[str]:
+) -> list[str]:
     listening = (
         argument
         for service, (http, grpc) in numbers.items()
         for argument in (f"-{service}.port={http}", f"-{service}.port.grpc={grpc}")
     )
-    return (
+    return [
         weed,
         "server",
         f"-dir={directory}",
@@ -166,4 +178,4 @@ def _arguments(
         "-volume.max=0",
         "-volume.preStopSeconds=0",
         *listening,
-    )
+    ]

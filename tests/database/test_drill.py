@@ -12,8 +12,8 @@ import pytest
 from components.config.credentials import HEARTBEAT_SCHEMA
 from components.operations import drill_script, heartbeat_script
 from components.operations.drill_script import Drill
-from testbed.database import operator_sql
-from testbed.database.backups import Backup, Ran, run
+from testbed.database import object_store, operator_sql
+from testbed.database.backups import Backup, Place, Ran, run
 from testbed.database.object_store import ObjectStore
 from testbed.database.servers import HOST, Account, Installation, Server
 
@@ -65,9 +65,13 @@ def hearts(servers: dict[str, Server], workspace: Path) -> Iterator[dict[str, He
 def drilled(
     installation: Installation, store: ObjectStore, folder: Path, operator: Path
 ) -> Callable[..., Ran]:
-    """`drilled("a", "prefix")`: how a drill of database `a` ends, one container after the other."""
+    """`drilled("a", "prefix")`: how a drill of database `a` ends, one container after the other.
 
-    def drill(name: str, prefix: str) -> Ran:
+    A third argument is another store than the usual one.
+    """
+
+    def drill(name: str, prefix: str, other: ObjectStore | None = None) -> Ran:
+        where = other or store
         directory = folder / "drill"
         directory.mkdir()
         installation.own(directory)
@@ -78,18 +82,18 @@ def drilled(
             # This machine gives few contexts of it (fs.aio-max-nr).
             options=("--innodb-use-native-aio=0",),
         )
-        where = drill_script.s3(
-            bucket=store.bucket,
-            endpoint=store.endpoint,
+        arguments = drill_script.s3(
+            bucket=where.bucket,
+            endpoint=where.endpoint,
             region="us-east-1",
             prefix=prefix,
-            tls=False,
-            ca_file=None,
+            tls=where.authority is not None,
+            ca_file=str(where.authority) if where.authority else None,
         )
         fetched = run(
             operator,
-            *drill_script.fetch(asked, where),
-            environment=store.environment,
+            *drill_script.fetch(asked, arguments),
+            environment=where.environment,
             run_as=installation.run_as,
         )
         if fetched.code:
@@ -147,6 +151,22 @@ def test_a_good_backup_passes(
     assert ran.code == 0, ran.said
     plain = name.removesuffix(".gz").removesuffix(".bz2")
     assert last_line(ran).startswith(f"drill: passed: {plain} of {identity('a')}, 2 tables")
+
+
+def test_a_store_with_its_own_authority(
+    hearts: dict[str, Heartbeat],
+    backup: Callable[..., Backup],
+    drilled: Callable[..., Ran],
+    weed: str,
+    folder: Path,
+) -> None:
+    assert hearts["a"].beat().code == 0
+    with object_store.object_store(weed, folder / "store", tls=True) as secure:
+        job = backup("a", "secure")
+        job.place = Place(store=secure, prefix="secure")
+        job.run()
+        ran = drilled("a", "secure", secure)
+    assert ran.code == 0, ran.said
 
 
 def test_the_newest_backup_is_the_one_that_is_tried(
