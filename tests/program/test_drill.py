@@ -273,6 +273,55 @@ def test_the_heartbeat_logs_in_by_a_file_of_a_secret(engine: str, host: str) -> 
     assert f"ssl_ca={heartbeat_script.CA_DIRECTORY}/ca.crt" in login
 
 
+@pytest.mark.parametrize("source", ["existing", "config"])
+def test_a_given_password_of_the_heartbeat_is_used(source: str) -> None:
+    password = "given-password_123"
+    given: dict[str, dict[str, Any]] = {
+        "existing": {"existing_secret": {"name": "mine", "key": "pw"}},
+        "config": {"password": password},
+    }
+    recording = recorder.run(
+        {
+            "size": "small",
+            "name": "orders",
+            "namespace": "shop",
+            **ENGINES["mariadb"],
+            "credentials": {"heartbeat": given[source]},
+        },
+        secret_keys=("mysql-ha:credentials",) if source == "config" else (),
+        existing={"shop/mine": {"pw": password}},
+    )
+    assert recording.error is None, recording.error
+    secret = recorder.plain(recording.one("Secret", "orders-heartbeat-login").inputs["stringData"])
+    assert f"\npassword={password}\n" in secret[heartbeat_script.LOGIN_FILE]
+
+
+def test_a_password_that_an_option_file_would_cut_is_refused() -> None:
+    refused = recorder.run(
+        {
+            "size": "small",
+            **ENGINES["mariadb"],
+            "credentials": {"heartbeat": {"password": "with#a-comment"}},
+        },
+        secret_keys=("mysql-ha:credentials",),
+    )
+    assert "credentials.heartbeat" in str(refused.error)
+    assert "option file" in str(refused.error)
+    assert "with#a" not in str(refused.error)
+
+
+@pytest.mark.parametrize(
+    ("app", "path"),
+    [
+        ({"username": HEARTBEAT_ACCOUNT, "databases": {"shop": "owner"}}, "apps[0].username"),
+        ({"databases": {HEARTBEAT_SCHEMA: "owner"}}, f"apps[0].databases.{HEARTBEAT_SCHEMA}"),
+    ],
+)
+def test_no_app_has_the_heartbeats_account_or_schema(app: dict[str, Any], path: str) -> None:
+    refused = recorder.run({"size": "small", "apps": [{"name": "shop", **app}]})
+    assert str(refused.error).startswith(f"mysql-ha:{path}: ")
+
+
 def test_both_agree_on_the_name_of_the_database() -> None:
     recording = recorded(ENGINES["mariadb"])
     beat = containers(cron_job(recording, "orders-heartbeat"))["beat"]["command"][-1]
