@@ -85,7 +85,7 @@ def mariadb(drill: Drill) -> str:
 {_functions(drill, client="mariadb")}
 [ -s "$file" ] || fail "$name is empty"
 find {drill.directory} -name "$name.*" -type f -delete
-say "unpacking $name, $(stat -c %s "$file") bytes"
+say "unpacking $name, $(stat -Lc %s "$file") bytes"
 rm -rf full data && mkdir full || fail "the scratch volume cannot be written"
 mbstream -x -C full < "$file" > unpack.log 2>&1 ||
   fail "$name is damaged: $(tail -n 1 unpack.log)"

@@ -67,10 +67,12 @@ def drilled(
 ) -> Callable[..., Ran]:
     """`drilled("a", "prefix")`: how a drill of database `a` ends, one container after the other.
 
-    A third argument is another store than the usual one.
+    `other`: a store other than the usual one; `volume`: a folder instead of one.
     """
 
-    def drill(name: str, prefix: str, other: ObjectStore | None = None) -> Ran:
+    def drill(
+        name: str, prefix: str, other: ObjectStore | None = None, volume: Path | None = None
+    ) -> Ran:
         where = other or store
         directory = folder / "drill"
         directory.mkdir()
@@ -90,6 +92,10 @@ def drilled(
             tls=where.authority is not None,
             ca_file=str(where.authority) if where.authority else None,
         )
+        if volume:
+            arguments = ()
+            linked = run("bash", "-c", drill_script.link(asked, str(volume)))
+            assert linked.code == 0, linked.said
         fetched = run(
             operator,
             *drill_script.fetch(asked, arguments),
@@ -151,6 +157,33 @@ def test_a_good_backup_passes(
     assert ran.code == 0, ran.said
     plain = name.removesuffix(".gz").removesuffix(".bz2")
     assert last_line(ran).startswith(f"drill: passed: {plain} of {identity('a')}, 2 tables")
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_a_volume_stays_as_it_is(
+    compression: str,
+    hearts: dict[str, Heartbeat],
+    backup: Callable[..., Backup],
+    drilled: Callable[..., Ran],
+    folder: Path,
+    store: ObjectStore,
+) -> None:
+    assert hearts["a"].beat().code == 0
+    job = backup("a", f"volume-{compression}", compression=compression)
+    volume = folder / "volume"
+    volume.mkdir()
+    content = store.read(job.place.key(name := job.run()))
+    (volume / name).write_bytes(content)
+    ran = drilled("a", "", volume=volume)
+    assert ran.code == 0, ran.said
+    assert f" {stream_size(content, compression)} bytes" in ran.said
+    assert [file.name for file in volume.iterdir()] == [name]
+    assert (volume / name).read_bytes() == content
+
+
+def stream_size(content: bytes, compression: str) -> int:
+    """Bytes of the stream in a file."""
+    return len(gzip.decompress(content) if compression == "gzip" else content)
 
 
 def test_a_store_with_its_own_authority(
