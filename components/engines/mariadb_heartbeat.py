@@ -55,8 +55,8 @@ def heartbeat_account(
             "name": HEARTBEAT_ACCOUNT,
             "host": "%",
             "passwordSecretKeyRef": {"name": password.secret, "key": password.key},
-            # One beat, and one that hangs.
-            "maxUserConnections": 2,
+            # One beat, and a few that hang.
+            "maxUserConnections": 5,
             "cleanupPolicy": "Delete",
         },
         servers,
