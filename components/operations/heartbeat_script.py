@@ -42,8 +42,8 @@ def newest() -> str:
 def login(username: str, password: str, host: str, port: int, *, tls: bool) -> str:
     """The option file with which the client logs in: an argument would show the password.
 
-    As for the proxies, the certificate's authority is checked, not the name in it: one of the
-    stack's own need not have the Service's. `loose`: not every client knows the option.
+    As the proxies' watcher, it does not look at the name in the certificate: one of the stack's own
+    need not have the Service's. `loose`: not every client knows the option.
     """
     lines = [
         "[client]",

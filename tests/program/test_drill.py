@@ -118,6 +118,8 @@ def test_every_script_is_one_that_bash_reads(engine: str, name: str) -> None:
     ]
     assert scripts
     for script in scripts:
+        # Kubernetes makes `$` of it (third_party/forked/golang/expansion/expand.go).
+        assert "$$" not in script
         subprocess.run(("bash", "-n", "-c", script), check=True)
 
 
