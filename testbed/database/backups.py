@@ -23,8 +23,8 @@ from local.toolchain import Toolchain
 from .object_store import ObjectStore
 from .servers import HOST, Installation, Server
 
-TIMEOUT = 120
-"""Seconds for one command."""
+TIMEOUT = 900
+"""Seconds for one command, of a gibibyte too."""
 STAMP = "%Y%m%d%H%M%S"
 """The time in a file's name, UTC (v25.10.4, pkg/time/time.go)."""
 

@@ -60,6 +60,13 @@ class ObjectStore:
         """An object's bytes. Raises FileNotFoundError."""
         return self._call("GET", f"{BUCKET}/{key}")
 
+    def size(self, key: str) -> int:
+        """An object's bytes, counted. Raises FileNotFoundError."""
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self._files}/{BUCKET}/{key}", method="HEAD"), timeout=30
+        ) as response:
+            return int(response.headers["Content-Length"])
+
     def write(self, key: str, content: bytes) -> None:
         """Make an object, or replace it."""
         self._call("PUT", f"{BUCKET}/{key}", content)
