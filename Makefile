@@ -8,10 +8,10 @@ PARALLEL := --dist loadfile --no-loadscope-reorder -n
 # What only looks or ends something goes with the venv that is there, also without a network.
 INSTALLED := $(if $(wildcard venv/.stamp),,venv/.stamp)
 
-.PHONY: help up preview render sql down status test test-cluster test-long test-fast lint bench
+.PHONY: help up preview render sql backup-now restore-drill down status test test-cluster test-long test-fast lint bench
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 up: venv/.stamp ## Deploy a stack (STACK=dev): to this machine, or to the cluster it names
 	@$(PY) -m local up $(if $(STACK),--stack $(STACK))
@@ -24,6 +24,12 @@ render: venv/.stamp ## Write a stack's objects as YAML, without secrets and with
 
 sql: venv/.stamp ## A SQL shell on a deployed stack (STACK=..., APP=...; else root or the first app)
 	@$(PY) -m local sql $(if $(STACK),--stack $(STACK)) $(if $(APP),--app $(APP))
+
+backup-now: venv/.stamp ## Back up the databases of a deployed stack now (STACK=...)
+	@$(PY) -m local backup $(if $(STACK),--stack $(STACK))
+
+restore-drill: venv/.stamp ## Restore their newest backups into scratch servers and look at every table
+	@$(PY) -m local drill $(if $(STACK),--stack $(STACK))
 
 down: $(INSTALLED) ## Destroy all local stacks (or STACK=...), stop everything, remove the state
 	@$(PY) -m local down $(if $(STACK),--stack $(STACK))

@@ -219,8 +219,22 @@ def dump(name: str, digest: str) -> str:
 
 
 def restore_drill(name: str) -> str:
-    """The CronJob that proves backups."""
+    """The CronJob that proves backups; its name has at most 52 characters."""
+    if len(name) > 38:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+        name = f"{name[:31].rstrip('-')}-{digest}"
     return f"{name}-restore-drill"
+
+
+def heartbeat(name: str) -> str:
+    """The CronJob, and the User, Grant and Database objects, of the row that shows a backup's
+    age."""
+    return f"{name}-heartbeat"
+
+
+def heartbeat_login(name: str) -> str:
+    """The Secret with which that CronJob logs in."""
+    return f"{name}-heartbeat-login"
 
 
 def schema(name: str, schema: str) -> str:
@@ -280,9 +294,9 @@ def exporter_selector(name: str) -> dict[str, str]:
 
 ROLE = "mysql-ha/role"
 """The label of Pods that people or their jobs run against the servers, which are its clients."""
-ROLES = ("backup", "sql")
-"""Its values: of jobs that copy a database, as mariadb-operator's have no labels of their own, and
-of shells."""
+ROLES = ("backup", "heartbeat", "sql")
+"""Its values: of jobs that copy a database, as mariadb-operator's have no labels of their own, of
+the one that writes its heartbeat, and of shells."""
 
 
 def proxysql_selector(name: str) -> dict[str, str]:
@@ -371,6 +385,9 @@ def common_objects(name: str, roles: Iterable[str]) -> frozenset[str]:
             proxysql_admin(name),
             proxysql_tls(name),
             proxysql_users(name),
+            heartbeat(name),
+            heartbeat_login(name),
+            restore_drill(name),
             *(credential_secret(name, role) for role in roles),
         }
     )

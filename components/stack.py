@@ -14,6 +14,8 @@ from components.credentials import Credentials, CredentialsArgs
 from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
 from components.operations import places
+from components.operations.drill import drill
+from components.operations.heartbeat import heartbeat
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -60,6 +62,8 @@ class DatabaseStack(pulumi.ComponentResource):
         if config.database.network_policy.enabled:
             policy = WIRING[config.engine].policy(config)
             server_policy(name, config, policy, after=args.after, opts=self._child)
+        if config.backup.drilled:
+            self._prove_backups(credentials, servers)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
@@ -89,6 +93,22 @@ class DatabaseStack(pulumi.ComponentResource):
             ),
             self._child,
         )
+
+    def _prove_backups(self, credentials: Credentials, servers: Servers) -> None:
+        """The drill, and the heartbeat that it reads. Nothing waits for them."""
+        config, after = self._args.config, self._args.after
+        place = places.of(config, pulumi.get_stack())
+        heartbeat(
+            self._name,
+            config,
+            place,
+            servers.topology,
+            credentials["heartbeat"],
+            after=[*after, *servers.heartbeat],
+            opts=self._child,
+        )
+        containers = WIRING[config.engine].drill
+        drill(self._name, config, place, containers, after=after, opts=self._child)
 
     def _app_passwords(self) -> AppPasswords | None:
         args = self._args

@@ -22,6 +22,8 @@ class Topology:
     """The engine's own Service: the endpoint of a stack without a proxy."""
     reader_service: str
     """The engine's own Service for reads."""
+    writer_service: str
+    """A Service of the servers themselves that takes writes, past any proxies."""
     server_version: str
     """As the server reports it, e.g. `11.8.5-MariaDB`; drivers choose their SQL dialect by it."""
     auth_plugin: Literal["mysql_native_password", "caching_sha2_password"]

@@ -1,4 +1,4 @@
-"""`python -m local build|up|preview|down|status|sql`: what the Makefile calls."""
+"""`python -m local build|up|preview|down|status|sql|drill|backup`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from components.config import load as configuration
 from components.config.engine import ENGINES
 from components.config.errors import ConfigError
 from components.config.stack import StackConfig
-from local import REPOSITORY, LocalError, engine, locks, sql
+from local import REPOSITORY, LocalError, engine, jobs, locks, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
@@ -116,31 +116,49 @@ def status() -> None:
 
 def shell(wanted: str, app: str | None, arguments: Sequence[str]) -> int:
     """A SQL client on a deployed stack, as one of its apps or root."""
-    name, file = engine.stack_file(wanted)
-    config = engine.stack_config(file)
-    tools = Toolchain(say=lambda _: None)
-    with ExitStack() as files:
-        if engine.names_cluster(config):
-            configs = _read(config)
-            stack = _cluster_stack(name, file)
-            outputs = {k: o.value for k, o in stack.outputs().items()}
-            settings = {key: found.value for key, found in stack.get_all_config().items()}
-            kubectl = files.enter_context(users_kubectl(tools.path("kubectl"), settings))
-        else:
-            place = place_of(name, tools)
-            if not place:
-                raise LocalError(f"Stack {name} is not here: `make up STACK={wanted}` first.")
-            if isinstance(place.cluster, ControlPlane):
-                raise LocalError(f"The containers of stack {name} are simulated: no SQL.")
-            with place.locked():  # what a run has half deployed answers nothing
-                configs = _read(place.engine().config(name))
-                outputs = place.engine().outputs(name)
-            kubectl = place.cluster.kubectl
+    with _deployed(wanted, "no SQL") as (configs, outputs, kubectl):
         exported = sql.by_database(configs, outputs)
         having = [c for c in configs if app in (exported[c.name].get("apps") or {})]
         one = (having or list(configs))[0]
         with sql.Sql(kubectl, one, sql.login(one, exported[one.name], app)) as pod:
             return pod.shell(arguments)
+
+
+def run_now(wanted: str, job: Callable[[jobs.Follower, StackConfig], bool]) -> int:
+    """A backup or a drill of each database of a deployed stack, one after the other."""
+    with _deployed(wanted, "no backups") as (configs, _, kubectl):
+        passed = [job(jobs.Follower(kubectl, config.namespace), config) for config in configs]
+    return 0 if all(passed) else 1
+
+
+@contextmanager
+def _deployed(
+    wanted: str, lacking: str
+) -> Generator[tuple[Sequence[StackConfig], Mapping[str, Any], Kubectl]]:
+    """What a deployed stack is: its databases, its outputs, and kubectl on its cluster.
+
+    `lacking`: what simulated containers cannot do.
+    """
+    name, file = engine.stack_file(wanted)
+    config = engine.stack_config(file)
+    tools = Toolchain(say=lambda _: None)
+    if engine.names_cluster(config):
+        configs = _read(config)
+        stack = _cluster_stack(name, file)
+        outputs = {k: o.value for k, o in stack.outputs().items()}
+        settings = {key: found.value for key, found in stack.get_all_config().items()}
+        with users_kubectl(tools.path("kubectl"), settings) as kubectl:
+            yield configs, outputs, kubectl
+        return
+    place = place_of(name, tools)
+    if not place:
+        raise LocalError(f"Stack {name} is not here: `make up STACK={wanted}` first.")
+    if isinstance(place.cluster, ControlPlane):
+        raise LocalError(f"The containers of stack {name} are simulated: {lacking}.")
+    with place.locked():  # what a run has half deployed answers nothing
+        configs = _read(place.engine().config(name))
+        outputs = place.engine().outputs(name)
+    yield configs, outputs, place.cluster.kubectl
 
 
 def build() -> None:
@@ -298,7 +316,7 @@ def _reason(error: CommandError) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("build", "up", "preview", "down", "status", "sql"):
+    for name in ("build", "up", "preview", "down", "status", "sql", "drill", "backup"):
         command = commands.add_parser(name)
         if name not in ("build", "status"):
             default = None if name == "down" else "dev"
@@ -316,6 +334,8 @@ def main() -> int:
         "down": lambda: down(arguments.stack),
         "status": status,
         "sql": lambda: shell(arguments.stack, arguments.app, arguments.arguments),
+        "drill": lambda: run_now(arguments.stack, jobs.drill),
+        "backup": lambda: run_now(arguments.stack, jobs.backup),
     }
     try:
         return run[arguments.command]() or 0

@@ -218,6 +218,11 @@ class Backup(Model):
         return self.store if self.enabled else None
 
     @property
+    def drilled(self) -> bool:
+        """Whether there are backups, and drills of them."""
+        return self.target is not None and self.drill.enabled
+
+    @property
     def newest_allowed_age(self) -> int:
         """Seconds after which the newest backup is too old: no run may have failed.
 

@@ -11,14 +11,18 @@ from components.config.model import Model, SecretRef
 from components.config.proxysql import OWN_ACCOUNTS
 from components.config.types import Natural, Password
 
+HEARTBEAT_ACCOUNT, HEARTBEAT_SCHEMA = "mysql_ha_heartbeat", "mysql_ha"
+"""The account that writes the heartbeat by which a restored backup shows its age, and the database
+that holds it."""
+
 SYSTEM_ACCOUNTS = frozenset(
     {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
     | set(OWN_ACCOUNTS)
     | {"xtrabackup", "operator", "replication", "proxyadmin"}
-    | {"pmmserver", "pmmserverkey", "pmmservertoken"}
+    | {"pmmserver", "pmmserverkey", "pmmservertoken", HEARTBEAT_ACCOUNT}
 )
-"""Accounts of the servers, of mariadb-operator (`repl`), of ProxySQL and of Percona's operator
-(pkg/pxc/users/users.go)."""
+"""Accounts of the servers, of mariadb-operator (`repl`), of ProxySQL, of Percona's operator
+(pkg/pxc/users/users.go) and of the heartbeat."""
 
 
 class Login(NamedTuple):
@@ -96,6 +100,10 @@ class Credentials(Model):
     """ProxySQL's `cluster`, with which proxies reach each other."""
     proxy_stats_reader: Credential = Credential()
     """ProxySQL's `stats_reader`, by which `proxy.stats_readers` read statistics."""
+
+    heartbeat: Credential = Credential()
+    """The account `mysql_ha_heartbeat`, which writes the row by which a drill knows a backup's
+    age."""
 
     def items(self) -> Iterator[tuple[str, Credential]]:
         """(role, credential) pairs in declaration order."""

@@ -50,7 +50,9 @@ class Source:
 def roles(config: StackConfig) -> tuple[str, ...]:
     """The credentials that a database needs, as keys of `credentials`."""
     replication = ("replication",) if config.database.topology == "replication" else ()
-    return ("root", *replication, *(config.proxy_roles if config.own_proxies else ()))
+    proxies = config.proxy_roles if config.own_proxies else ()
+    heartbeat = ("heartbeat",) if config.backup.drilled else ()
+    return ("root", *replication, *proxies, *heartbeat)
 
 
 def protected(config: StackConfig) -> frozenset[str]:

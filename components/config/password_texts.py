@@ -31,6 +31,14 @@ PROXYSQL = Demand(
 )
 
 
+HEARTBEAT = Demand(
+    re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}"),
+    f"must be at least {SHORTEST} characters of A-Z, a-z, 0-9, '_' and '-', because a client reads "
+    "it from an option file",
+    "choose such a password, or remove the source to have one generated",
+)
+
+
 def demand(config: StackConfig, holder: Holder) -> Demand:
     """What the password of `holder` must be."""
     engine = ENGINES[config.engine]
@@ -39,6 +47,8 @@ def demand(config: StackConfig, holder: Holder) -> Demand:
     match holder:
         case Role(name) if name in config.proxy_roles:
             return PROXYSQL
+        case Role("heartbeat"):
+            return HEARTBEAT
         case Role("replication"):
             # pkg/controller/replication/config.go, changeMaster
             return _without(

@@ -269,6 +269,7 @@ def topology(config: StackConfig) -> Topology:
         port=PORT,
         service=names.service_host(primary, namespace, domain),
         reader_service=names.service_host(secondary, namespace, domain),
+        writer_service=names.service_host(primary, namespace, domain),
         server_version=f"{config.full_version}-MariaDB",
         auth_plugin="mysql_native_password",
         ca_secret=names.mariadb_ca_bundle(name) if config.security.tls.enabled else None,

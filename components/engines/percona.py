@@ -15,13 +15,14 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config import memory
 from components.config.apps import privileges
+from components.config.credentials import HEARTBEAT_ACCOUNT, HEARTBEAT_SCHEMA
 from components.config.engine import PERCONA
 from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
 from components.engines import adopted, percona_backup
-from components.operations import places
+from components.operations import heartbeat_script, places
 from components.pods import probes, scheduling, security
 from components.topology import Topology
 
@@ -201,6 +202,7 @@ def topology(config: StackConfig) -> Topology:
         port=PORT,
         service=service,
         reader_service=service,
+        writer_service=names.service_host(names.pxc(name), namespace, config.cluster_domain),
         server_version=config.full_version,
         auth_plugin=auth_plugin(config),
         ca_secret=(tls.secret or names.pxc_ssl_internal(name)) if tls.enabled else None,
@@ -251,7 +253,7 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     `pause` where the stack says so."""
     percona, proxies = config.percona, config.operator_proxies
     assert percona is not None  # the preset of the engine has it
-    users = [*_monitors(config, credentials), *_apps(config)]
+    users = [*_monitors(config, credentials), *_heartbeat(config, credentials), *_apps(config)]
     return {
         "crVersion": percona.cr_version,
         # Without it the operator puts a larger size back (pkg/controller/pxc/volumes.go).
@@ -323,6 +325,20 @@ def _monitors(config: StackConfig, credentials: Credentials) -> list[dict[str, A
     return [
         _account(login.username, credentials["monitor"].secret, login.key)
         for login in sorted(config.monitor_logins)
+    ]
+
+
+def _heartbeat(config: StackConfig, credentials: Credentials) -> list[dict[str, Any]]:
+    """The account that writes the heartbeat, and its database."""
+    if not config.backup.drilled:
+        return []
+    password = credentials["heartbeat"]
+    return [
+        {
+            **_account(HEARTBEAT_ACCOUNT, password.secret, password.key),
+            "dbs": [HEARTBEAT_SCHEMA],
+            "grants": list(heartbeat_script.PRIVILEGES),
+        }
     ]
 
 

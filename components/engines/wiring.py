@@ -14,7 +14,8 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials
 from components.engines import mariadb, mariadb_adoption, network, percona, percona_adoption
 from components.engines.mariadb_accounts import MariaDbAccounts, MariaDbAccountsArgs
-from components.operations import places
+from components.engines.mariadb_heartbeat import heartbeat_account
+from components.operations import drill, places
 from components.operations.backups import backups
 from components.topology import Topology
 
@@ -41,6 +42,8 @@ class Servers:
     """What must exist before the first proxy."""
     accounts: Mapping[str, Sequence[pulumi.Resource]]
     """By app, what must exist before it can log in to the servers."""
+    heartbeat: Sequence[pulumi.Resource]
+    """What must exist before a heartbeat is written."""
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Of this engine only, beside the output contract."""
 
@@ -54,6 +57,8 @@ class Wiring:
     topology: Callable[[StackConfig], Topology]
     policy: Callable[[StackConfig], network.ServerPolicy]
     """What a NetworkPolicy says of the servers."""
+    drill: drill.Containers
+    """What a restore drill runs."""
     differences: Callable[[StackConfig, Mapping[str, Any]], Iterator[Fault]]
     """Where a config says something else than the `spec` of the operator's live object."""
     immutable: Callable[[StackConfig], dict[str, Any]]
@@ -80,6 +85,9 @@ def _mariadb(name: str, args: ServersArgs, opts: pulumi.ResourceOptions) -> Serv
         topology=servers.topology,
         ready=servers.ready,
         accounts=accounts,
+        heartbeat=heartbeat_account(
+            name, config, args.credentials, servers=servers.mariadb, parent=servers
+        ),
         outputs={"status": servers.status},
     )
 
@@ -94,6 +102,7 @@ def _percona(name: str, args: ServersArgs, opts: pulumi.ResourceOptions) -> Serv
         topology=servers.topology,
         ready=servers.ready,
         accounts={app.name: servers.ready for app in config.apps},
+        heartbeat=servers.ready,
         outputs={"status": servers.status},
     )
 
@@ -103,6 +112,7 @@ WIRING: Mapping[str, Wiring] = {
         servers=_mariadb,
         topology=mariadb.topology,
         policy=network.mariadb,
+        drill=drill.mariadb,
         differences=mariadb_adoption.differences,
         immutable=mariadb.immutable,
     ),
@@ -110,6 +120,7 @@ WIRING: Mapping[str, Wiring] = {
         servers=_percona,
         topology=percona.topology,
         policy=network.percona,
+        drill=drill.percona,
         differences=percona_adoption.differences,
         immutable=percona.immutable,
     ),

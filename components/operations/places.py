@@ -32,6 +32,11 @@ class Place:
         """The prefix below which everything of this database is; no slash at its ends."""
         return f"{self.environment}/{self.namespace}/{self.name}/{self.generation}"
 
+    @property
+    def identity(self) -> str:
+        """What the heartbeat calls the database. A later generation is the same database's."""
+        return f"{self.environment}/{self.namespace}/{self.name}"
+
     def prefix(self, kind: Kind) -> str:
         """The prefix of one kind; no slash at its ends."""
         return f"{self.root}/{kind}"

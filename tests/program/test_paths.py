@@ -135,6 +135,7 @@ OFF: dict[str, Any] = {**SMALL, "proxy": {"enabled": False}}
         ({"security": {"tls": {"required": True}}}, ["security.tls.required"]),
         ({"images": {"data_plane": {"tag": "25.10.4"}}}, ["images.data_plane"]),
         ({"credentials": {"replication": {"rotation": 0}}}, ["credentials.replication"]),
+        ({"credentials": {"heartbeat": {"rotation": 1}}}, ["credentials.heartbeat"]),
         ({"database": {"topology": "galera", "replicas": 3}}, ["security.tls.enabled"]),
         (
             {**OFF, "database": {"semi_sync_timeout": "24h"}},

@@ -151,6 +151,13 @@ def data_is_backed_up(config: StackConfig, given: Mapping[str, Any]) -> Iterator
         yield from _ignored(given, paths, "while backup.enabled is false")
 
 
+def without_drills_nothing_writes_a_heartbeat(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    if not config.backup.drilled:
+        yield from _ignored(given, ("credentials.heartbeat",), "without backups and their drills")
+
+
 def a_backup_is_not_read_on_its_way(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
@@ -165,6 +172,7 @@ def a_backup_is_not_read_on_its_way(
 
 RULES = (
     data_is_backed_up,
+    without_drills_nothing_writes_a_heartbeat,
     a_backup_is_not_read_on_its_way,
     proxies_that_are_off_read_nothing,
     what_another_topology_has_is_not_read,

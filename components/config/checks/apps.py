@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 
 from components.config import collations
 from components.config.apps import ROLES, App, privileges
-from components.config.credentials import SYSTEM_ACCOUNTS
+from components.config.credentials import HEARTBEAT_SCHEMA, SYSTEM_ACCOUNTS
 from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
-SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
+SYSTEM_DATABASES = frozenset(
+    {"mysql", "sys", "information_schema", "performance_schema", HEARTBEAT_SCHEMA}
+)
 
 
 def _apps(config: StackConfig) -> Iterator[tuple[str, App]]:

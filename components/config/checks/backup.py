@@ -169,6 +169,17 @@ def an_imported_cluster_gets_no_backups(config: StackConfig) -> Iterator[Fault]:
         )
 
 
+def a_drill_finds_the_newest_backup(config: StackConfig) -> Iterator[Fault]:
+    """XtraBackup's image can list a bucket only; on volumes each backup has a claim of its own."""
+    target = config.backup.target
+    if target and not target.s3 and config.backup.drill.enabled:
+        yield (
+            "backup.drill.enabled",
+            "needs backup.store.s3",
+            "set it to false, and restore a backup by hand now and then",
+        )
+
+
 RULES = (
     some_backups_are_always_kept,
     a_backup_ends_before_the_next_one,
@@ -182,4 +193,5 @@ PERCONA_RULES = (
     the_collector_has_a_store,
     xtrabackup_is_of_the_servers_series,
     an_imported_cluster_gets_no_backups,
+    a_drill_finds_the_newest_backup,
 )
