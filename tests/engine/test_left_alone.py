@@ -15,7 +15,7 @@ from render.case import case
 from render.recorder import plain
 from tests.engine.test_plugins import Place, Program, place
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 __all__ = ["place"]
 
@@ -53,6 +53,8 @@ FIELDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 """`maintenance` is a field of mariadb-operator 26.x, whose CRDs are not installed here: that it is
 left alone as these are, tests/schema/test_left_alone.py."""
 
+PLURALS = {"MariaDB": "mariadbs", "PerconaXtraDBCluster": "perconaxtradbclusters"}
+
 
 def part(found: Any, wanted: Any) -> Any:
     """What `found` has at the paths of `wanted`."""
@@ -62,37 +64,52 @@ def part(found: Any, wanted: Any) -> Any:
     return {key: part(there.get(key), below) for key, below in shape.items()}
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_it_stays(place: Place, field: str) -> None:
-    """Of what kubectl wrote an update takes over all; the next one finds it among its own."""
-    kind, config, theirs = FIELDS[field]
-    resource = case("left-alone", config).run().one(kind)
-    inputs = plain(resource.inputs)
+def test_they_stay(place: Place) -> None:
+    """Of what kubectl wrote an update takes over all; the next one finds it among its own.
+
+    Each field on an object of its own, and all of them in one stack.
+    """
+    resources = {
+        field: case("left-alone", config).run().one(kind)
+        for field, (kind, config, _) in FIELDS.items()
+    }
+
+    def name(field: str) -> str:
+        return field.replace(" ", "-")
 
     def program(label: str) -> Program:
         def run() -> None:
-            k8s.apiextensions.CustomResource(
-                "database",
-                api_version=inputs["apiVersion"],
-                kind=kind,
-                metadata={
-                    "name": "mysql",
-                    "labels": {"unrelated": label},
-                    "annotations": {"pulumi.com/skipAwait": "true"},
-                },
-                spec=inputs["spec"],
-                opts=pulumi.ResourceOptions.merge(
-                    place.provider(),
-                    pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
-                ),
-            )
+            options = place.provider()
+            for field, resource in resources.items():
+                inputs = plain(resource.inputs)
+                k8s.apiextensions.CustomResource(
+                    name(field),
+                    api_version=inputs["apiVersion"],
+                    kind=inputs["kind"],
+                    metadata={
+                        "name": name(field),
+                        "labels": {"unrelated": label},
+                        "annotations": {"pulumi.com/skipAwait": "true"},
+                    },
+                    spec=inputs["spec"],
+                    opts=pulumi.ResourceOptions.merge(
+                        options,
+                        pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
+                    ),
+                )
 
         return run
 
     place.up(program("1"))
-    name = {"MariaDB": "mariadb", "PerconaXtraDBCluster": "pxc"}[kind]
-    place.kubectl("patch", name, "mysql", "--type=merge", "-p", json.dumps({"spec": theirs}))
+    for field, (kind, _, theirs) in FIELDS.items():
+        patch = json.dumps({"spec": theirs})
+        place.kubectl("patch", PLURALS[kind], name(field), "--type=merge", "-p", patch)
     assert place.preview(program("1")) == {}
+    wanted = {field: theirs for field, (_, _, theirs) in FIELDS.items()}
     for label in ("2", "3"):
-        assert place.up(program(label)) == {"update": 1}
-        assert part(place.live(name, "mysql")["spec"], theirs) == theirs
+        assert place.up(program(label)) == {"update": len(FIELDS)}
+        found = {
+            field: part(place.live(PLURALS[kind], name(field))["spec"], theirs)
+            for field, (kind, _, theirs) in FIELDS.items()
+        }
+        assert found == wanted
