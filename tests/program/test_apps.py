@@ -429,6 +429,7 @@ def test_an_app_that_is_not_active_keeps_everything() -> None:
 # --- many ---
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize(
     ("config", "each"),
     [
