@@ -8,6 +8,9 @@ PARALLEL := --dist loadfile --no-loadscope-reorder -n
 # What only looks or ends something goes with the venv that is there, also without a network.
 INSTALLED := $(if $(wildcard venv/.stamp),,venv/.stamp)
 
+# Environments that set this, as many containers do, would pay for every import of every process anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help up preview render sql backup-now restore-drill down status test test-cluster test-long test-fast lint bench
 
 help: ## Show this list

@@ -1,8 +1,12 @@
 """What all tests share: the golden-file switch and readable program errors."""
 
 import gc
+import hashlib
 import logging
 import os
+from collections.abc import Iterator
+from functools import cache
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -16,6 +20,14 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 # The fast tests run in seconds and never fail for a slow machine.
 settings.register_profile("fast", max_examples=25, deadline=None)
 settings.load_profile("fast")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hashed_once() -> Iterator[None]:
+    """Fingerprints are slow to make on purpose; the tests make those of the same few texts again
+    and again."""
+    with mock.patch.object(hashlib, "scrypt", cache(hashlib.scrypt)):
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

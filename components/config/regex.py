@@ -13,6 +13,7 @@ nothing.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias
 
 Engine: TypeAlias = Literal["PCRE", "RE2"]
@@ -66,6 +67,7 @@ class RegexError(Exception):
         self.rule, self.fix = rule, fix
 
 
+@cache  # `make up` reads a config twice, and many rules may share a pattern
 def check(pattern: str, engine: Engine = "PCRE") -> int:
     """The number of capturing groups of a pattern. Raises RegexError if it is refused."""
     parser = _Parser(pattern, engine)

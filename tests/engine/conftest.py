@@ -20,6 +20,7 @@ from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from local.toolchain import SIMULATED, Toolchain
+from tests.engine import nursery, quick
 
 HOME = REPOSITORY / ".local" / "test"
 """A folder for each run, named after its process: runs disturb neither each other nor `make up`."""
@@ -40,6 +41,14 @@ def quick_rolls() -> Iterator[None]:
     """Rolls of simulated Pods, of which none fails after it became ready, take less than six
     seconds a Pod; that a roll waits at all is left as it is."""
     with mock.patch.object(tier, "MIN_READY", 1):
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_reads() -> Iterator[None]:
+    """What an operation has done is read from its backend's files, and the many short processes of
+    Go programs collect less garbage: there is little, and they end soon."""
+    with quick.reading(), mock.patch.dict(os.environ, {"GOGC": os.environ.get("GOGC", "400")}):
         yield
 
 
@@ -101,8 +110,16 @@ def pulumi_command(tools: Toolchain) -> PulumiCommand:
 
 
 @pytest.fixture(scope="session")
-def plugin_path(tools: Toolchain) -> Path | None:
-    return tools.plugin_path()
+def local_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The local plugins, in processes that start faster."""
+    with nursery.plugins(tmp_path_factory.mktemp("plugins")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def plugin_path(tools: Toolchain, request: pytest.FixtureRequest) -> Path | None:
+    """None where the official plugins are installed."""
+    return request.getfixturevalue("local_plugins") if tools.plugin_path() else None
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pulumi.automation import CommandError, Stack, UpResult
 from components.proxysql.layout import LIVE_DIR
 from local.control_plane import ControlPlane
 from local.engine import Engine, run_program
+from tests.engine.api import Api
 from tests.unit import libconfig
 
 
@@ -19,11 +20,11 @@ class Cluster:
 
     def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
         self.control_plane, self.namespace = control_plane, namespace
+        self.api = Api(control_plane)
 
     def list(self, kind: str) -> dict[str, Any]:
-        """Objects of a kind, by name."""
-        text = self.control_plane.kubectl("get", kind, "-n", self.namespace, "-o", "json")
-        return {item["metadata"]["name"]: item for item in json.loads(text)["items"]}
+        """Objects of a kind, in the plural, by name."""
+        return self.api.list(kind, self.namespace)
 
     def secrets(self) -> dict[str, dict[str, str]]:
         """The texts of every Secret by name and key."""
@@ -56,10 +57,14 @@ class Cluster:
             if 20 <= len(text) <= 64 and "\n" not in text and ".svc." not in text
         }
 
+    def abandon(self, database: str) -> None:
+        """Delete what would keep mariadb-operator busy; the rest goes with the control plane."""
+        options = ("-n", self.namespace, "--ignore-not-found", "--wait=false")
+        self.control_plane.kubectl("delete", "mariadb", database, *options)
+
     def now(self, collection: str) -> str:
         """The resource version that `events` starts from, of e.g. `/api/v1/…/secrets`."""
-        found = json.loads(self.control_plane.kubectl("get", "--raw", f"{collection}?limit=1"))
-        return found["metadata"]["resourceVersion"]
+        return json.loads(self.api.text(f"{collection}?limit=1"))["metadata"]["resourceVersion"]
 
     def events(self, collection: str, since: str) -> Iterator[tuple[int, str, str]]:
         """What happened since then: (resource version, ADDED or MODIFIED or DELETED, name).
@@ -67,7 +72,7 @@ class Cluster:
         Resource versions are the store's own counter, so events of several kinds have one order.
         """
         watch = f"{collection}?watch=1&timeoutSeconds=1&resourceVersion={since}"
-        for line in self.control_plane.kubectl("get", "--raw", watch).splitlines():
+        for line in self.api.text(watch).splitlines():
             event = json.loads(line)
             metadata = event["object"]["metadata"]
             yield int(metadata["resourceVersion"]), event["type"], metadata["name"]

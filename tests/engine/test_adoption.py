@@ -14,6 +14,7 @@ from pulumi.automation import Stack
 
 from local.control_plane import ControlPlane
 from local.engine import Engine
+from tests.engine.api import Api
 from tests.engine.stacks import Cluster, changes, raw_state, refused
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
@@ -78,7 +79,7 @@ SECRET: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def cluster(control_plane: ControlPlane) -> Cluster:
-    control_plane.kubectl.ensure_namespace(NAMESPACE)
+    Api(control_plane).ensure_namespace(NAMESPACE)
     return Cluster(control_plane, NAMESPACE)
 
 
@@ -123,9 +124,9 @@ class TestMariaDb:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def stack(cls, engine: Engine, before: dict[str, Any]) -> Iterator[Stack]:
+    def stack(cls, engine: Engine, cluster: Cluster, before: dict[str, Any]) -> Iterator[Stack]:
         yield engine.open("tier4-adopt", cls.CONFIG | {"mysql-ha:adopt": "import"})
-        engine.destroy("tier4-adopt", on_output=print, color="never")
+        cluster.abandon("orders")
 
     def test_what_could_not_change_must_agree(
         self, engine: Engine, cluster: Cluster, before: dict[str, Any]
@@ -210,9 +211,8 @@ class TestPercona:
 
     @pytest.fixture(scope="class")
     @classmethod
-    def stack(cls, engine: Engine, before: dict[str, Any]) -> Iterator[Stack]:
-        yield engine.open("tier4-adopt-pxc", cls.CONFIG | {"mysql-ha:adopt": "import"})
-        engine.destroy("tier4-adopt-pxc", on_output=print, color="never")
+    def stack(cls, engine: Engine, before: dict[str, Any]) -> Stack:
+        return engine.open("tier4-adopt-pxc", cls.CONFIG | {"mysql-ha:adopt": "import"})
 
     def test_other_secrets_are_refused(
         self, engine: Engine, cluster: Cluster, before: dict[str, Any]

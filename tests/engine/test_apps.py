@@ -23,6 +23,7 @@ from local import REPOSITORY, LocalError
 from local import engine as local_engine
 from local.control_plane import ControlPlane
 from local.engine import Engine
+from tests.engine.api import Api
 from tests.engine.stacks import Cluster, changes, raw_state, refused
 from tests.unit import libconfig
 
@@ -120,7 +121,7 @@ class Site:
 
     def specs(self, kind: str) -> list[dict[str, Any]]:
         """The specs of a kind that belong to apps."""
-        found = self.cluster.list(f"{kind}.k8s.mariadb.com").values()
+        found = self.cluster.list(kind).values()
         return [
             item["spec"]
             for item in found
@@ -174,7 +175,7 @@ def give_legacy(control_plane: ControlPlane, password: str) -> None:
 
 @pytest.fixture(scope="module")
 def site(engine: Engine, control_plane: ControlPlane) -> Iterator[Site]:
-    control_plane.kubectl.ensure_namespace("default")
+    Api(control_plane).ensure_namespace("default")
     give_legacy(control_plane, LEGACY)
     yield Site(engine, Cluster(control_plane, "default"))
     if STACK in local_engine.stacks_in(engine.directory):

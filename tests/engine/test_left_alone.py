@@ -5,6 +5,7 @@ servers. The rules of field managers are the official provider's (local/plugins/
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pulumi
@@ -15,7 +16,7 @@ from render.case import case
 from render.recorder import Resource, plain
 from tests.engine.test_plugins import Place, Program, place
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
 __all__ = ["place"]
 
@@ -53,6 +54,8 @@ FIELDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 """`maintenance` is a field of mariadb-operator 26.x, whose CRDs are not installed here: that it is
 left alone as these are, tests/schema/test_left_alone.py."""
 
+PLURALS = {"MariaDB": "mariadbs", "PerconaXtraDBCluster": "perconaxtradbclusters"}
+
 
 def part(found: Any, wanted: Any) -> Any:
     """What `found` has at the paths of `wanted`."""
@@ -62,42 +65,59 @@ def part(found: Any, wanted: Any) -> Any:
     return {key: part(there.get(key), below) for key, below in shape.items()}
 
 
-def program(place: Place, resource: Resource, label: str) -> Program:
-    """The operator's object of a stack, with a label that an update can change."""
-    inputs = plain(resource.inputs)
+def name(field: str) -> str:
+    """Of the object that a field is tried on."""
+    return field.replace(" ", "-")
+
+
+def program(place: Place, resources: Mapping[str, Resource], label: str) -> Program:
+    """The operators' objects of stacks, by name, with a label that an update can change."""
 
     def run() -> None:
-        k8s.apiextensions.CustomResource(
-            "database",
-            api_version=inputs["apiVersion"],
-            kind=resource.kind,
-            metadata={
-                "name": "mysql",
-                "labels": {"unrelated": label},
-                "annotations": {"pulumi.com/skipAwait": "true"},
-            },
-            spec=inputs["spec"],
-            opts=pulumi.ResourceOptions.merge(
-                place.provider(),
-                pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
-            ),
-        )
+        options = place.provider()
+        for name, resource in resources.items():
+            inputs = plain(resource.inputs)
+            k8s.apiextensions.CustomResource(
+                name,
+                api_version=inputs["apiVersion"],
+                kind=inputs["kind"],
+                metadata={
+                    "name": name,
+                    "labels": {"unrelated": label},
+                    "annotations": {"pulumi.com/skipAwait": "true"},
+                },
+                spec=inputs["spec"],
+                opts=pulumi.ResourceOptions.merge(
+                    options,
+                    pulumi.ResourceOptions(ignore_changes=list(resource.ignore_changes)),
+                ),
+            )
 
     return run
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_it_stays(place: Place, field: str) -> None:
-    """Of what kubectl wrote an update takes over all; the next one finds it among its own."""
-    kind, config, theirs = FIELDS[field]
-    resource = case("left-alone", config).run().one(kind)
-    place.up(program(place, resource, "1"))
-    name = {"MariaDB": "mariadb", "PerconaXtraDBCluster": "pxc"}[kind]
-    place.kubectl("patch", name, "mysql", "--type=merge", "-p", json.dumps({"spec": theirs}))
-    assert place.preview(program(place, resource, "1")) == {}
+def test_they_stay(place: Place) -> None:
+    """Of what kubectl wrote an update takes over all; the next one finds it among its own.
+
+    Each field on an object of its own, and all of them in one stack.
+    """
+    resources = {
+        name(field): case("left-alone", config).run().one(kind)
+        for field, (kind, config, _) in FIELDS.items()
+    }
+    place.up(program(place, resources, "1"))
+    for field, (kind, _, theirs) in FIELDS.items():
+        patch = json.dumps({"spec": theirs})
+        place.kubectl("patch", PLURALS[kind], name(field), "--type=merge", "-p", patch)
+    assert place.preview(program(place, resources, "1")) == {}
+    wanted = {field: theirs for field, (_, _, theirs) in FIELDS.items()}
     for label in ("2", "3"):
-        assert place.up(program(place, resource, label)) == {"update": 1}
-        assert part(place.live(name, "mysql")["spec"], theirs) == theirs
+        assert place.up(program(place, resources, label)) == {"update": len(FIELDS)}
+        found = {
+            field: part(place.live(PLURALS[kind], name(field))["spec"], theirs)
+            for field, (kind, _, theirs) in FIELDS.items()
+        }
+        assert found == wanted
 
 
 def test_the_key_decides_a_pause_and_gives_it_back(place: Place) -> None:
@@ -115,13 +135,13 @@ def test_the_key_decides_a_pause_and_gives_it_back(place: Place) -> None:
     def live() -> Any:
         return place.live("pxc", "mysql")["spec"].get("pause")
 
-    place.up(program(place, without, "1"))
+    place.up(program(place, {"mysql": without}, "1"))
     place.kubectl("patch", "pxc", "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}')
     for value in (False, True, False):
-        place.up(program(place, paused(value), "1"))
+        place.up(program(place, {"mysql": paused(value)}, "1"))
         assert live() is value
-    place.up(program(place, without, "2"))
+    place.up(program(place, {"mysql": without}, "2"))
     place.kubectl("patch", "pxc", "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}')
     for label in ("3", "4"):
-        place.up(program(place, without, label))
+        place.up(program(place, {"mysql": without}, label))
         assert live() is True

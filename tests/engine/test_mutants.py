@@ -21,6 +21,7 @@ from local.control_plane import ControlPlane
 from render.case import as_new, case
 from render.manifests import is_object
 from render.recorder import plain
+from tests.engine.api import Api
 from tests.engine.test_render import dry_run
 from tests.program import mutants
 
@@ -77,7 +78,7 @@ def test_the_api_server_takes_what_the_program_accepts(
 ) -> None:
     found = list(itertools.islice(accepted(seed=int(os.environ.get("MUTANTS_SEED", "0"))), WANTED))
     for namespace in set[str]().union(*(namespaces(objects) for _, objects in found)):
-        control_plane.kubectl.ensure_namespace(namespace)
+        Api(control_plane).ensure_namespace(namespace)
     refused: list[str] = []
     for start in range(0, WANTED, 20):
         batch = found[start : start + 20]

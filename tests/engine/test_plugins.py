@@ -10,7 +10,7 @@ import json
 import re
 import string
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +33,8 @@ from local.plugins.replacement import force_new, replaces
 from local.plugins.serving import Engine
 from local.plugins.values import redact, wrap_map
 from local.toolchain import Toolchain
+from tests.engine import quick
+from tests.engine.api import Api
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -86,11 +88,13 @@ class Place:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self.control_plane.kubectl("-n", self.namespace, *arguments, stdin=stdin)
 
-    def live(self, kind: str, name: str, *options: str) -> dict[str, Any]:
-        return json.loads(self.kubectl("get", kind, name, "-o", "json", *options))
+    def live(self, kind: str, name: str) -> dict[str, Any]:
+        found = Api(self.control_plane).find(kind, self.namespace, name)
+        assert found, f"there is no {kind}/{name}"
+        return found
 
     def exists(self, kind: str, name: str) -> bool:
-        return bool(self.kubectl("get", kind, name, "--ignore-not-found", "-o", "name"))
+        return Api(self.control_plane).find(kind, self.namespace, name) is not None
 
     def provider(self, mutable: bool = True, server_side: bool = True) -> pulumi.ResourceOptions:
         """Options with a provider for this control plane and namespace."""
@@ -117,20 +121,21 @@ def _place(
     environment: Mapping[str, str],
 ) -> Place:
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50]
-    backend = f"file://{directory}"
     stack = automation.create_or_select_stack(
         "test",
         name,
         _nothing,
         opts=automation.LocalWorkspaceOptions(
             pulumi_command=command,
-            env_vars={"PULUMI_CONFIG_PASSPHRASE": "test", **environment},
-            project_settings=automation.ProjectSettings(
-                name, "python", backend=automation.ProjectBackend(backend)
-            ),
+            env_vars={
+                "PULUMI_BACKEND_URL": directory.as_uri(),
+                "PULUMI_CONFIG_PASSPHRASE": "test",
+                **environment,
+            },
+            project_settings=automation.ProjectSettings(name, "python"),
         ),
     )
-    control_plane.kubectl.ensure_namespace(name)
+    Api(control_plane).ensure_namespace(name)
     return Place(stack, name, control_plane, directory)
 
 
@@ -140,14 +145,13 @@ def place(
     tmp_path: Path,
     control_plane: ControlPlane,
     pulumi_command: automation.PulumiCommand,
+    local_plugins: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Place]:
+) -> Place:
     """A stack on the local plugins, even where the official plugins are installed."""
-    monkeypatch.setenv("PATH", str(LOCAL_PLUGINS), prepend=":")
+    monkeypatch.setenv("PATH", str(local_plugins), prepend=":")
     environment = {"MYSQL_HA_PYTHON": sys.executable, "PULUMI_HOME": str(tmp_path / "home")}
-    place = _place(request, tmp_path, control_plane, pulumi_command, environment)
-    yield place
-    control_plane.kubectl("delete", "namespace", place.namespace, "--wait=false")
+    return _place(request, tmp_path, control_plane, pulumi_command, environment)
 
 
 def config_map(options: pulumi.ResourceOptions, name: str = "settings", **data: Any) -> Any:
@@ -278,17 +282,22 @@ def everything(place: Place) -> Program:
     return program
 
 
-def test_lifecycle(place: Place) -> None:
-    """Preview, up, up again, refresh and destroy; no step shows or stores a secret in clear."""
-    program = everything(place)
-    created, said = place.run("preview", program)
-    assert created == {"create": 8}
-    assert said.count("local Kubernetes plugin") == 2, "once as it comes, once in the summary"
-    assert "local random plugin" in said
-    assert not place.exists("configmap", "settings"), "a preview changes nothing"
+def test_lifecycle(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preview, up, up again, refresh and destroy; no step shows or stores a secret in clear.
 
-    assert place.up(program) == {"create": 8}
-    assert place.live("statefulset", "database")["status"]["readyReplicas"] == 1
+    The first two with the plugins that `make up` starts.
+    """
+    program = everything(place)
+    with monkeypatch.context() as as_users:
+        as_users.setenv("PATH", str(LOCAL_PLUGINS), prepend=":")
+        created, said = place.run("preview", program)
+        assert created == {"create": 8}
+        assert said.count("local Kubernetes plugin") == 2, "once as it comes, once in the summary"
+        assert "local random plugin" in said
+        assert not place.exists("configmaps", "settings"), "a preview changes nothing"
+        assert place.up(program) == {"create": 8}
+
+    assert place.live("statefulsets", "database")["status"]["readyReplicas"] == 1
     first = place.stack.outputs()["password"]
     assert first.secret and re.fullmatch(r"[A-Za-z0-9]{32}", first.value)
     for operation in ("preview", "up", "refresh", "up"):
@@ -304,7 +313,38 @@ def test_lifecycle(place: Place) -> None:
     assert '"mode": "ha"' in text, "what is not secret stays readable"
 
     place.stack.destroy()
-    assert not place.exists("statefulset", "database")
+    assert not place.exists("statefulsets", "database")
+
+
+def test_what_is_read_of_an_update_is_what_the_cli_says(place: Place) -> None:
+    """The other tests read it themselves (quick.py)."""
+
+    def program(secret: bool) -> Program:
+        def run() -> None:
+            pulumi.export("text", pulumi.Output.secret(CANARY) if secret else "plain")
+            pulumi.export(
+                "shape", {"number": 3, "half": 0.5, "list": [True, None, {"a": "\u00fc"}]}
+            )
+
+        return run
+
+    def same(one: Any, other: Any, *fields: str) -> None:
+        for field in fields:
+            assert getattr(one, field) == getattr(other, field)
+
+    workspace = cast(automation.LocalWorkspace, place.stack.workspace)
+    for secret in (False, True):
+        place.up(program(secret))
+        read, told = place.stack.outputs(), quick.ask_outputs(workspace, place.stack.name)
+        assert read.keys() == told.keys() == {"text", "shape"}
+        for key, output in told.items():
+            same(read[key], output, "value", "secret")
+        assert read["text"].secret is secret
+    read, told = place.stack.info(), quick.ask_info(place.stack)
+    same(read, told, "kind", "message", "result", "resource_changes")
+    assert read and read.resource_changes == {"same": 1}
+    with pytest.raises(automation.StackNotFoundError):
+        automation.Stack.select("nowhere", workspace)
 
 
 def test_reads_mark_secrets(place: Place) -> None:
@@ -409,19 +449,19 @@ def test_update_in_place_or_replace(place: Place) -> None:
         return run
 
     place.up(program())
-    uid = place.live("secret", "account")["metadata"]["uid"]
+    uid = place.live("secrets", "account")["metadata"]["uid"]
     assert place.preview(program(secret="two")) == {"update": 1}
     assert place.preview(program(replicas=2)) == {"update": 1}
     assert place.preview(program(service="other")) == {"replace": 1}
     # The provider itself shows its changed flag.
     assert place.preview(program(secret="two", mutable=False)) == {"update": 1, "replace": 1}
     assert place.up(program(secret="two", replicas=2)) == {"update": 2}
-    found = place.live("secret", "account")
+    found = place.live("secrets", "account")
     assert found["metadata"]["uid"] == uid
     assert base64.b64decode(found["data"]["password"]).decode() == "two"
-    assert place.live("statefulset", "database")["status"]["readyReplicas"] == 2
+    assert place.live("statefulsets", "database")["status"]["readyReplicas"] == 2
     assert place.up(program(secret="two", replicas=2, service="other")) == {"replace": 1}
-    assert place.live("statefulset", "database")["spec"]["serviceName"] == "other"
+    assert place.live("statefulsets", "database")["spec"]["serviceName"] == "other"
 
 
 def test_removed_fields_leave_the_cluster(place: Place) -> None:
@@ -432,7 +472,7 @@ def test_removed_fields_leave_the_cluster(place: Place) -> None:
 
     place.up(program(a="1", b="2"))
     place.up(program(a="1"))
-    assert place.live("configmap", "settings")["data"] == {"a": "1"}
+    assert place.live("configmaps", "settings")["data"] == {"a": "1"}
     assert place.preview(program(a="1")) == {}
 
 
@@ -464,7 +504,7 @@ def test_conflicts_are_refused_unless_forced(place: Place) -> None:
     said = place.refused("up", program("3"))
     assert "conflict" in said and "patchForce" in said
     place.up(program("3", force=True))
-    assert place.live("configmap", "settings")["data"] == {"a": "3"}
+    assert place.live("configmaps", "settings")["data"] == {"a": "3"}
 
 
 def test_wait_for(place: Place) -> None:
@@ -580,10 +620,10 @@ def test_kinds_that_the_plugin_does_not_know(place: Place) -> None:
     place.run("refresh", program())
     assert place.preview(program()) == {}
     assert place.up(program(port=6033)) == {"update": 1}
-    (named, _) = place.live("networkpolicy", "policy")["spec"]["ingress"]
+    (named, _) = place.live("networkpolicies", "policy")["spec"]["ingress"]
     assert named["ports"] == [{"port": 6033, "protocol": "TCP"}]
     place.stack.destroy()
-    assert not place.exists("certificate", "certificate")
+    assert not place.exists("certificates", "certificate")
 
 
 def test_client_side_apply(place: Place) -> None:
@@ -594,7 +634,7 @@ def test_client_side_apply(place: Place) -> None:
 
     place.up(program(a="1", b="2"))
     place.up(program(a="3"))
-    found = place.live("configmap", "settings")
+    found = place.live("configmaps", "settings")
     assert found["data"] == {"a": "3"}
     assert found["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "pulumi"}
     assert place.preview(program(a="3")) == {}
@@ -623,7 +663,7 @@ def test_already_exists(place: Place) -> None:
     assert place.preview(program) == {"create": 3}, "a preview cannot tell it from a replacement"
     said = place.refused("up", program)
     assert "already exists" in said and "pulumi import" in said
-    assert place.live("configmap", "settings")["data"] == {"a": "theirs"}
+    assert place.live("configmaps", "settings")["data"] == {"a": "theirs"}
     assert "settings" not in place.state()
 
 
@@ -654,7 +694,7 @@ def test_an_ignored_field_is_whose_it_is(place: Place) -> None:
     place.kubectl("patch", "configmap", "shared", "-p", '{"data": {"theirs": "x", "other": "y"}}')
     for value in ("2", "3"):
         place.up(program(value))
-        assert place.live("configmap", "shared")["data"] == {"ours": value, "theirs": "x"}
+        assert place.live("configmaps", "shared")["data"] == {"ours": value, "theirs": "x"}
     place.kubectl(
         "patch",
         "configmap",
@@ -664,7 +704,7 @@ def test_an_ignored_field_is_whose_it_is(place: Place) -> None:
         '{"data": {"theirs": "z"}}',
     )
     place.up(program("4"))
-    live = place.live("configmap", "shared", "--show-managed-fields")
+    live = place.live("configmaps", "shared")
     assert live["data"] == {"ours": "4", "theirs": "z"}
     owners = [
         entry["manager"]
@@ -691,52 +731,64 @@ def test_delete_waits_for_finalizers(place: Place) -> None:
     assert "settings" not in place.state()
 
 
-@pytest.mark.parametrize("policy", ["", "foreground", "background", "Orphan"])
-def test_deletion_propagation(place: Place, policy: str) -> None:
+def test_deletion_propagation(place: Place) -> None:
     """Only the foreground waits for what an object owns, and only orphan leaves it alone."""
-    waits = policy in ("", "foreground")
+    waiting, others = (
+        {"default": "", "foreground": "foreground"},
+        {
+            "background": "background",
+            "orphan": "Orphan",
+        },
+    )
+    names = [*waiting, *others]
 
     def program() -> None:
-        annotations = {"pulumi.com/deletionPropagationPolicy": policy} if policy else None
-        k8s.core.v1.ConfigMap(
-            "owner",
-            metadata=k8s.meta.v1.ObjectMetaArgs(name="owner", annotations=annotations),
-            opts=pulumi.ResourceOptions.merge(
-                place.provider(),
-                pulumi.ResourceOptions(
-                    custom_timeouts=pulumi.CustomTimeouts(delete="3s" if waits else "60s")
+        options = place.provider()
+        for name, policy in {**waiting, **others}.items():
+            annotations = {"pulumi.com/deletionPropagationPolicy": policy} if policy else None
+            k8s.core.v1.ConfigMap(
+                name,
+                metadata=k8s.meta.v1.ObjectMetaArgs(name=name, annotations=annotations),
+                opts=pulumi.ResourceOptions.merge(
+                    options,
+                    pulumi.ResourceOptions(
+                        custom_timeouts=pulumi.CustomTimeouts(
+                            delete="3s" if name in waiting else "60s"
+                        )
+                    ),
                 ),
-            ),
-        )
+            )
 
-    place.up(program)
-    owner = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "name": "owner",
-        "uid": place.live("configmap", "owner")["metadata"]["uid"],
-        "blockOwnerDeletion": True,
-    }
-    owned = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": "owned",
+    def owned(name: str) -> dict[str, Any]:
+        owner = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "name": name,
+            "uid": place.live("configmaps", name)["metadata"]["uid"],
+            "blockOwnerDeletion": True,
+        }
+        metadata = {
+            "name": f"{name}-owned",
             "ownerReferences": [owner],
             "finalizers": ["example.com/hold"],
-        },
-    }
-    place.kubectl("apply", "-f", "-", stdin=json.dumps(owned))
-    if waits:
-        assert "foregroundDeletion" in place.refused("up", _nothing)
-    else:
-        place.up(_nothing)
-        assert not place.exists("configmap", "owner")
-    if policy == "Orphan":
-        assert "ownerReferences" not in place.live("configmap", "owned")["metadata"]
-    place.kubectl("patch", "configmap", "owned", "-p", '{"metadata": {"finalizers": null}}')
+        }
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+    place.up(program)
+    items = [owned(name) for name in names]
+    place.kubectl(
+        "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    )
+    said = place.refused("up", _nothing)
+    assert said.count("foregroundDeletion") >= len(waiting)
+    assert [name for name in names if place.exists("configmaps", name)] == list(waiting)
+    assert "ownerReferences" not in place.live("configmaps", "orphan-owned")["metadata"]
+    for name in names:
+        place.kubectl(
+            "patch", "configmap", f"{name}-owned", "-p", '{"metadata": {"finalizers": null}}'
+        )
     place.up(_nothing)
-    assert not place.exists("configmap", "owner")
+    assert not [name for name in names if place.exists("configmaps", name)]
 
 
 def test_names_that_pulumi_makes(place: Place) -> None:
@@ -758,7 +810,7 @@ def test_names_that_pulumi_makes(place: Place) -> None:
     place.up(program("2", mutable=True))
     assert name() == first
     place.up(program("3", mutable=False))
-    assert name() != first and not place.exists("configmap", first)
+    assert name() != first and not place.exists("configmaps", first)
 
 
 def test_same_as_the_official_plugin(

@@ -69,7 +69,8 @@ def test_what_no_file_tells_of_ends_too(machine: Path, lost: str) -> None:
     plane = ControlPlane(machine / "plane", Toolchain(machine / "cache"))
     plane.directory.mkdir()
     plane.processes.launch(Process("etcd", SLEEP))
-    assert plane.processes.descendants()
+    while not plane.processes.descendants():  # Linux shows no variables of it for a moment
+        assert plane.processes.pid("etcd")
     if lost == "folder":
         shutil.rmtree(plane.directory)
     else:

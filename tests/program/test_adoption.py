@@ -220,7 +220,7 @@ def test_a_percona_cluster_without_accounts_of_ours(edit: dict[str, Any]) -> Non
 
 @BOTH
 @pytest.mark.parametrize("adopt", ["import", "take_over"])
-def test_the_identity_is_that_of_any_database(config: dict[str, Any], adopt: str) -> None:
+def test_what_is_immutable_is_that_of_any_database(config: dict[str, Any], adopt: str) -> None:
     """So that `adopt` can be removed, and a later edit is checked as ever."""
     during = accepted({**config, "adopt": adopt}, live(config))
     after = accepted(config, previous=during.outputs)

@@ -471,6 +471,7 @@ def test_the_secret_of_an_app_that_is_not_active_waits_for_its_accounts() -> Non
 # --- many ---
 
 
+@pytest.mark.broad
 @pytest.mark.parametrize(
     ("config", "each"),
     [

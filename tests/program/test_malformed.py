@@ -91,7 +91,7 @@ def root(**fields: Any) -> dict[str, Any]:
     return {"size": "small", "credentials": {"root": given("given")}, **fields}
 
 
-def identity(**facts: Any) -> dict[str, Any]:
+def earlier(**facts: Any) -> dict[str, Any]:
     """The outputs of an earlier update of a small stack, with other facts."""
     known = {
         "engine": "mariadb",
@@ -2295,9 +2295,9 @@ APPS = [
     ),
 ]
 
-IDENTITY = [
+IMMUTABLE = [
     # Known only once the stack's own outputs were read.
-    Bad("identity-name", stored(name="other"), "name", "would delete it", previous=identity()),
+    Bad("immutable-name", stored(name="other"), "name", "would delete it", previous=earlier()),
     *(
         Bad(
             f"{output}-{name}",
@@ -2310,103 +2310,103 @@ IDENTITY = [
         for name, value in (("list", [1]), ("facts", {"mysql": [1]}))
     ),
     Bad(
-        "identity-of-an-earlier-version",
+        "immutable-of-an-earlier-version",
         stored(namespace="other"),
         "namespace",
         "cannot change",
-        previous={"identity": identity()["immutable"]},
+        previous={"identity": earlier()["immutable"]},
     ),
     Bad(
-        "identity-path-of-several",
+        "immutable-path-of-several",
         {"size": "small", "databases": {"orders": {"namespace": "shop"}}},
         "databases.orders.namespace",
         "cannot change",
         previous={"immutable": {"orders": {"namespace": "default"}}},
     ),
     Bad(
-        "identity-downgrade",
+        "immutable-downgrade",
         stored(engine="mariadb"),
         "images.database.tag",
         "is a downgrade",
-        previous=identity(version="12.3.1"),
+        previous=earlier(version="12.3.1"),
     ),
     Bad(
-        "identity-create-namespace-off",
+        "immutable-create-namespace-off",
         stored(),
         "create_namespace",
         "is protected",
-        previous=identity(create_namespace=True),
+        previous=earlier(create_namespace=True),
     ),
     Bad(
-        "identity-namespace",
+        "immutable-namespace",
         stored(namespace="shop"),
         "namespace",
         "cannot change",
-        previous=identity(),
+        previous=earlier(),
     ),
     Bad(
-        "identity-topology",
+        "immutable-topology",
         merge(stored(), {"database": {"topology": "galera"}}),
         "database.topology",
         "docs/migration.md",
-        previous=identity(),
+        previous=earlier(),
     ),
     Bad(
-        "identity-shrink",
+        "immutable-shrink",
         stored(),
         "database.storage.size",
         "below the 20Gi",
-        previous=identity(storage={"size": "20Gi", "storage_class": "standard"}),
+        previous=earlier(storage={"size": "20Gi", "storage_class": "standard"}),
     ),
     Bad(
-        "identity-class",
+        "immutable-class",
         stored(),
         "database.storage.storage_class",
         "cannot change",
-        previous=identity(storage={"size": "10Gi", "storage_class": "slow"}),
+        previous=earlier(storage={"size": "10Gi", "storage_class": "slow"}),
     ),
     Bad(
-        "identity-root",
+        "immutable-root",
         stored(credentials={"root": given("given")}),
         "credentials.root",
         "generated",
-        previous=identity(),
+        previous=earlier(),
     ),
     Bad(
-        "identity-replication",
+        "immutable-replication",
         stored(),
         "credentials.replication",
         "another source",
-        previous=identity(replication="config"),
+        previous=earlier(replication="config"),
     ),
     Bad(
-        "identity-proxy",
+        "immutable-proxy",
         stored(),
         "proxy.storage",
         "cannot change",
-        previous=identity(proxy_volumes="1Gi of class standard"),
+        previous=earlier(proxy_volumes="1Gi of class standard"),
     ),
     Bad(
-        "identity-pull-secrets",
+        "immutable-pull-secrets",
         stored(images={"pull_secrets": ["registry"]}),
         "images.pull_secrets",
         "cannot change",
-        previous=identity(),
+        previous=earlier(),
     ),
     Bad(
-        "identity-mode",
+        "immutable-mode",
         stored(),
         "proxy.managed_by",
         "has proxies managed by operator",
-        previous=identity(proxy_managed_by="operator"),
+        previous=earlier(proxy_managed_by="operator"),
     ),
     *(
         Bad(
-            f"identity-app-{name}",
+            f"immutable-app-{name}",
             stored(apps=[{**SHOP, **fields}]),
             "apps",
             says,
-            previous=identity(apps={"shop": KNOWN_APP}),
+            previous=earlier(apps={"shop": KNOWN_APP}),
         )
         for name, fields, says in (
             ("rotation", {"rotation": 1}, "app 'shop' of database 'mysql' has a lower rotation"),
@@ -2420,18 +2420,18 @@ IDENTITY = [
         )
     ),
     Bad(
-        "identity-retire-deleted",
+        "immutable-retire-deleted",
         stored(name="other", retire=["mysql"]),
         "retire",
         "app 'shop' of database 'mysql' has cleanup: delete",
-        previous=identity(apps={"shop": {**KNOWN_APP, "cleanup": "delete"}}),
+        previous=earlier(apps={"shop": {**KNOWN_APP, "cleanup": "delete"}}),
     ),
     Bad(
-        "identity-retire-other",
+        "immutable-retire-other",
         stored(name="other", retire=["shop"]),
         "name",
         "'mysql'",
-        previous=identity(),
+        previous=earlier(),
     ),
 ]
 
@@ -2681,7 +2681,7 @@ def refused(bad: Bad, preview: bool) -> recorder.Recording:
 
 
 def test_ids_are_unique() -> None:
-    ids = [bad.id for bad in (*PLAIN, *APPS, *IDENTITY, *STORED_SECRETS)]
+    ids = [bad.id for bad in (*PLAIN, *APPS, *IMMUTABLE, *STORED_SECRETS)]
     assert len(set(ids)) == len(ids) >= 300
 
 
@@ -2721,12 +2721,12 @@ def nothing_was_made(recording: recorder.Recording, bad: Bad) -> None:
     for secret in found:
         assert secret.type == "kubernetes:core/v1:Secret"
         assert secret.provider.startswith(registered[0].urn + "::")
-    assert recording.outputs.get("immutable") is None, "the old identity stays"
+    assert recording.outputs.get("immutable") is None, "the old facts stay"
 
 
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "up"])
-@pytest.mark.parametrize("bad", IDENTITY, ids=lambda bad: bad.id)
-def test_refused_once_the_identity_was_read(bad: Bad, preview: bool) -> None:
+@pytest.mark.parametrize("bad", IMMUTABLE, ids=lambda bad: bad.id)
+def test_refused_once_the_facts_were_read(bad: Bad, preview: bool) -> None:
     recording = refused(bad, preview)
     assert recording.called == [READ_OUTPUTS]
     nothing_was_made(recording, bad)
@@ -2740,9 +2740,9 @@ def test_refused_once_a_secret_was_read(bad: Bad, preview: bool) -> None:
     nothing_was_made(recording, bad)
 
 
-def test_a_refused_password_keeps_the_old_identity() -> None:
+def test_a_refused_password_keeps_the_old_facts() -> None:
     """Else the size that never came to be could not be taken back: volumes only grow."""
-    known = identity(storage={"size": "5Gi", "storage_class": "standard"})
+    known = earlier(storage={"size": "5Gi", "storage_class": "standard"})
     config = stored(credentials={"monitor": given("given", "other")})
     bad = Bad("both", config, "credentials.monitor.existing_secret", "no key", previous=known)
     nothing_was_made(refused(bad, False), bad)

@@ -130,7 +130,7 @@ def test_faults_of_all_databases_are_told_at_once() -> None:
 
 CORPUS = [
     bad.config
-    for bad in (*malformed.PLAIN, *malformed.APPS, *malformed.IDENTITY, *malformed.STORED_SECRETS)
+    for bad in (*malformed.PLAIN, *malformed.APPS, *malformed.IMMUTABLE, *malformed.STORED_SECRETS)
     if "databases" not in bad.config and "retire" not in bad.config
 ]
 """What other tests refuse, by some stage or other."""

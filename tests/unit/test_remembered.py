@@ -11,7 +11,7 @@ from components.config.load import resolve
 from components.config.stack import StackConfig
 from components.guards import immutable, remembered
 from tests.unit.models import proxied_configs
-from tests.unit.test_identity import facts
+from tests.unit.test_immutable import facts
 
 APP = {"account": "a", "accounts": ["a"], "databases": ["a"], "cleanup": "keep", "password": "x"}
 

@@ -7,7 +7,7 @@ import pytest
 from components.config.errors import ConfigError
 from components.config.load import resolve
 from components.guards import immutable
-from tests.unit.test_identity import facts
+from tests.unit.test_immutable import facts
 
 
 def of(engine: str, tag: str, version: str | None = None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ REF = {"existing_secret": {"name": "s", "key": "k"}}
 
 
 def facts(*configs: StackConfig) -> dict[str, Any]:
-    """The identity that a stack of these databases exports."""
+    """What a stack of these databases exports as `immutable`."""
     loaded = tuple(Loaded(config=config, passwords={}) for config in configs)
     return immutable.of(Stack(databases=loaded, several=len(loaded) > 1, retire=()))
 
@@ -275,7 +275,7 @@ def test_the_operators_proxies_keep_their_volumes() -> None:
         immutable.check(edited(PERCONA), larger)
 
 
-# --- what an identity is ---
+# --- what is immutable ---
 
 
 def without_nulls(value: Any) -> Any:
@@ -302,7 +302,7 @@ def test_a_field_that_an_older_program_did_not_export_is_not_compared(
 
 
 @given(proxied_configs())
-def test_an_identity_without_fields_agrees_with_every_config(config: StackConfig) -> None:
+def test_facts_without_fields_agree_with_every_config(config: StackConfig) -> None:
     immutable.check({config.name: {}}, facts(config))
 
 
@@ -337,7 +337,7 @@ BILLING: dict[str, Any] = {"name": "billing", "databases": {"billing": "readwrit
 
 
 def with_apps(*apps: dict[str, Any], engine: str = "mariadb") -> dict[str, Any]:
-    """The identity of a database with these apps, as the SDK reads it back."""
+    """The facts of a database with these apps, as the SDK reads them back."""
     found = facts(resolve({**BASE, "engine": engine, "apps": list(apps)}))
     return without_nulls(json.loads(json.dumps(found)))
 
@@ -396,7 +396,7 @@ def test_an_app_that_leaves_is_kept(said: list[str]) -> None:
 
 
 def test_the_last_app_may_leave(said: list[str]) -> None:
-    """The identity then has no apps at all."""
+    """The facts then have no apps at all."""
     immutable.check(with_apps(SHOP), edited({}))
     assert len(said) == 3
 
@@ -493,7 +493,7 @@ def test_grants_of_the_other_engine_go_with_their_objects(said: list[str]) -> No
     assert said == []
 
 
-def test_apps_of_an_identity_are_plain() -> None:
+def test_apps_among_the_facts_are_plain() -> None:
     assert with_apps({**SHOP, "rotation": 1, "password": None})["orders"]["apps"] == {
         "shop": {
             "account": "shop",
