@@ -291,6 +291,11 @@ class Server:
         self._process.send_signal(signal.SIGCONT)
 
     @property
+    def data(self) -> Path:
+        """Its data directory."""
+        return self._data
+
+    @property
     def resident(self) -> int:
         """Bytes of memory that the server occupies."""
         assert self._process is not None
