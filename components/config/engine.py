@@ -136,7 +136,10 @@ MARIADB = Engine(
     image=MARIADB_IMAGE,
     presets=presets.MARIADB,
     # No grace period: mariadb-operator has it since 26.6, and an earlier one would drop it.
-    foreign_keys=("percona", "images.log_collector", "database.termination_grace_seconds"),
+    foreign_keys=(
+        *("percona", "images.log_collector", "database.termination_grace_seconds"),
+        "backup.point_in_time",
+    ),
     # The label `controller-revision-hash` is the StatefulSet's name plus 11 characters and a label
     # holds 63, so `<name>-proxysql` must stay below 52.
     longest_name=40,
@@ -165,7 +168,10 @@ PERCONA = Engine(
     ),
     image=PXC_IMAGE,
     presets=presets.PERCONA,
-    foreign_keys=("images.data_plane", "credentials.replication", "database.probes.startup"),
+    foreign_keys=(
+        *("images.data_plane", "credentials.replication", "database.probes.startup"),
+        *("backup.compression", "backup.staging", "backup.logical"),
+    ),
     longest_name=22,  # of the operator: pkg/apis/pxc/v1/pxc_types.go, clusterNameMaxLen
     longest_account=32,  # dev.mysql.com, "Account User Names"
     oldest_server=(8, 0),  # 5.7 has reached its end

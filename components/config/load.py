@@ -191,7 +191,7 @@ KEYS = tuple(StackKeys.model_fields)
 """The config keys of a stack, below the project's name."""
 _STRUCTURED = frozenset(
     {"database", "proxy", "credentials", "scheduling", "security", "images", "percona"}
-    | {"operator"}
+    | {"backup", "operator"}
     | {"apps", "databases", "retire", "create_namespace", "await_sql"}
 )
 

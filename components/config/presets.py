@@ -36,6 +36,29 @@ _HELPER: dict[str, Any] = {
 }
 """A quota of the namespace counts every container, and refuses Pods in which one has no numbers."""
 
+_JOB: dict[str, Any] = {
+    "requests": {"cpu": "100m", "memory": "256Mi"},
+    "limits": {"cpu": "1", "memory": "1Gi"},
+}
+_LARGE_JOB: dict[str, Any] = {
+    "requests": {"cpu": "500m", "memory": "512Mi"},
+    "limits": {"cpu": "2", "memory": "2Gi"},
+}
+"""Of what makes or restores a backup, which is done when it is done."""
+
+
+def _backup(enabled: bool, retention: str, timeout: str, staging: str, job: Any) -> dict[str, Any]:
+    """Backups of a size; on, they need a store too."""
+    return {
+        "enabled": enabled,
+        "retention": retention,
+        "timeout": timeout,
+        "staging": {"kind": staging},
+        "resources": job,
+        "drill": {"enabled": enabled, "resources": job},
+    }
+
+
 SIZES: dict[str, dict[str, Any]] = {
     "dev": {
         "database": {
@@ -56,6 +79,7 @@ SIZES: dict[str, dict[str, Any]] = {
             "tls": {"enabled": False},
             "network_policy": {"enabled": False},
         },
+        "backup": _backup(False, "72h", "1h", "node", _JOB),
     },
     "small": {
         **_HA,
@@ -78,6 +102,7 @@ SIZES: dict[str, dict[str, Any]] = {
                 "limits": {"cpu": "1", "memory": "512Mi"},
             },
         },
+        "backup": _backup(True, "336h", "2h", "node", _JOB),
     },
     "large": {
         **_HA,
@@ -100,6 +125,7 @@ SIZES: dict[str, dict[str, Any]] = {
                 "limits": {"cpu": "2", "memory": "1Gi"},
             },
         },
+        "backup": _backup(True, "840h", "6h", "claim", _LARGE_JOB),
     },
 }
 

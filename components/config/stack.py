@@ -6,6 +6,7 @@ from typing import Literal
 
 from components import names
 from components.config.apps import App
+from components.config.backup import Backup
 from components.config.credentials import Credentials, Login, alternating_logins
 from components.config.database import Database
 from components.config.images import Images
@@ -62,6 +63,8 @@ class StackConfig(Model):
     """Images of the database, the proxy and what runs beside them."""
     operator: Operator = Operator()
     """Where the engine's operator runs, for the NetworkPolicy of the servers."""
+    backup: Backup
+    """Scheduled backups: where, when, how long, and drills that prove them."""
     percona: Percona | None = None
     """What only a Percona XtraDB Cluster has: the operator's version, the log collector."""
 

@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from components import names
-from components.config import collations, quantity
+from components.config import collations, cron, quantity
 from components.config.errors import field_error
 from components.config.proxysql import OWN_PORTS
 from components.config.proxysql_variables import MAX_INT
@@ -152,6 +152,17 @@ def _duration(value: str) -> str:
         raise field_error("must be a duration", "use a value such as 90s, 20m or 1h30m")
     if seconds(value) > MAX_HOURS * 3600:
         raise field_error(f"is longer than {MAX_HOURS}h, the longest there is", "shorten it")
+    return value
+
+
+def _cron(value: str) -> str:
+    try:
+        cron.runs(value)
+    except ValueError:
+        raise field_error(
+            "must be a cron expression of five fields, in UTC, that comes at some time",
+            "use one such as '17 2 * * *': minute, hour, day, month, weekday from 0 (Sunday) to 6",
+        ) from None
     return value
 
 
@@ -502,6 +513,7 @@ def _tag(value: str) -> str:
 
 _HOST = r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _REGISTRY = rf"(localhost|(?=[^:]*[.:]){_HOST}(\.{_HOST})*)(:[0-9]{{1,5}})?"
+_ENDPOINT = rf"(?!https?$){_HOST}(\.{_HOST})*(:[0-9]{{1,5}})?"
 _REPOSITORY = r"(?=.{1,200}$)[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*"
 """Both: github.com/distribution/reference, regexp.go."""
 
@@ -513,6 +525,65 @@ def _registry(value: str) -> str:
         "must be the host of a registry, with a dot or a port: another word is a folder of "
         "docker.io",
         "use a host such as registry.example.com or registry.example.com:5000",
+    )
+
+
+def _endpoint(value: str) -> str:
+    return _matching(
+        _ENDPOINT,
+        value,
+        "must be a host, with a port or without, and without 'https://': there is no plain HTTP "
+        "unless allow_plain_http says so",
+        "use a host such as s3.eu-central-1.amazonaws.com or s3.example.com:9000",
+    )
+
+
+_BUCKET = r"(?!.*\.\.)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]"
+"""docs.aws.amazon.com, "General purpose bucket naming rules"."""
+
+
+def _bucket(value: str) -> str:
+    return _matching(
+        _BUCKET,
+        value,
+        "must be the name of a bucket (3 to 63 lower-case letters, digits, '-' and '.'); the place "
+        "in it is computed",
+        "use the name alone, without 's3://' and folders",
+    )
+
+
+_REGION = r"[a-z0-9][-a-z0-9]{0,61}"
+
+
+def _region(value: str) -> str:
+    return _matching(
+        _REGION,
+        value,
+        "must be a region (lower-case letters, digits and '-')",
+        "use one such as eu-central-1",
+    )
+
+
+_ACCOUNT = r"[a-z0-9]{3,24}"
+_CONTAINER = r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*"
+"""Both: learn.microsoft.com, "Naming rules and restrictions for Azure resources"."""
+
+
+def _account(value: str) -> str:
+    return _matching(
+        _ACCOUNT,
+        value,
+        "must be a storage account (3 to 24 lower-case letters and digits)",
+        "use the name alone, without '.blob.core.windows.net'",
+    )
+
+
+def _container(value: str) -> str:
+    return _matching(
+        _CONTAINER,
+        value,
+        "must be the name of a container (3 to 63 lower-case letters, digits and single '-')",
+        "use the name alone, without the account",
     )
 
 
@@ -576,6 +647,18 @@ Cores = Annotated[
 ]
 Bytes = Annotated[
     str, AfterValidator(_bytes), _text("bytes above 0, with a unit (`512Mi`)", quantity.BYTES)
+]
+Endpoint = Annotated[
+    str, AfterValidator(_endpoint), _text("host, with a port or without; no scheme", _ENDPOINT)
+]
+Bucket = Annotated[str, AfterValidator(_bucket), _text("name of a bucket", _BUCKET)]
+Region = Annotated[str, AfterValidator(_region), _text("region (`eu-central-1`)", _REGION)]
+StorageAccount = Annotated[
+    str, AfterValidator(_account), _text("name of a storage account", _ACCOUNT)
+]
+Container = Annotated[str, AfterValidator(_container), _text("name of a container", _CONTAINER)]
+Cron = Annotated[
+    str, AfterValidator(_cron), _text("cron expression of five fields (`17 2 * * *`)", cron.PATTERN)
 ]
 Registry = Annotated[str, AfterValidator(_registry), _text("host with a dot or a port", _REGISTRY)]
 Repository = Annotated[str, AfterValidator(_repository), _text("path of an image", _REPOSITORY)]
