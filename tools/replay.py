@@ -315,23 +315,28 @@ def described(planned: Plan) -> Iterator[str]:
         )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """0: done, or could be done; 1: refused."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    found = argparse.ArgumentParser(
         prog="python -m tools.replay",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--logs", type=Path, required=True, help="directory of the binary logs")
-    begins = parser.add_mutually_exclusive_group(required=True)
+    found.add_argument("--logs", type=Path, required=True, help="directory of the binary logs")
+    begins = found.add_mutually_exclusive_group(required=True)
     begins.add_argument("--info", type=Path, help="the backup's mariadb_backup_binlog_info")
     begins.add_argument("--after", help="the position of the backup, such as 0-10-5")
-    parser.add_argument("--until", type=instant, help="a time with its zone; none: everything")
-    server = parser.add_mutually_exclusive_group(required=True)
+    found.add_argument("--until", type=instant, help="a time with its zone; none: everything")
+    server = found.add_mutually_exclusive_group(required=True)
     server.add_argument("--pod", nargs=2, metavar=("NAMESPACE", "POD"), help="the server's Pod")
     server.add_argument("--options", type=Path, help="an option file of mariadb's client")
-    parser.add_argument("--run", action="store_true", help="do it")
-    given = parser.parse_args(arguments)
+    found.add_argument("--run", action="store_true", help="do it")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: done, or could be done; 1: refused."""
+    given = parser().parse_args(arguments)
     client = Client.in_pod(*given.pod) if given.pod else Client.of_options(given.options)
     try:
         start = (

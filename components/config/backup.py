@@ -81,6 +81,11 @@ class Azure(Model):
     credentials: AzureCredentials = AzureCredentials()
     """How Pods log in to the store."""
 
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"https://{self.account}.blob.core.windows.net"
+
 
 class BackupVolume(Model):
     """A volume in the same cluster: for tests, and for stores that are mounted as volumes."""

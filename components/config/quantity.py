@@ -31,3 +31,15 @@ def parse(text: str) -> Decimal:
     if match is None:
         raise ValueError(f"not a Kubernetes quantity: {text}")
     return Decimal(match[1]) * _SCALE[match[2] or ""]
+
+
+def twice(text: str) -> str:
+    """Twice a number of bytes with a unit, in that unit.
+
+    Raises ValueError when `text` is none.
+    """
+    match = re.fullmatch(BYTES, text)
+    if match is None:
+        raise ValueError(f"not a number of bytes: {text}")
+    unit = match[2]
+    return f"{(Decimal(text.removesuffix(unit)) * 2).normalize():f}{unit}"

@@ -63,6 +63,8 @@ def _servers(config: StackConfig) -> dict[str, Any]:
         facts["replicas"] = database.replicas
     if config.servers_closed:
         facts["clients"] = "named"
+    if restore := database.restore_from:
+        facts["restored"] = f"{restore.id}: {restore.source}"
     return facts
 
 

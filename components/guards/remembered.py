@@ -57,6 +57,7 @@ class _Database(_Facts):
     replicas: Number = 0
     nodes: Number = 0
     clients: str = ""
+    restored: str = ""
     tls: str = ""
     tls_source: str = ""
     pull_secrets: str = ""

@@ -22,6 +22,7 @@ from components.config.checks import (
     proxy,
     proxy_users,
     query_rules,
+    restore_from,
     scheduling,
     security,
     top,
@@ -44,6 +45,7 @@ RULES = (
     *proxy.RULES,
     *proxy_users.RULES,
     *query_rules.RULES,
+    *restore_from.RULES,
     *scheduling.RULES,
     *security.RULES,
     *variables.RULES,
@@ -55,6 +57,7 @@ ENGINE_RULES = {
         *apps.MARIADB_RULES,
         *database.MARIADB_RULES,
         *proxy.MARIADB_RULES,
+        *restore_from.MARIADB_RULES,
         *scheduling.MARIADB_RULES,
     ),
     "percona": (
@@ -62,6 +65,7 @@ ENGINE_RULES = {
         *apps.PERCONA_RULES,
         *database.PERCONA_RULES,
         *percona.PERCONA_RULES,
+        *restore_from.PERCONA_RULES,
     ),
 }
 """The same of one engine, by the value of the key `engine`: they take its configs only."""
