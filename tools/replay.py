@@ -324,7 +324,9 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--logs", type=Path, required=True, help="directory of the binary logs")
     begins = found.add_mutually_exclusive_group(required=True)
-    begins.add_argument("--info", type=Path, help="the backup's mariadb_backup_binlog_info")
+    begins.add_argument(
+        "--info", type=Path, help="the position's file: mariadb-operator.info of a restored Pod"
+    )
     begins.add_argument("--after", help="the position of the backup, such as 0-10-5")
     found.add_argument("--until", type=instant, help="a time with its zone; none: everything")
     server = found.add_mutually_exclusive_group(required=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local import ports
+from testbed.database import copies
 from testbed.database.servers import (
     HOST,
     Account,
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.database
 
 LOGGING = {"log_bin": "mariadb-bin", "server_id": 10, "gtid_strict_mode": None}
 COPY = {"log_bin": "copy-bin", "server_id": 11}
-INFOS = ("mariadb_backup_binlog_info", "xtrabackup_binlog_info")
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,6 @@ class Restored:
         )
 
 
-def run(installation: Installation, log: Path, *command: str) -> None:
-    """To its end, as the account of the servers."""
-    code = installation.spawn(*command, log=log).wait(60)
-    assert code == 0, log.read_text(errors="replace")[-2000:]
-
-
 def at(session: Session) -> int:
     """The server's time in seconds, once the next one has begun: whatever was written before
     is older."""
@@ -83,7 +77,7 @@ def at(session: Session) -> int:
 
 @pytest.fixture(scope="module")
 def source(installation: Installation, workspace: Path) -> Iterator[Source]:
-    if shutil.which("mariadb-backup") is None:
+    if not copies.available():
         pytest.skip("no mariadb-backup on this machine (Debian: mariadb-backup)")
     (port,) = ports.free(1)
     folder = workspace / "replay-source"
@@ -98,14 +92,7 @@ def source(installation: Installation, workspace: Path) -> Iterator[Source]:
                 "INSERT INTO shop.orders (what) VALUES ('in the backup')",
             ):
                 session.query(sql)
-            backup = folder / "backup"
-            run(
-                installation,
-                folder / "backup.log",
-                *("mariadb-backup", "--no-defaults", "--backup", f"--target-dir={backup}"),
-                *(f"--datadir={server.data}", f"--host={HOST}", f"--port={port}", "--user=root"),
-                *("--skip-ssl", "--innodb-use-native-aio=0"),
-            )
+            backup = copies.copy(installation, server, folder / "backup")
             at(session)
             session.query("INSERT INTO shop.orders (what) VALUES ('good')")
             between = at(session)
@@ -118,14 +105,7 @@ def source(installation: Installation, workspace: Path) -> Iterator[Source]:
         copied.mkdir()
         for file in server.data.glob("mariadb-bin.0*"):
             installation.own(Path(shutil.copy(file, copied)))
-        (info,) = (path for name in INFOS if (path := backup / name).exists())
-        start = replay.text_of(position_of_backup(info.read_text()))
-        run(
-            installation,
-            folder / "backup.log",
-            *("mariadb-backup", "--no-defaults", "--prepare", f"--target-dir={backup}"),
-            "--innodb-use-native-aio=0",
-        )
+        start = replay.text_of(position_of_backup(copies.position(backup)))
         yield Source(server, backup, start, copied, between, last)
 
 
@@ -136,14 +116,8 @@ def restored(
     """As mariadb-operator leaves it: with an account that the operator has made since."""
     (port,) = ports.free(1)
     folder = workspace / f"replay-{port}"
-    server = Server(installation, folder, port, getattr(request, "param", COPY))
-    shutil.rmtree(server.data)
-    run(
-        installation,
-        folder / "restore.log",
-        *("mariadb-backup", "--no-defaults", "--copy-back", f"--target-dir={source.backup}"),
-        f"--datadir={server.data}",
-    )
+    settings = getattr(request, "param", COPY)
+    server = copies.restored(installation, source.backup, folder, port, settings)
     options = folder / "client.cnf"
     options.write_text(f"[client]\nhost={HOST}\nport={port}\nuser=root\nskip-ssl\n")
     with stopping([server]):
@@ -203,7 +177,7 @@ def test_the_printed_commands_do_the_same(
     with restored.server.session() as session:
         for sql in begin.split("; "):
             session.query(sql)
-    run(installation, restored.options.with_name("typed.log"), "bash", "-c", pipe)
+    copies.run(installation, restored.options.with_name("typed.log"), "bash", "-c", pipe)
     assert restored.rows == ["in the backup", "good"]
 
 

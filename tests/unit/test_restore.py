@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from components.config import checks
 from components.config.errors import ConfigError
 from components.config.load import merge, resolve
 from components.config.stack import StackConfig
@@ -171,6 +172,7 @@ def test_what_mariadb_needs() -> None:
     refused("database.restore_from.at", at=None)
     refused("database.restore_from.backup", backup="orders-2026-01-02-02:17:00-full")
     refused("database.restore_from.binlogs", binlogs="a/b")
+    assert "has a dot" in refused("database.restore_from.prefix", prefix="prod.eu/shop/full")
     azure: dict[str, Any] = {"s3": None, "azure": {"account": "backups", "container": "mysql"}}
     refused("database.restore_from.azure", **azure)
     newer = merge(BASE, {"images": {"data_plane": {"tag": "26.3.0"}}})
@@ -210,6 +212,18 @@ def test_an_update_waits_as_long_as_a_restore_takes(size: str, timeout: str) -> 
     assert resolve(base).database.ready_timeout == "20m"
     own = merge(base, {"database": {"ready_timeout": "9h"}})
     assert restored(own).database.ready_timeout == "9h"
+
+
+def warned(config: StackConfig) -> list[str]:
+    return [path for path, _, _ in checks.warnings(config, {}) if path.startswith("database")]
+
+
+def test_replicas_do_not_come_from_every_backup() -> None:
+    assert warned(restored()) == ["database.restore_from"]
+    assert warned(resolve(BASE)) == []
+    galera = merge(BASE, {"database": {"topology": "galera"}})
+    assert warned(restored(galera)) == []
+    assert warned(restored({**BASE, "size": "dev"})) == []
 
 
 # --- edits ---

@@ -48,6 +48,13 @@ def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
     for key in ("backup", "binlogs"):
         if getattr(restore, key):
             yield f"{PATH}.{key}", "is for engine percona", "remove it (docs/restore.md)"
+    if restore.prefix and "." in restore.prefix:
+        # pkg/backup/processor.go splits the whole path at each dot; tests/database/test_backups.py.
+        yield (
+            f"{PATH}.prefix",
+            "has a dot, and mariadb-operator does not find a file below such a folder",
+            "copy the backup to another folder",
+        )
     operator = _operator(config)
     if restore.azure and operator and operator < AZURE_SINCE:
         yield (
