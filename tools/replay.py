@@ -1,6 +1,6 @@
 """`python -m tools.replay`: bring a restored MariaDB forward to a time, from binary logs.
 
-    python -m tools.replay --logs DIRECTORY --info mariadb_backup_binlog_info \\
+    python -m tools.replay --logs DIRECTORY --info FILE \\
         --until 2026-11-27T02:00:00Z --pod NAMESPACE POD
 
 It reads the position of the backup and the logs, and says what it would do; with `--run` it does
@@ -324,9 +324,7 @@ def parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--logs", type=Path, required=True, help="directory of the binary logs")
     begins = found.add_mutually_exclusive_group(required=True)
-    begins.add_argument(
-        "--info", type=Path, help="the position's file: mariadb-operator.info of a restored Pod"
-    )
+    begins.add_argument("--info", type=Path, help="the file with it, mariadb-operator.info")
     begins.add_argument("--after", help="the position of the backup, such as 0-10-5")
     found.add_argument("--until", type=instant, help="a time with its zone; none: everything")
     server = found.add_mutually_exclusive_group(required=True)

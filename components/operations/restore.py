@@ -112,7 +112,7 @@ def _destination(restore: RestoreFrom) -> str:
 
 
 def _percona_source(restore: RestoreFrom, folder: str) -> dict[str, Any]:
-    """A folder of a store. It stands in the bucket's name: the operator looks for the backup below
+    """A folder of a store, as a part of the bucket's name: the operator looks for the backup below
     it (pkg/pxc/backup/storage/options.go), and only from 1.20 it has a field of its own."""
     if s3 := restore.s3:
         return {"verifyTLS": not s3.allow_plain_http, "s3": _percona_s3(s3, folder)}

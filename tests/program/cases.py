@@ -314,7 +314,7 @@ STORE: dict[str, Any] = {
 ROOT_OF_SOURCE = {"root": {"existing_secret": {"name": "orders-root-then", "key": "password"}}}
 PERCONA_BACKUP = "orders-2026-01-02-02:17:00-full"
 
-VARIANTS |= {
+RESTORED: dict[str, dict[str, Any]] = {
     "restored": {
         "size": "small",
         "name": "orders-v2",
@@ -414,7 +414,7 @@ INLINE = ("small", "galera", "several")
 
 def all_cases() -> list[Case]:
     """Every case: files and variants, with their own credentials, existing ones, inline ones."""
-    bases = [*file_cases(), *(case(name, config) for name, config in VARIANTS.items())]
+    bases = [*file_cases(), *(case(name, config) for name, config in (VARIANTS | RESTORED).items())]
     own = [with_existing(base) for base in bases if base.id in EXISTING]
     inline = [with_inline(base) for base in bases if base.id in INLINE]
     return [*bases, *own, *inline]
