@@ -90,8 +90,8 @@ def text_of(where: Position) -> str:
 
 
 def position_of_backup(info: str) -> Position:
-    """That of a backup, by its file `mariadb_backup_binlog_info` (`xtrabackup_binlog_info` of
-    11.1): the log, the offset and the position. Raises Refused."""
+    """That of a backup, by its file `mariadb_backup_binlog_info`, in older series
+    `xtrabackup_binlog_info`: the log, the offset and the position. Raises Refused."""
     columns = info.rstrip("\n").split("\t")
     if len(columns) != 3 or not columns[2]:
         raise Refused(

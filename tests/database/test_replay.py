@@ -27,6 +27,8 @@ from tools.binlogs import Refused, logs, position, position_of_backup
 pytestmark = pytest.mark.database
 
 LOGGING = {"log_bin": "mariadb-bin", "server_id": 10, "gtid_strict_mode": None}
+BYTES = "a\0b\r\nc"
+"""What a client that reads text would change on its way from the logs."""
 COPY = {"log_bin": "copy-bin", "server_id": 11}
 
 
@@ -89,6 +91,7 @@ def source(installation: Installation, workspace: Path) -> Iterator[Source]:
             for sql in (
                 "CREATE DATABASE shop",
                 "CREATE TABLE shop.orders (id INT PRIMARY KEY AUTO_INCREMENT, what VARCHAR(20))",
+                "CREATE TABLE shop.files (content BLOB)",
                 "INSERT INTO shop.orders (what) VALUES ('in the backup')",
             ):
                 session.query(sql)
@@ -97,6 +100,7 @@ def source(installation: Installation, workspace: Path) -> Iterator[Source]:
             session.query("INSERT INTO shop.orders (what) VALUES ('good')")
             between = at(session)
             session.query("FLUSH BINARY LOGS")
+            session.query(f"INSERT INTO shop.files VALUES ('{BYTES}')")
             session.query("INSERT INTO shop.orders (what) VALUES ('late')")
             session.query("UPDATE shop.orders SET what = CONCAT(what, '!')")
             last = at(session)
@@ -131,7 +135,12 @@ def utc(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%FT%TZ}"
 
 
-def test_to_a_time_between_two_writes(restored: Restored, source: Source) -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_to_a_time_between_two_writes(
+    zone: str, restored: Restored, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the machine is: mariadb-binlog itself takes times of its own zone."""
+    monkeypatch.setenv("TZ", zone)
     until = utc(source.between)
     assert restored.replay(source, "--until", until, "--run") == 0
     assert restored.rows == ["in the backup", "good"]
@@ -144,8 +153,28 @@ def test_to_a_time_between_two_writes(restored: Restored, source: Source) -> Non
 def test_to_the_end_of_the_logs(restored: Restored, source: Source) -> None:
     assert restored.replay(source, "--run") == 0
     assert restored.rows == ["in the backup!", "good!", "late!"]
+    content = "SELECT HEX(content) FROM shop.files"
+    assert restored.server.query(content).value == BYTES.encode().hex().upper()
     strict = restored.server.query("SELECT @@gtid_strict_mode").value
     assert strict == "0", "the server's mode is what it was"
+
+
+def test_in_a_pod(
+    restored: Restored, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a kubectl that runs the command here, with root's password in the environment only."""
+    restored.server.query(f"SET PASSWORD FOR root@'{HOST}' = PASSWORD('of the \"Pod\"')")
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\n')
+    kubectl.chmod(0o755)
+    (tmp_path / ".my.cnf").write_text(restored.options.read_text().replace("user=root\n", ""))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MARIADB_ROOT_PASSWORD", 'of the "Pod"')
+    arguments = ("--logs", str(source.logs), "--after", source.start)
+    assert replay.main([*arguments, "--pod", "shop", "orders-copy-0", "--run"]) == 0
+    root = Account("root", 'of the "Pod"')
+    assert restored.server.query("SELECT COUNT(*) FROM shop.orders", root).value == "3"
 
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(
