@@ -102,6 +102,21 @@ def a_commit_does_not_hang(config: StackConfig, given: Mapping[str, Any]) -> Ite
         )
 
 
+def replicas_follow_after_a_restore(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Seen on servers: tests/database/test_restored.py."""
+    if config.database.restore_from and config.database.topology == "replication":
+        yield (
+            "database.restore_from",
+            "makes replicas only of a backup that a replica gave, or a server that was told its "
+            "position before: those of others never follow the new primary (mariadb-operator "
+            "issue 1858)",
+            "see 'Which backup for replicas' in docs/restore.md, and remove the key once the "
+            "database is ready",
+        )
+
+
 def the_admin_port_is_not_on_every_node(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
@@ -121,28 +136,13 @@ def clients_are_let_in(config: StackConfig, given: Mapping[str, Any]) -> Iterato
         yield "proxy.paused", "keeps all clients out: no proxy runs", "remove it to let them in"
 
 
-def replicas_follow_after_a_restore(
-    config: StackConfig, given: Mapping[str, Any]
-) -> Iterator[Fault]:
-    """Seen on servers: tests/database/test_restored.py."""
-    if config.database.restore_from and config.database.topology == "replication":
-        yield (
-            "database.restore_from",
-            "makes replicas only of a backup that a replica gave, or a server that was told its "
-            "position before: those of others never follow the new primary (mariadb-operator "
-            "issue 1858)",
-            "see 'Which backup for replicas' in docs/restore.md, and remove the key once the "
-            "database is ready",
-        )
-
-
 RULES = (
     proxies_that_are_off_read_nothing,
     what_another_topology_has_is_not_read,
     what_is_switched_off_is_not_read,
     servers_of_a_cluster_trust_the_network,
     a_commit_does_not_hang,
+    replicas_follow_after_a_restore,
     the_admin_port_is_not_on_every_node,
     clients_are_let_in,
-    replicas_follow_after_a_restore,
 )
