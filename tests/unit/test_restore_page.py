@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from components.config import load
+from components.config.presets import RESTORED
 from components.guards import restores
 from components.operations import places
 from tools import replay
@@ -49,6 +50,13 @@ def test_a_stack_of_it_is_accepted(text: str) -> None:
         place = places.of(config, "prod")
         assert not list(restores.faults(config, place, datetime(2026, 6, 1, tzinfo=UTC)))
         assert not config.apps or config.proxy.paused
+
+
+def test_it_says_how_long_an_update_waits() -> None:
+    by_size = {size: preset.get("database", {}) for size, preset in RESTORED.items()}
+    assert by_size["small"]["ready_timeout"] == "45m"
+    assert by_size["large"]["ready_timeout"] == "4h"
+    assert "45 minutes in `small`, 4 hours in\n   `large`" in PAGE.read_text()
 
 
 def test_the_replay_takes_its_arguments() -> None:
