@@ -1,5 +1,7 @@
 """`database.restore_from`: the backup from which a new database is made, once."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -18,7 +20,9 @@ class Claim(Model):
 
 
 BackupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,200}$")]
-"""A folder that Percona's operator makes: the cluster, the time and the kind."""
+"""A file of mariadb-operator's, or a folder of Percona's: the cluster, the time and the kind."""
+FILE = re.compile(r"physicalbackup-([0-9]{14})\.xb(\.gz|\.bz2)?", re.ASCII)
+"""What mariadb-operator calls a backup, by its time (v25.10.4, pkg/time/time.go)."""
 
 
 class RestoreFrom(Model):
@@ -28,8 +32,8 @@ class RestoreFrom(Model):
     id: Annotated[Label, Field(max_length=20)]
     """A name for this restore, such as the incident's."""
     at: Instant | None = None
-    """MariaDB: required; the newest backup that is not younger is taken. Percona: the time up to
-    which `binlogs` are applied."""
+    """Instead of `backup`, MariaDB from operator 26.3: the newest backup that is not younger is
+    taken. Percona: the time up to which `binlogs` are applied."""
     prefix: Prefix | None = None
     """Folder of the source's backups in the store:
     `<environment>/<namespace>/<name>/<generation>/full`."""
@@ -40,7 +44,8 @@ class RestoreFrom(Model):
     volume: Claim | None = None
     """A volume that has the backups. MariaDB only."""
     backup: BackupName | None = None
-    """Percona only, and required: the backup's folder below `prefix`, such as
+    """Which backup below `prefix`: MariaDB, the name of the file, such as
+    `physicalbackup-20261127021700.xb.gz`; Percona, of the folder, such as
     `orders-2026-11-27-02:17:00-full`."""
     binlogs: Prefix | None = None
     """Percona only: folder of the source's binary logs in the same store,
@@ -57,6 +62,16 @@ class RestoreFrom(Model):
                 "give prefix with s3 and azure only",
             )
         return self
+
+    @property
+    def made(self) -> str | None:
+        """When a MariaDB's `backup` was made, by its name; None if that is none."""
+        match = FILE.fullmatch(self.backup or "")
+        try:
+            at = datetime.strptime(match[1], "%Y%m%d%H%M%S") if match else None
+        except ValueError:
+            return None
+        return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
 
     @property
     def source(self) -> str:

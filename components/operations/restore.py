@@ -27,11 +27,12 @@ RESTORE_KIND = "PerconaXtraDBClusterRestore"
 def bootstrap(config: StackConfig, restore: RestoreFrom) -> dict[str, Any]:
     """`bootstrapFrom` of a MariaDB object (v25.10.4, api/v1alpha1/mariadb_types.go).
 
-    Without the kind of content, the operator looks for dumps of SQL.
+    Without the kind of content, the operator looks for dumps of SQL. It finds a backup by a time
+    only: that of the name is the one backup, whichever its rule (checks/restore_from.py).
     """
     result: dict[str, Any] = {
         "backupContentType": "Physical",
-        "targetRecoveryTime": restore.at,
+        "targetRecoveryTime": restore.made or restore.at,
         **_source(config, restore),
     }
     if resources := scheduling.resources(config.backup.resources):

@@ -33,7 +33,7 @@ STORE = {
 }
 SOURCE: dict[str, Any] = {
     "id": "incident-4711",
-    "at": "2026-01-02T03:04:05Z",
+    "backup": "physicalbackup-20260102030405.xb.gz",
     "prefix": "prod/shop/orders/1/full",
     "s3": STORE,
 }

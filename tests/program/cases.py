@@ -302,7 +302,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 SOURCE: dict[str, Any] = {
     "id": "incident-4711",
-    "at": "2026-01-02T03:04:05Z",
+    "backup": "physicalbackup-20260102030405.xb.gz",
     "prefix": "prod/shop/orders/1/full",
 }
 """What all sources of a restore have."""
@@ -344,7 +344,7 @@ RESTORED: dict[str, dict[str, Any]] = {
         "database": {
             "restore_from": {
                 "id": "copy",
-                "at": "2026-01-02T03:04:05Z",
+                "backup": "physicalbackup-20260102030405.xb",
                 "volume": {"claim": "orders-backup-1a2b3c"},
             }
         },
@@ -361,6 +361,7 @@ RESTORED: dict[str, dict[str, Any]] = {
                 **SOURCE,
                 "s3": {**STORE, "credentials": {"existing_secret": {"name": "store"}}},
                 "backup": PERCONA_BACKUP,
+                "at": "2026-01-02T03:04:05Z",
                 "binlogs": "prod/shop/orders/1/binlogs",
             }
         },

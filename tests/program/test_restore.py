@@ -95,8 +95,8 @@ def left(recording: Recording) -> dict[str, Any]:
 def test_the_record_is_read_back() -> None:
     first = left(ran(merge(MARIADB, FROM)))
     assert first["immutable"]["orders-v2"]["restored"] == (
-        "incident-4711: s3.eu-central-1.amazonaws.com/backups/prod/shop/orders/1/full, up to "
-        "2026-01-02T03:04:05Z"
+        "incident-4711: s3.eu-central-1.amazonaws.com/backups/prod/shop/orders/1/full, "
+        "physicalbackup-20260102030405.xb.gz"
     )
     assert ran(merge(MARIADB, FROM), previous=first).error is None
     assert ran(MARIADB, previous=first).error is None, "the key may go"
@@ -120,8 +120,11 @@ def test_a_source_that_its_own_backups_would_delete_is_refused_at_preview() -> N
 
 
 def test_a_time_that_is_to_come_is_refused_at_preview() -> None:
-    later = merge(FROM, {"database": {"restore_from": {"at": "2199-01-01T00:00:00Z"}}})
-    error = ran(merge(MARIADB, later), preview=True).error
+    source = {"id": "copy", "prefix": "a/b", "at": "2199-01-01T00:00:00Z", "s3": STORE}
+    later = {"restore_from": source}
+    newer = {"data_plane": {"tag": "26.3.0"}}
+    config = merge(MARIADB, {"database": later, "images": newer})
+    error = ran(config, preview=True).error
     assert error and error.startswith("mysql-ha:database.restore_from.at: is in the future")
 
 

@@ -19,7 +19,7 @@ STORE: dict[str, Any] = {"endpoint": "s3.example.com", "bucket": "backups", "reg
 KEYS = {"credentials": {"existing_secret": {"name": "store"}}}
 FROM: dict[str, Any] = {
     "id": "incident-4711",
-    "at": "2026-01-02T03:04:05Z",
+    "backup": "physicalbackup-20260102030405.xb.gz",
     "prefix": "prod/shop/orders/1/full",
     "s3": {**STORE, **KEYS},
 }
@@ -35,7 +35,9 @@ PERCONA: dict[str, Any] = {
     "engine": "percona",
     "backup": {"store": {"s3": {**STORE, **KEYS}}},
 }
-BACKUP = {"backup": "orders-2026-01-02-02:17:00-full", "at": None}
+BACKUP = {"backup": "orders-2026-01-02-02:17:00-full"}
+NEWER: dict[str, Any] = {**BASE, "images": {"data_plane": {"tag": "26.3.0"}}}
+"""Whose operator takes a time, too."""
 BINLOGS = {"at": "2026-01-02T03:04:05Z", "binlogs": "prod/shop/orders/1/binlogs"}
 
 
@@ -71,7 +73,7 @@ def refused(path: str, base: Mapping[str, Any] = BASE, **changes: Any) -> str:
     ],
 )
 def test_a_time_is_one_of_utc(given: Any, meant: str) -> None:
-    assert source(restored(at=given)).at == meant
+    assert source(restored(NEWER, at=given, backup=None)).at == meant
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_a_time_is_one_of_utc(given: Any, meant: str) -> None:
     ids=str,
 )
 def test_a_time_without_a_zone_is_refused(at: Any) -> None:
-    assert "zone" in refused("database.restore_from.at", at=at)
+    assert "zone" in refused("database.restore_from.at", NEWER, at=at, backup=None)
 
 
 def faults(config: StackConfig) -> list[str]:
@@ -89,8 +91,11 @@ def faults(config: StackConfig) -> list[str]:
 
 
 def test_a_time_that_is_to_come_is_refused() -> None:
-    assert faults(restored(at="2026-03-01T00:00:00Z")) == []
-    assert faults(restored(at="2026-03-01T02:00:01+02:00")) == ["database.restore_from.at"]
+    def at(text: str) -> list[str]:
+        return faults(restored(NEWER, at=text, backup=None))
+
+    assert at("2026-03-01T00:00:00Z") == []
+    assert at("2026-03-01T02:00:01+02:00") == ["database.restore_from.at"]
 
 
 # --- the place ---
@@ -169,19 +174,22 @@ def test_a_database_that_exists_is_not_restored() -> None:
 
 
 def test_what_mariadb_needs() -> None:
-    refused("database.restore_from.at", at=None)
-    refused("database.restore_from.backup", backup="orders-2026-01-02-02:17:00-full")
+    refused("database.restore_from", backup=None)
+    refused("database.restore_from", NEWER, at="2026-01-02T03:04:05Z")
+    older = refused("database.restore_from.at", at="2026-01-02T03:04:05Z", backup=None)
+    assert "nearest to it, also one that was made after it" in older
+    for name in ("orders-2026-01-02-02:17:00-full", "physicalbackup-20260199030405.xb", "x.xb"):
+        refused("database.restore_from.backup", backup=name)
     refused("database.restore_from.binlogs", binlogs="a/b")
     assert "has a dot" in refused("database.restore_from.prefix", prefix="prod.eu/shop/full")
     azure: dict[str, Any] = {"s3": None, "azure": {"account": "backups", "container": "mysql"}}
     refused("database.restore_from.azure", **azure)
-    newer = merge(BASE, {"images": {"data_plane": {"tag": "26.3.0"}}})
-    assert restored(newer, **azure)
+    assert restored(NEWER, **azure)
 
 
 def test_what_percona_needs() -> None:
-    refused("database.restore_from.backup", PERCONA, at=None)
-    refused("database.restore_from", PERCONA, **BACKUP | {"at": FROM["at"]})
+    refused("database.restore_from.backup", PERCONA, backup=None)
+    refused("database.restore_from", PERCONA, **BACKUP | {"at": BINLOGS["at"]})
     refused("database.restore_from", PERCONA, **BACKUP | {"binlogs": "a/b"})
     volume = {"s3": None, "prefix": None, "volume": {"claim": "backups"}}
     refused("database.restore_from.volume", PERCONA, **BACKUP | volume)
@@ -233,7 +241,11 @@ ONCE = "a restore happens once, when a database is created; to restore again use
 
 @pytest.mark.parametrize(
     "changes",
-    [{"id": "another"}, {"at": "2026-01-02T03:04:06Z"}, {"prefix": "prod/shop/orders/2/full"}]
+    [
+        {"id": "another"},
+        {"backup": "physicalbackup-20260102030406.xb.gz"},
+        {"prefix": "prod/shop/orders/2/full"},
+    ]
     + [{"s3": {**STORE, "bucket": "others"}}, {"s3": {**STORE, "endpoint": "s3.example.org"}}],
     ids=str,
 )
@@ -256,7 +268,9 @@ def test_it_is_not_added_to_a_live_database() -> None:
 def test_the_key_may_go_and_so_may_what_says_nothing_of_the_data() -> None:
     immutable.check(facts(restored()), facts(resolve(BASE)))
     immutable.check(facts(restored()), facts(restored(s3=STORE)))
-    immutable.check(facts(restored()), facts(restored(at="2026-01-02T05:04:05+02:00")))
+    by_time = facts(restored(NEWER, backup=None, at="2026-01-02T03:04:05Z"))
+    same = facts(restored(NEWER, backup=None, at="2026-01-02T05:04:05+02:00"))
+    immutable.check(by_time, same)
 
 
 def test_a_new_database_may_have_it() -> None:
@@ -293,6 +307,11 @@ def test_mariadb_reads_a_copy_of_files_from_s3() -> None:
     }
 
 
+def test_a_time_is_handed_on() -> None:
+    told = bootstrap(restored(NEWER, backup=None, at="2026-01-02T04:00:00+01:00"))
+    assert told["targetRecoveryTime"] == "2026-01-02T03:00:00Z"
+
+
 def test_a_large_one_waits_on_a_volume() -> None:
     base = merge(BASE, {"size": "large", "backup": {"staging": {"storage_class": "fast"}}})
     assert bootstrap(restored(base))["stagingStorage"] == {
@@ -305,10 +324,9 @@ def test_a_large_one_waits_on_a_volume() -> None:
 
 
 def test_other_sources_of_mariadb_need_no_staging() -> None:
-    newer = merge(BASE, {"images": {"data_plane": {"tag": "26.3.0"}}})
     key = {"existing_secret": {"name": "store", "key": "k"}}
     azure = {"account": "backups", "container": "mysql", "credentials": key}
-    told = bootstrap(restored(newer, s3=None, azure=azure))
+    told = bootstrap(restored(NEWER, s3=None, azure=azure))
     assert told["azureBlob"] == {
         "containerName": "mysql",
         "serviceURL": "https://backups.blob.core.windows.net",

@@ -9,6 +9,9 @@ from components.config.stack import StackConfig, version_in
 PATH = "database.restore_from"
 AZURE_SINCE = (26, 3)
 """Of mariadb-operator: docs/releases, 26.3."""
+LATER_SINCE = (26, 3)
+"""Of mariadb-operator: pkg/backup/processor.go, GetBackupTargetFile, skips later backups; v25.10.4
+takes the one with the smallest difference (tests/database/test_restore_time.py)."""
 CA_SINCE = (1, 19)
 """Of Percona's operator: `caBundle` in deploy/crd.yaml."""
 
@@ -38,16 +41,21 @@ def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
     restore = config.database.restore_from
     if restore is None:
         return
-    if restore.at is None:
+    if (restore.at is None) is (restore.backup is None):
         yield (
-            f"{PATH}.at",
-            "is required: without a time, a second attempt could take a newer backup than the "
-            "first",
-            "set the time up to which a backup may be taken",
+            PATH,
+            "has one of at and backup: without either, a second attempt could take a newer backup "
+            "than the first",
+            "set backup to the name of the file",
         )
-    for key in ("backup", "binlogs"):
-        if getattr(restore, key):
-            yield f"{PATH}.{key}", "is for engine percona", "remove it (docs/restore.md)"
+    if restore.backup and restore.made is None:
+        yield (
+            f"{PATH}.backup",
+            "is not what mariadb-operator calls a backup",
+            "use a name such as physicalbackup-20261127021700.xb.gz",
+        )
+    if restore.binlogs:
+        yield f"{PATH}.binlogs", "is for engine percona", "remove it (docs/restore.md)"
     if restore.prefix and "." in restore.prefix:
         # pkg/backup/processor.go splits the whole path at each dot; tests/database/test_backups.py.
         yield (
@@ -56,6 +64,14 @@ def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
             "copy the backup to another folder",
         )
     operator = _operator(config)
+    if restore.at and operator and operator < LATER_SINCE:
+        yield (
+            f"{PATH}.at",
+            f"is not for mariadb-operator {config.images.data_plane.tag}, which takes the backup "
+            "nearest to it, also one that was made after it",
+            "set backup to the name of the file instead; or use operator 26.3 or later, and set "
+            "images.data_plane.tag to its version",
+        )
     if restore.azure and operator and operator < AZURE_SINCE:
         yield (
             f"{PATH}.azure",
