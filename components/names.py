@@ -117,6 +117,11 @@ def pxc_proxysql_unready(name: str) -> str:
     return f"{name}-proxysql-unready"
 
 
+def pxc_restore(name: str, restore: str) -> str:
+    """The object by which Percona's operator restores a backup into the cluster."""
+    return f"{name}-restore-{restore}"
+
+
 def pxc_haproxy(name: str) -> tuple[str, ...]:
     """Names that Percona's operator gives to its HAProxy, which this program never asks for."""
     return f"{name}-haproxy", f"{name}-haproxy-replicas"

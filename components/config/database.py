@@ -6,6 +6,7 @@ from pydantic import Field, Strict, model_validator
 
 from components.config.errors import field_error
 from components.config.model import Model, Resources, Storage
+from components.config.restore import RestoreFrom
 from components.config.types import (
     Annotations,
     Bool,
@@ -144,13 +145,17 @@ class Database(Model):
     termination_grace_seconds: Seconds | None = None
     """Seconds that a server has to end by itself. Unset: the operator's 600. For Percona only."""
     ready_timeout: Duration = "20m"
-    """How long `pulumi up` waits for the operator to report Ready."""
+    """How long `pulumi up` waits for the operator to report Ready; with `restore_from` by size
+    20m, 45m or 4h, as each server downloads and unpacks the backup in turn."""
     pod_annotations: Annotations = {}
     """Annotations of the database Pods."""
     pod_labels: PodLabels = {}
     """Labels of the database Pods."""
     network_policy: ServerPolicy
     """Who may reach the servers."""
+    restore_from: RestoreFrom | None = None
+    """Make the database from a backup ([steps](restore.md)). Only when it is created: later
+    the key may be removed, and neither added nor changed."""
 
     @property
     def running(self) -> int:

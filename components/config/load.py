@@ -34,7 +34,7 @@ from components.config.errors import (
 )
 from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
-from components.config.presets import ADOPTED, PROXY_MANAGERS, SIZES
+from components.config.presets import ADOPTED, PROXY_MANAGERS, RESTORED, SIZES
 from components.config.proxy import NOT_OFFERED
 from components.config.stack import StackConfig, StackKeys
 
@@ -123,6 +123,9 @@ def _preset(tree: Mapping[str, Any]) -> dict[str, Any]:
         managed_by = cast(Mapping[str, Any], proxy).get("managed_by", managed_by)
     refuse(_choice("proxy.managed_by", managed_by, PROXY_MANAGERS))
     preset = merge(preset, PROXY_MANAGERS[managed_by])
+    database: Any = tree.get("database")
+    if isinstance(database, Mapping) and cast(Mapping[str, Any], database).get("restore_from"):
+        preset = merge(preset, RESTORED[size])
     return preset if tree.get("adopt", "none") == "none" else merge(preset, ADOPTED)
 
 

@@ -168,3 +168,11 @@ PROXY_MANAGERS: dict[str, dict[str, Any]] = {
 
 ADOPTED: dict[str, Any] = {"database": {"network_policy": {"enabled": False}}}
 """Over all that, of a database that was there before: its clients still connect as they did."""
+
+RESTORED: dict[str, dict[str, Any]] = {
+    "dev": {},
+    "small": {"database": {"ready_timeout": "45m"}},
+    "large": {"database": {"ready_timeout": "4h"}},
+}
+"""The same, by size, of a database that is made from a backup: one server after the other downloads
+it, unpacks it and copies it, and the volume may be full."""

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from socket import AF_INET, AF_INET6, AddressFamily, inet_ntop, inet_pton
 from typing import Annotated, Any, Literal, cast, get_args
 
@@ -165,6 +166,34 @@ def _duration(value: str) -> str:
     if seconds(value) > MAX_HOURS * 3600:
         raise field_error(f"is longer than {MAX_HOURS}h, the longest there is", "shorten it")
     return value
+
+
+def _instant(value: object) -> str:
+    """In UTC. YAML makes a time of what looks like one."""
+    at = value
+    if isinstance(value, str):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+    if not isinstance(at, datetime) or at.tzinfo is None or at.microsecond:
+        raise field_error(
+            "must be a time with its zone, in whole seconds",
+            "write it as 2026-11-27T02:00:00Z; names of backups have UTC, which is Z",
+        )
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+_PREFIX = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
+
+
+def _prefix(value: str) -> str:
+    return _matching(
+        _PREFIX,
+        value,
+        "must be the folder of the backups in the store, without '/' at its ends",
+        "use the source's place such as prod/shop/orders/1/full",
+    )
 
 
 def _cron(value: str) -> str:
@@ -671,6 +700,16 @@ StorageAccount = Annotated[
 Container = Annotated[str, AfterValidator(_container), _text("name of a container", _CONTAINER)]
 Cron = Annotated[
     str, AfterValidator(_cron), _text("cron expression of five fields (`17 2 * * *`)", cron.PATTERN)
+]
+Instant = Annotated[
+    str,
+    BeforeValidator(_instant),
+    Described(
+        "time with its zone (`2026-11-27T02:00:00Z`)", {"type": "string", "format": "date-time"}
+    ),
+]
+Prefix = Annotated[
+    str, AfterValidator(_prefix), _text("folder in the store, such as `a/b/c`", _PREFIX)
 ]
 Registry = Annotated[str, AfterValidator(_registry), _text("host with a dot or a port", _REGISTRY)]
 Repository = Annotated[str, AfterValidator(_repository), _text("path of an image", _REPOSITORY)]

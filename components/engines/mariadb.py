@@ -18,6 +18,7 @@ from components.config.types import TopologyKind
 from components.credentials import Credentials, ResolvedCredential
 from components.engines import adopted
 from components.engines.sql_objects import Kind, sql_object
+from components.operations import restore
 from components.pods import probes, scheduling, security
 from components.topology import Topology
 
@@ -174,10 +175,11 @@ KEPT = (
     *("enableServiceLinks", "lifecycle", "maintenance", "multiCluster", "pointInTimeRecoveryRef"),
     "terminationGracePeriodSeconds",
 )
-"""Fields below `spec` that this program never sets but people may set, for the operator's features
-and procedures. They are listed by name: otherwise an update would take them over from kubectl and
-drop them (pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to
-whatever a manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
+"""Fields below `spec` that people may set, for the operator's features and procedures. This program
+never sets them, or for a new object only (`bootstrapFrom`). They are listed by name: otherwise an
+update would take them over from kubectl and drop them (pulumi-kubernetes
+`provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to whatever a manager named
+`kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
 KEPT_OF = {
     "replication": (
         *("gtidStrictMode", "primary.autoFailover", "primary.podIndex", "standaloneProbes"),
@@ -338,6 +340,8 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         **_pod(config),
         **_probes(config),
     }
+    if config.database.restore_from:
+        result["bootstrapFrom"] = restore.bootstrap(config, config.database.restore_from)
     if config.images.pull_secrets:
         result["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
     if config.scheduling.database.disruption_budget:

@@ -22,7 +22,7 @@ from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import Credentials, encoded
 from components.engines import adopted, percona_backup
-from components.operations import heartbeat_script, places
+from components.operations import heartbeat_script, places, restore
 from components.pods import probes, scheduling, security
 from components.topology import Topology
 
@@ -98,7 +98,7 @@ class Percona(pulumi.ComponentResource):
         if args.credentials["root"].secret != names.pxc_secrets(config.name):
             made.append(self._secret(name, args))
         cluster = self._cluster(name, args, made)
-        self.ready = (cluster,)
+        self.ready = (cluster, *self._restored(name, config, cluster))
         self.status = cast(pulumi.Output[Any], cluster.__dict__["status"]).apply(observed)
         self.register_outputs({})
 
@@ -134,6 +134,15 @@ class Percona(pulumi.ComponentResource):
                 left_alone=[f"spec.{field}" for field in KEPT if field not in set_here],
             ),
         )
+
+    def _restored(
+        self, name: str, config: StackConfig, cluster: pulumi.Resource
+    ) -> tuple[pulumi.Resource, ...]:
+        """What brings a backup's data into a new cluster."""
+        chosen, child = config.database.restore_from, pulumi.ResourceOptions(parent=self)
+        if chosen is None:
+            return ()
+        return (restore.percona_restore(name, config, chosen, after=[cluster], opts=child),)
 
     def _secret(self, name: str, args: PerconaArgs) -> pulumi.Resource:
         """Made unless root's password comes from it: then it exists already."""

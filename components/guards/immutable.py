@@ -67,6 +67,8 @@ def _servers(config: StackConfig) -> dict[str, Any]:
         facts["clients"] = "named"
     if database.paused is not None:
         facts["paused"] = "yes" if database.paused else "no"
+    if restore := database.restore_from:
+        facts["restored"] = f"{restore.id}: {restore.source}"
     return facts
 
 

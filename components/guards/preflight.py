@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -15,6 +16,7 @@ from components.guards import (
     immutable,
     passwords,
     remembered,
+    restores,
     switchover,
     target,
     volumes,
@@ -42,6 +44,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
 
     `cluster`: the settings of the Kubernetes provider. That must wait for `immutable`.
     """
+    restores.check(stack, pulumi.get_stack(), datetime.now(UTC))
     before = remembered.outputs()
     known = before.apply(immutable.last)
     facts = immutable.guarded(stack, known)
@@ -60,6 +63,7 @@ def checked(stack: Stack, cluster: Mapping[str, Any]) -> Preflight:
         facts,
         cluster_id,
         volumes.free(stack, compared, cluster),
+        restores.begun(stack, compared, cluster),
         switchover.over(stack, compared, cluster),
         prints,
         *adopted,

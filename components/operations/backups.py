@@ -13,11 +13,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.config import quantity
 from components.config.backup import S3, Azure, BackupVolume, Store
 from components.config.engine import MARIADB
-from components.config.model import SecretRef
 from components.config.stack import StackConfig
+from components.operations import stores
 from components.operations.places import Place
 from components.pods import scheduling, security
 
@@ -157,64 +156,14 @@ def _storage(config: StackConfig, prefix: str) -> dict[str, Any]:
     """`storage`, and for S3 what a backup waits in before it is there."""
     match config.backup.target:
         case Store(s3=S3() as s3):
-            return {"storage": {"s3": _s3(s3, prefix)}, "stagingStorage": _staging(config)}
+            return {
+                "storage": {"s3": stores.s3(s3, prefix)},
+                "stagingStorage": stores.staging(config),
+            }
         case Store(azure=Azure() as azure):
-            return {"storage": {"azureBlob": _azure(azure, prefix)}}
+            return {"storage": {"azureBlob": stores.azure(azure, prefix)}}
         case Store(volume=BackupVolume() as volume):
-            claim = _claim(volume.size, volume.storage_class, volume.access_mode)
+            claim = stores.claim(volume.size, volume.storage_class, volume.access_mode)
             return {"storage": {"persistentVolumeClaim": claim}}
         case _:
             raise ValueError("no backups are made")
-
-
-def _s3(s3: S3, prefix: str) -> dict[str, Any]:
-    # Unset, `tls.enabled` is plain HTTP.
-    tls: dict[str, Any] = {"enabled": not s3.allow_plain_http}
-    if s3.ca:
-        tls["caSecretKeyRef"] = _key(s3.ca)
-    result: dict[str, Any] = {
-        "bucket": s3.bucket,
-        "endpoint": s3.endpoint,
-        "region": s3.region,
-        "prefix": prefix,
-        "tls": tls,
-    }
-    if keys := s3.credentials.existing_secret:
-        result["accessKeyIdSecretKeyRef"] = {"name": keys.name, "key": keys.access_key}
-        result["secretAccessKeySecretKeyRef"] = {"name": keys.name, "key": keys.secret_key}
-        if keys.session_token:
-            result["sessionTokenSecretKeyRef"] = {"name": keys.name, "key": keys.session_token}
-    return result
-
-
-def _azure(azure: Azure, prefix: str) -> dict[str, Any]:
-    """Without `tls`, which is for another authority: the URL is HTTPS."""
-    result: dict[str, Any] = {
-        "containerName": azure.container,
-        "serviceURL": azure.url,
-        "prefix": prefix,
-    }
-    if secret := azure.credentials.existing_secret:
-        result["storageAccountName"] = azure.account
-        result["storageAccountKey"] = _key(secret)
-    return result
-
-
-def _staging(config: StackConfig) -> dict[str, Any]:
-    staging = config.backup.staging
-    size = staging.size or quantity.twice(config.database.storage.size)
-    if staging.kind == "node":
-        return {"volume": {"emptyDir": {"sizeLimit": size}}}
-    return {"persistentVolumeClaim": _claim(size, staging.storage_class, "ReadWriteOnce")}
-
-
-def _claim(size: str, storage_class: str | None, access_mode: str) -> dict[str, Any]:
-    claim: dict[str, Any] = {
-        "accessModes": [access_mode],
-        "resources": {"requests": {"storage": size}},
-    }
-    return {**claim, "storageClassName": storage_class} if storage_class else claim
-
-
-def _key(ref: SecretRef) -> dict[str, str]:
-    return {"name": ref.name, "key": ref.key}

@@ -70,7 +70,7 @@ def standalone(installation: Installation, workspace: Path) -> Iterator[Cluster]
 def replication(installation: Installation, workspace: Path) -> Iterator[Cluster]:
     """A primary and two semi-sync replicas, made as mariadb-operator makes them."""
     servers = tuple(
-        Server(installation, workspace / f"replication-{index}", port, _replication(index))
+        Server(installation, workspace / f"replication-{index}", port, replication_settings(index))
         for index, port in enumerate(ports.free(3))
     )
     with stopping(servers):
@@ -276,7 +276,7 @@ def version(cluster: Cluster) -> str:
     return str(cluster.primary.query("SELECT VERSION()").value).split("-")[0]
 
 
-def _replication(index: int) -> Settings:
+def replication_settings(index: int) -> Settings:
     """mariadb-operator v25.10.4, pkg/controller/replication/config.go, NewReplicationConfig.
 
     It sets no read_only. The timeout is shorter than the server's 10 s because the first write of

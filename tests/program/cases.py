@@ -374,6 +374,95 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+SOURCE: dict[str, Any] = {
+    "id": "incident-4711",
+    "backup": "physicalbackup-20260102030405.xb.gz",
+    "prefix": "prod/shop/orders/1/full",
+}
+"""What all sources of a restore have."""
+STORE: dict[str, Any] = {
+    "endpoint": "s3.eu-central-1.amazonaws.com",
+    "bucket": "backups",
+    "region": "eu-central-1",
+}
+ROOT_OF_SOURCE = {"root": {"existing_secret": {"name": "orders-root-then", "key": "password"}}}
+PERCONA_BACKUP = "orders-2026-01-02-02:17:00-full"
+
+RESTORED: dict[str, dict[str, Any]] = {
+    "restored": {
+        "size": "small",
+        "name": "orders-v2",
+        "namespace": "shop",
+        "credentials": ROOT_OF_SOURCE,
+        "database": {
+            "restore_from": {
+                **SOURCE,
+                "s3": {
+                    **STORE,
+                    "ca": {"name": "store-ca", "key": "ca.crt"},
+                    "credentials": {"existing_secret": {"name": "store"}},
+                },
+            }
+        },
+        "apps": [shop()],
+    },
+    "restored-galera": {
+        "size": "large",
+        "name": "orders-v2",
+        "credentials": {"root": {"password": SECURE}},
+        "database": {"topology": "galera", "restore_from": {**SOURCE, "s3": STORE}},
+    },
+    "restored-dev": {
+        "size": "dev",
+        "credentials": ROOT_OF_SOURCE,
+        "database": {
+            "restore_from": {
+                "id": "copy",
+                "backup": "physicalbackup-20260102030405.xb",
+                "volume": {"claim": "orders-backup-1a2b3c"},
+            }
+        },
+    },
+    "restored-percona": {
+        "engine": "percona",
+        "size": "small",
+        "name": "orders-v2",
+        "proxy": {"managed_by": "mysql-ha"},
+        "credentials": ROOT_OF_SOURCE,
+        "backup": {"store": {"s3": {**STORE, "credentials": {"existing_secret": {"name": "s"}}}}},
+        "database": {
+            "restore_from": {
+                **SOURCE,
+                "s3": {**STORE, "credentials": {"existing_secret": {"name": "store"}}},
+                "backup": PERCONA_BACKUP,
+                "at": "2026-01-02T03:04:05Z",
+                "binlogs": "prod/shop/orders/1/binlogs",
+            }
+        },
+        "apps": [shop()],
+    },
+    "restored-percona-operator": {
+        "engine": "percona",
+        "size": "large",
+        "backup": {"store": {"s3": STORE}},
+        "database": {
+            "restore_from": {
+                "id": "copy",
+                "prefix": "prod/shop/orders/1/full",
+                "backup": PERCONA_BACKUP,
+                "azure": {
+                    "account": "backups",
+                    "container": "mysql",
+                    "credentials": {
+                        "existing_secret": {"name": "store", "key": "AZURE_STORAGE_ACCOUNT_KEY"}
+                    },
+                },
+            }
+        },
+    },
+}
+
+
 def stack_files() -> list[Path]:
     """Every committed stack file and example."""
     return sorted([*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("Pulumi.*.yaml")])
@@ -401,7 +490,7 @@ INLINE = ("small", "galera", "several", "stats-readers")
 
 def all_cases() -> list[Case]:
     """Every case: files and variants, with their own credentials, existing ones, inline ones."""
-    bases = [*file_cases(), *(case(name, config) for name, config in VARIANTS.items())]
+    bases = [*file_cases(), *(case(name, config) for name, config in (VARIANTS | RESTORED).items())]
     own = [with_existing(base) for base in bases if base.id in EXISTING]
     inline = [with_inline(base) for base in bases if base.id in INLINE]
     return [*bases, *own, *inline]

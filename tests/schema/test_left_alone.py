@@ -66,6 +66,7 @@ def set_at(spec: Mapping[str, Any], path: str) -> bool:
 
 AT_CREATION = {
     "spec.rootPasswordSecretKeyRef",
+    "spec.bootstrapFrom",
     "spec.replication.replica.replPasswordSecretKeyRef",
     *("spec.galera.config", "spec.galera.initJob", "spec.galera.recovery"),
 }

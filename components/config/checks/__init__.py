@@ -24,6 +24,7 @@ from components.config.checks import (
     proxy,
     proxy_users,
     query_rules,
+    restore_from,
     scheduling,
     security,
     top,
@@ -48,6 +49,7 @@ RULES = (
     *proxy.RULES,
     *proxy_users.RULES,
     *query_rules.RULES,
+    *restore_from.RULES,
     *scheduling.RULES,
     *security.RULES,
     *variables.RULES,
@@ -60,6 +62,7 @@ ENGINE_RULES = {
         *backup.MARIADB_RULES,
         *database.MARIADB_RULES,
         *proxy.MARIADB_RULES,
+        *restore_from.MARIADB_RULES,
         *scheduling.MARIADB_RULES,
     ),
     "percona": (
@@ -68,6 +71,7 @@ ENGINE_RULES = {
         *backup.PERCONA_RULES,
         *database.PERCONA_RULES,
         *percona.PERCONA_RULES,
+        *restore_from.PERCONA_RULES,
     ),
 }
 """The same of one engine, by the value of the key `engine`: they take its configs only."""

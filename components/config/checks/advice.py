@@ -103,6 +103,21 @@ def a_commit_does_not_hang(config: StackConfig, given: Mapping[str, Any]) -> Ite
         )
 
 
+def replicas_follow_after_a_restore(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Seen on servers: tests/database/test_restored.py."""
+    if config.database.restore_from and config.database.topology == "replication":
+        yield (
+            "database.restore_from",
+            "makes replicas only of a backup that a replica gave, or a server that was told its "
+            "position before: those of others never follow the new primary (mariadb-operator "
+            "issue 1858)",
+            "see 'Which backup for replicas' in docs/restore.md, and remove the key once the "
+            "database is ready",
+        )
+
+
 def the_admin_port_is_not_on_every_node(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
@@ -179,6 +194,7 @@ RULES = (
     what_is_switched_off_is_not_read,
     servers_of_a_cluster_trust_the_network,
     a_commit_does_not_hang,
+    replicas_follow_after_a_restore,
     the_admin_port_is_not_on_every_node,
     statistics_lead_to_passwords,
     clients_are_let_in,

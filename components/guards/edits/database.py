@@ -133,6 +133,18 @@ def a_new_one_runs(name: str, now: Facts) -> Iterator[Fault]:
         )
 
 
+def a_restore_happens_once(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
+    """Servers that run are not replaced by a backup; the key may go."""
+    if "restored" in now and now["restored"] != before.get("restored"):
+        had = f"was made from {before['restored']}" if "restored" in before else "exists"
+        yield (
+            "database.restore_from",
+            f"database '{name}' {had}, and a restore happens once, when a database is created",
+            "to restore again use a new name (docs/restore.md); here, undo the edit or remove the "
+            "key",
+        )
+
+
 RULES = (
     its_place_and_kind_stay,
     passwords_of_the_first_start_stay,
@@ -145,4 +157,5 @@ RULES = (
     volumes_only_grow,
     a_pause_ends_by_the_key,
     accounts_stay_while_it_is_paused,
+    a_restore_happens_once,
 )

@@ -1,0 +1,151 @@
+"""What a restore must not be of: a backup of the future, or what its own backups would delete; and
+what an attempt that did not end has begun."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+import pulumi
+
+from components import names
+from components.config.backup import S3, Azure
+from components.config.errors import Fault, refuse
+from components.config.load import Loaded, Stack
+from components.config.restore import RestoreFrom
+from components.config.stack import StackConfig
+from components.guards import api
+from components.guards.api import Cluster, Object, Unanswered
+from components.operations import places, restore
+from components.operations.places import Place
+
+PATH = "database.restore_from"
+
+
+def check(stack: Stack, name: str, now: datetime) -> None:
+    """Raise ConfigError with every fault. `name`: the Pulumi stack's."""
+    refuse(
+        (one.at(path), rule, fix)
+        for one in stack.databases
+        for path, rule, fix in faults(one.config, places.of(one.config, name), now)
+    )
+
+
+def faults(config: StackConfig, own: Place, now: datetime) -> Iterator[Fault]:
+    """Of one database; `own`: where its own backups go. `now`: with a zone."""
+    restore = config.database.restore_from
+    if restore is None:
+        return
+    if restore.at and datetime.fromisoformat(restore.at) > now:
+        yield (
+            f"{PATH}.at",
+            "is in the future: which backup is the newest until then is not known yet",
+            "set a time that has passed",
+        )
+    if _same_store(config, restore) and _overlap(restore.prefix or "", own.root):
+        yield (
+            f"{PATH}.prefix",
+            f"is where this database's own backups go ({own.root}), whose retention would delete "
+            "the source",
+            "raise backup.generation, or use another name",
+        )
+
+
+def _same_store(config: StackConfig, restore: RestoreFrom) -> bool:
+    """Whether the source is in the store of the database's own backups, made or not."""
+    store = config.backup.store
+    return store is not None and any(
+        _container(theirs) == _container(ours)
+        for theirs, ours in ((restore.s3, store.s3), (restore.azure, store.azure))
+        if theirs and ours
+    )
+
+
+def _container(store: S3 | Azure) -> tuple[str, str]:
+    if isinstance(store, S3):
+        return store.endpoint, store.bucket
+    return store.account, store.container
+
+
+def _overlap(first: str, second: str) -> bool:
+    """Whether one folder is the other one, or in it."""
+    return f"{first}/".startswith(f"{second}/") or f"{second}/".startswith(f"{first}/")
+
+
+# --- an attempt that did not end ---
+
+
+def begun(
+    stack: Stack, known: pulumi.Output[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> pulumi.Output[None]:
+    """Fails with a ConfigError if a database is not up yet whose first update restores something
+    else than the config says now, or whose restore has failed: neither would ever change.
+
+    `known`: the facts at the last update. `settings`: those of the Kubernetes provider. If the user
+    may not look, this only warns.
+    """
+
+    def new(known: Mapping[str, Any]) -> list[Loaded]:
+        return [
+            one
+            for one in stack.databases
+            if one.config.name not in known and one.config.database.restore_from
+        ]
+
+    return api.look(known, settings, new, _ask, _warn)
+
+
+def _ask(cluster: Cluster, new: list[Loaded]) -> None:
+    refuse(
+        (one.at(path), rule, fix)
+        for one in new
+        for path, rule, fix in _hanging(one.config, cluster.get(_path(one.config), whole=True))
+    )
+
+
+def _warn(error: Unanswered, new: list[Loaded]) -> None:
+    which = ", ".join(f"'{one.config.name}'" for one in new)
+    pulumi.log.warn(f"could not look what an earlier attempt to restore {which} came to: {error}")
+
+
+def _path(config: StackConfig) -> str:
+    """Where the API has the object that says what is restored."""
+    chosen = config.database.restore_from
+    if config.engine == "mariadb" or chosen is None:
+        return api.object_path(config)
+    name = names.pxc_restore(config.name, chosen.id)
+    return api.object_path(config).replace(
+        f"/perconaxtradbclusters/{config.name}", f"/perconaxtradbclusterrestores/{name}"
+    )
+
+
+def _hanging(config: StackConfig, live: Object | None) -> Iterator[Fault]:
+    """`live`: the object at that path, if there is one."""
+    chosen = config.database.restore_from
+    if live is None or chosen is None:
+        return
+    if config.engine == "mariadb":
+        wanted = restore.bootstrap(config, chosen)
+        told: Object = live["spec"].get("bootstrapFrom") or {}
+        if any(field in wanted and not _has(told, field, wanted) for field in restore.SOURCE):
+            yield (
+                PATH,
+                f"MariaDB '{config.name}' was made by an update that did not end, from another "
+                "source, which cannot change",
+                "undo the edit, or use another name (docs/restore.md)",
+            )
+    elif live.get("status", {}).get("state") == "Failed":
+        why = live["status"].get("comments") or "it does not say why"
+        yield (
+            f"{PATH}.id",
+            f"restore '{chosen.id}' has failed: {why}",
+            "mend the cause, and choose another id: an object of it runs once",
+        )
+
+
+def _has(told: Object, field: str, wanted: Object) -> bool:
+    """Whether a field says what is wanted; the operator adds to what it was told."""
+    value, live = wanted[field], told.get(field)
+    if isinstance(value, dict) and isinstance(live, dict):
+        below = cast(Object, value)
+        return all(_has(cast(Object, live), key, below) for key in below)
+    return value == live

@@ -1,0 +1,79 @@
+"""docs/restore.md: every command can be read, and every stack file is one that is accepted.
+
+What runs on a control plane runs there: tests/engine/test_restore.py.
+"""
+
+import re
+import shlex
+import subprocess
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.config import load
+from components.config.presets import RESTORED
+from components.guards import restores
+from components.operations import places
+from tools import replay
+
+PAGE = Path(__file__).parents[2] / "docs" / "restore.md"
+
+
+def blocks(kind: str) -> list[str]:
+    """The texts of the page's blocks, as they are when they stand alone."""
+    found = re.findall(rf"^( *)```{kind}\n(.*?)^ *```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(text) for _, text in found]
+
+
+SHELL = blocks("sh")
+MODULES = [line for text in SHELL for line in text.splitlines() if line.startswith("python -m ")]
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(SHELL) >= 8
+    assert len(blocks("yaml")) == 3
+
+
+@pytest.mark.parametrize("text", SHELL)
+def test_a_shell_reads_it(text: str) -> None:
+    read = subprocess.run(("bash", "-n"), input=text, capture_output=True, text=True, check=False)
+    assert (read.returncode, read.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_a_stack_of_it_is_accepted(text: str) -> None:
+    for config in load.read(yaml.safe_load(text)["config"]):
+        assert config.database.restore_from
+        place = places.of(config, "prod")
+        assert not list(restores.faults(config, place, datetime(2026, 6, 1, tzinfo=UTC)))
+        assert not config.apps or config.proxy.paused
+
+
+def test_it_says_how_long_an_update_waits() -> None:
+    by_size = {size: preset.get("database", {}) for size, preset in RESTORED.items()}
+    assert by_size["small"]["ready_timeout"] == "45m"
+    assert by_size["large"]["ready_timeout"] == "4h"
+    assert "45 minutes in `small`, 4 hours in\n   `large`" in PAGE.read_text()
+
+
+def test_the_replay_takes_its_arguments() -> None:
+    (line,) = (line for line in MODULES if "tools.replay" in line)
+    given = replay.parser().parse_args(shlex.split(line)[3:])
+    assert not given.run
+    assert given.pod == ["shop", "orders-copy-0"]
+    assert given.until == replay.instant("2026-01-02T09:59:00Z")
+
+
+def test_modules_that_it_runs_exist() -> None:
+    modules = {line.split()[2] for line in MODULES}
+    assert modules == {"tools.replay", "tools.rows", "tools.why"}
+    for module in modules:
+        assert (PAGE.parents[1] / f"{module.replace('.', '/')}.py").exists()
+
+
+def test_no_password_is_typed() -> None:
+    for text in SHELL:
+        assert not re.search(r"--from-literal|--password|\s-p\S", text.replace("-p '{", ""))
