@@ -487,7 +487,12 @@ def _databases(tree: Mapping[str, Any]) -> tuple[list[Loaded], list[Fault]]:
     for one in found:
         for path, rule, fix in made_here(one.config, configs):
             faults.append((one.at(path), rule, fix))
-    return found, [*faults, *_shared_objects(found), *_shared_ports(found)]
+    return found, [
+        *faults,
+        *_shared_objects(found),
+        *_shared_ports(found),
+        *_dotted_places(found, pulumi.get_stack()),
+    ]
 
 
 def _place(path: str, where: str, own: Any, common: Mapping[str, Any]) -> str:
@@ -577,3 +582,20 @@ def _shared_ports(databases: Sequence[Loaded]) -> Iterator[Fault]:
                     f"is the node port of database '{owners[port].config.name}' too",
                     "choose another port",
                 )
+
+
+def _dotted_places(databases: Sequence[Loaded], stack: str) -> Iterator[Fault]:
+    """The stack's name is the first part of the place of backups where no other is given.
+
+    mariadb-operator splits the whole path of a compressed backup at dots when it restores it
+    (v25.10.4, pkg/backup/processor.go): it would find none.
+    """
+    for one in databases:
+        backup = one.config.backup
+        if backup.target and backup.environment is None and "." in stack:
+            yield (
+                one.at("backup.environment"),
+                f"is unset, and the name of the stack, '{stack}', has a dot: no backup in a folder "
+                "of that name could be restored",
+                "set it to a name without dots",
+            )

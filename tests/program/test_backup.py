@@ -102,3 +102,13 @@ def test_a_store_is_enough_in_production_sizes(size: str, engine: str) -> None:
     else:
         spec = plain(recording.one("PerconaXtraDBCluster").inputs)["spec"]
         assert len(spec["backup"]["schedule"]) == (size != "dev")
+
+
+def test_a_stack_with_a_dot_in_its_name_must_name_the_place() -> None:
+    config: dict[str, Any] = {"size": "small", "backup": {"store": {"s3": S3}}}
+    refused = recorder.run(config, stack_name="prod.eu")
+    assert str(refused.error).startswith("mysql-ha:backup.environment: is unset, and the name of")
+    assert not refused.resources
+    config["backup"]["environment"] = "prod-eu"
+    assert recorder.run(config, stack_name="prod.eu").error is None
+    assert recorder.run({"size": "small"}, stack_name="prod.eu").error is None
