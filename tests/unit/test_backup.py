@@ -433,8 +433,12 @@ def test_files_outlive_their_objects_unless_the_stack_says_otherwise() -> None:
     assert found["schedule"][0]["retention"]["deleteFromStorage"] is True
 
 
+NO_DRILL = {"enabled": False}
+"""Percona's needs S3."""
+
+
 def test_percona_in_azure_and_on_a_volume() -> None:
-    azure = pxc(store={"azure": AZURE})["storages"]["full"]
+    azure = pxc(store={"azure": AZURE}, drill=NO_DRILL)["storages"]["full"]
     assert (azure["type"], azure["azure"]) == (
         "azure",
         {
@@ -443,7 +447,7 @@ def test_percona_in_azure_and_on_a_volume() -> None:
             "credentialsSecret": "store",
         },
     )
-    volume = pxc(store={"volume": VOLUME})["storages"]["full"]
+    volume = pxc(store={"volume": VOLUME}, drill=NO_DRILL)["storages"]["full"]
     assert (volume["type"], volume["volume"]["persistentVolumeClaim"]) == (
         "filesystem",
         {

@@ -185,6 +185,8 @@ def test_refused_of_percona(
 ) -> None:
     if others == {"adopt": "import"}:
         others = {**others, "proxy": {"enabled": False}}
+    if "s3" not in backup.get("store", STORE):
+        backup = {**backup, "drill": {"enabled": False}}
     check(backup, {**PERCONA, **others}, path, says)
 
 
@@ -196,7 +198,7 @@ def test_refused_of_percona(
         tree({"store": {"azure": AZURE}}, {"images": NEW_OPERATOR}),
         tree({"store": {"volume": VOLUME}}),
         tree(s3(endpoint="s3.example.com:9000", allow_plain_http=True)),
-        tree({"store": {"azure": AZURE}}, PERCONA),
+        tree({"store": {"azure": AZURE}, "drill": {"enabled": False}}, PERCONA),
         tree(s3(ca={"name": "a", "key": "b"}), {**PERCONA, "percona": {"cr_version": "1.19.0"}}),
         tree({"point_in_time": {"enabled": True}}, PERCONA),
         tree(
@@ -216,6 +218,9 @@ def test_accepted(given: dict[str, Any]) -> None:
     assert faults(given) == []
 
 
+NEWEST = "physicalbackup-20260102030405.xb.gz"
+
+
 def warnings(given: dict[str, Any]) -> list[tuple[str, str]]:
     return [(path, rule) for path, rule, _ in checks.warnings(resolve(given), given)]
 
@@ -233,6 +238,18 @@ def test_dev_needs_no_store() -> None:
     assert warnings({"size": "dev"}) == []
     assert warnings({"size": "dev", "backup": {"store": STORE}}) == [
         ("backup.store", "has no effect while backup.enabled is false")
+    ]
+
+
+def test_a_restore_stages_its_files_as_a_backup_does() -> None:
+    given = {
+        "size": "dev",
+        "backup": {"staging": {"kind": "claim"}, "retention": "72h"},
+        "database": {"restore_from": {"id": "a", "prefix": "p/full", "backup": NEWEST, **STORE}},
+        "credentials": {"root": {"existing_secret": {"name": "old", "key": "root"}}},
+    }
+    assert [path for path, _ in warnings(given) if path.startswith("backup")] == [
+        "backup.retention"
     ]
 
 

@@ -161,7 +161,9 @@ def data_is_backed_up(config: StackConfig, given: Mapping[str, Any]) -> Iterator
             "set it (docs/backup.md), or backup.enabled to false if something else makes backups",
         )
     if not backup.enabled:
-        keys = sorted(given.get("backup", {}).keys() - {"enabled"})
+        # A restore stages its files as a backup does.
+        used = {"enabled", *(("staging", "resources") if config.database.restore_from else ())}
+        keys = sorted(given.get("backup", {}).keys() - used)
         paths = tuple(f"backup.{key}" for key in keys)
         yield from _ignored(given, paths, "while backup.enabled is false")
 
