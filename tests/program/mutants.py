@@ -120,7 +120,7 @@ NOT_OF_EVERY_STACK = (
     *("database.network_policy.clients", "operator"),
     *("proxy.switchover_wait", "proxy.min_semi_sync_replicas", "proxy.routing"),
     *("database.semi_sync", "database.failover_delay_seconds", "database.galera"),
-    "proxy.tls.ca_key",
+    *("proxy.tls.ca_key", "credentials.proxy_stats_reader"),
 )
 """Keys that some topologies or certificates refuse; stacks that have them are among the cases."""
 

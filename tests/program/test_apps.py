@@ -359,7 +359,7 @@ def test_an_app_more_touches_the_proxies_users_only() -> None:
     assert {key for key in added if key.startswith("Secret")} == {
         "Secret mysql-account-legacy",
         "Secret mysql-app-legacy",
-        "Secret mysql-apps[1]",
+        "Secret legacy",
     }
     assert not removed
     assert changed == {USERS}

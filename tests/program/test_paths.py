@@ -154,8 +154,12 @@ def test_what_is_accepted_and_has_no_effect_is_warned_of(
 
 
 def test_a_login_for_statistics_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By it the other passwords can be read (tests/dataplane/test_stats_reader.py)."""
-    config = {"size": "small", "proxy": {"stats_readers": [{"namespace": "monitoring"}]}}
+    """By it the other passwords can be read (docs/security.md)."""
+    config = {
+        "size": "small",
+        "proxy": {"stats_readers": [{"namespace": "monitoring"}]},
+        "backup": {"enabled": False},
+    }
     assert warned(monkeypatch, config) == ["proxy.stats_readers"]
 
 

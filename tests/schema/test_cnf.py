@@ -46,11 +46,15 @@ def test_the_file_of_a_stack(name: str) -> None:
         cnf = parsed(recording, stateful_set)
         home = metadata["namespace"]
         spec = database.inputs["spec"]
-        assert [server["address"] for server in cnf["mysql_servers"]] == backends(
+        foreign = {other["host"] for other in proxy.get("other_servers", [])}
+        addresses = [server["address"] for server in cnf["mysql_servers"]]
+        assert foreign <= {*addresses}
+        servers = [s for s in cnf["mysql_servers"] if s["address"] not in foreign]
+        assert [server["address"] for server in servers] == backends(
             database, home, proxy.get("routing", "primary_service")
         )
         tls = spec["tls"]["enabled"]
-        assert {server["use_ssl"] for server in cnf["mysql_servers"]} == {int(tls)}
+        assert {server["use_ssl"] for server in servers} == {int(tls)}
         assert ("ssl_p2s_ca" in cnf["mysql_variables"]) == tls
         peers = cnf.get("proxysql_servers", [])
         assert len(peers) in (0, stateful_set.inputs["spec"]["replicas"])
