@@ -12,13 +12,24 @@ from typing import Any
 from local.control_plane import ControlPlane
 
 KINDS = {
-    "/api/v1": ("configmaps", "events", "persistentvolumeclaims", "pods", "secrets", "services"),
+    "/api/v1": (
+        "configmaps",
+        "events",
+        "persistentvolumeclaims",
+        "pods",
+        "secrets",
+        "serviceaccounts",
+        "services",
+    ),
     "/apis/apps/v1": ("deployments", "statefulsets"),
+    "/apis/batch/v1": ("cronjobs", "jobs"),
     "/apis/cert-manager.io/v1": ("certificates",),
-    "/apis/k8s.mariadb.com/v1alpha1": ("databases", "grants", "mariadbs", "users"),
+    "/apis/k8s.mariadb.com/v1alpha1": (
+        *("backups", "databases", "grants", "mariadbs", "physicalbackups", "users"),
+    ),
     "/apis/networking.k8s.io/v1": ("networkpolicies",),
     "/apis/policy/v1": ("poddisruptionbudgets",),
-    "/apis/pxc.percona.com/v1": ("perconaxtradbclusters",),
+    "/apis/pxc.percona.com/v1": ("perconaxtradbclusterrestores", "perconaxtradbclusters"),
 }
 GROUPS = {kind: group for group, kinds in KINDS.items() for kind in kinds}
 

@@ -125,7 +125,7 @@ class Site:
         return [
             item["spec"]
             for item in found
-            if item["metadata"]["labels"]
+            if item["metadata"].get("labels")
             == {
                 "app.kubernetes.io/name": "account",
                 "app.kubernetes.io/instance": NAME,

@@ -88,7 +88,7 @@ def test_the_operator_takes_the_objects_and_changes_nothing(
     # It had nothing to add: every field was there.
     eventually(lambda: cluster.list("physicalbackups")[name].get("status"))
     for kind, plural in (("PhysicalBackup", "physicalbackups"), ("Backup", "backups")):
-        ((made, found),) = of(cluster, f"{plural}.k8s.mariadb.com", NAME).items()
+        ((made, found),) = of(cluster, plural, NAME).items()
         assert found["spec"] == sent(stack, kind), made
     stack.preview(refresh=True, expect_no_changes=True, on_output=print)
     assert changes(stack.up(on_output=print)) == {}

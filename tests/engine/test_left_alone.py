@@ -133,15 +133,19 @@ def test_the_key_decides_a_pause_and_gives_it_back(place: Place) -> None:
         return recording.one(kind)
 
     def live() -> Any:
-        return place.live("pxc", "mysql")["spec"].get("pause")
+        return place.live(PLURALS[kind], "mysql")["spec"].get("pause")
 
     place.up(program(place, {"mysql": without}, "1"))
-    place.kubectl("patch", "pxc", "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}')
+    place.kubectl(
+        "patch", PLURALS[kind], "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}'
+    )
     for value in (False, True, False):
         place.up(program(place, {"mysql": paused(value)}, "1"))
         assert live() is value
     place.up(program(place, {"mysql": without}, "2"))
-    place.kubectl("patch", "pxc", "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}')
+    place.kubectl(
+        "patch", PLURALS[kind], "mysql", "--type=merge", "-p", '{"spec": {"pause": true}}'
+    )
     for label in ("3", "4"):
         place.up(program(place, {"mysql": without}, label))
         assert live() is True

@@ -199,7 +199,7 @@ class TestPercona:
     NAME, STACK = "stock-v2", "restored-percona"
     since: str
     SETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets"
-    RESTORES = "perconaxtradbclusterrestores.pxc.percona.com"
+    RESTORES = "perconaxtradbclusterrestores"
     SOURCE: Mapping[str, Any] = {
         "id": "copy",
         "prefix": "prod/shop/stock/1/full",
@@ -233,7 +233,14 @@ class TestPercona:
         assert eventually(lambda: name in cluster.list(cls.RESTORES), 120)
         patch = json.dumps({"status": {"state": "Succeeded"}})
         text = cluster.control_plane.kubectl(
-            *("-n", NAMESPACE, "patch", cls.RESTORES, name, "--subresource=status"),
+            *(
+                "-n",
+                NAMESPACE,
+                "patch",
+                f"{cls.RESTORES}.pxc.percona.com",
+                name,
+                "--subresource=status",
+            ),
             *("--type=merge", "-p", patch, "-o", "json"),
         )
         return int(json.loads(text)["metadata"]["resourceVersion"])
@@ -250,8 +257,8 @@ class TestPercona:
     def test_without_the_key_only_its_object_goes(
         self, succeeded: int, engine: Engine, cluster: Cluster
     ) -> None:
-        before = cluster.list("perconaxtradbclusters.pxc.percona.com")[self.NAME]["spec"]
+        before = cluster.list("perconaxtradbclusters")[self.NAME]["spec"]
         stack = engine.open(self.STACK, config(self.NAME, None, **self.MORE))
         assert changes(stack.up(on_output=print)) == {"delete": 1}
         assert cluster.list(self.RESTORES) == {}
-        assert cluster.list("perconaxtradbclusters.pxc.percona.com")[self.NAME]["spec"] == before
+        assert cluster.list("perconaxtradbclusters")[self.NAME]["spec"] == before
