@@ -9,6 +9,7 @@ from components import names
 from components.config.backup import S3, Azure, BackupVolume, Store
 from components.config.stack import StackConfig
 from components.config.types import seconds
+from components.operations import stores
 from components.operations.places import Kind, Place
 from components.pods import scheduling, security
 
@@ -91,41 +92,20 @@ def _where(config: StackConfig, prefix: str) -> dict[str, Any]:
             return {
                 "type": "s3",
                 "verifyTLS": not s3.allow_plain_http,
-                "s3": _s3(config, s3, prefix),
+                "s3": {**_below(config, "bucket", s3.bucket, prefix), **stores.percona_s3(s3)},
             }
         case Store(azure=Azure() as azure):
-            return {"type": "azure", "verifyTLS": True, "azure": _azure(config, azure, prefix)}
-        case Store(volume=BackupVolume() as volume):
-            claim: dict[str, Any] = {
-                "accessModes": [volume.access_mode],
-                "resources": {"requests": {"storage": volume.size}},
+            named = _below(config, "container", azure.container, prefix)
+            return {
+                "type": "azure",
+                "verifyTLS": True,
+                "azure": {**named, **stores.percona_azure(azure)},
             }
-            if volume.storage_class:
-                claim["storageClassName"] = volume.storage_class
+        case Store(volume=BackupVolume() as volume):
+            claim = stores.claim(volume.size, volume.storage_class, volume.access_mode)
             return {"type": "filesystem", "volume": {"persistentVolumeClaim": claim}}
         case _:
             raise ValueError("there is no store")
-
-
-def _s3(config: StackConfig, s3: S3, prefix: str) -> dict[str, Any]:
-    scheme = "http" if s3.allow_plain_http else "https"
-    result: dict[str, Any] = {
-        **_below(config, "bucket", s3.bucket, prefix),
-        "region": s3.region,
-        "endpointUrl": f"{scheme}://{s3.endpoint}",
-    }
-    if keys := s3.credentials.existing_secret:
-        result["credentialsSecret"] = keys.name
-    if s3.ca:
-        result["caBundle"] = {"name": s3.ca.name, "key": s3.ca.key}
-    return result
-
-
-def _azure(config: StackConfig, azure: Azure, prefix: str) -> dict[str, Any]:
-    result = {**_below(config, "container", azure.container, prefix), "endpointUrl": azure.url}
-    if secret := azure.credentials.existing_secret:
-        result["credentialsSecret"] = secret.name
-    return result
 
 
 def _below(config: StackConfig, field: str, container: str, prefix: str) -> dict[str, Any]:

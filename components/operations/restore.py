@@ -12,7 +12,6 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.config.backup import S3, Azure
 from components.config.engine import PERCONA
 from components.config.restore import RestoreFrom
 from components.config.stack import StackConfig
@@ -116,30 +115,9 @@ def _percona_source(restore: RestoreFrom, folder: str) -> dict[str, Any]:
     """A folder of a store, as a part of the bucket's name: the operator looks for the backup below
     it (pkg/pxc/backup/storage/options.go), and only from 1.20 it has a field of its own."""
     if s3 := restore.s3:
-        return {"verifyTLS": not s3.allow_plain_http, "s3": _percona_s3(s3, folder)}
-    assert restore.azure is not None  # a volume is refused
-    return {"verifyTLS": True, "azure": _percona_azure(restore.azure, folder)}
-
-
-def _percona_s3(s3: S3, folder: str) -> dict[str, Any]:
-    scheme = "http" if s3.allow_plain_http else "https"
-    result: dict[str, Any] = {
-        "bucket": f"{s3.bucket}/{folder}",
-        "region": s3.region,
-        "endpointUrl": f"{scheme}://{s3.endpoint}",
-    }
-    if keys := s3.credentials.existing_secret:
-        result["credentialsSecret"] = keys.name
-    if s3.ca:
-        result["caBundle"] = {"name": s3.ca.name, "key": s3.ca.key}
-    return result
-
-
-def _percona_azure(azure: Azure, folder: str) -> dict[str, Any]:
-    result: dict[str, Any] = {
-        "container": f"{azure.container}/{folder}",
-        "endpointUrl": azure.url,
-    }
-    if secret := azure.credentials.existing_secret:
-        result["credentialsSecret"] = secret.name
-    return result
+        bucket = {"bucket": f"{s3.bucket}/{folder}", **stores.percona_s3(s3)}
+        return {"verifyTLS": not s3.allow_plain_http, "s3": bucket}
+    azure = restore.azure
+    assert azure is not None  # a volume is refused
+    named = {"container": f"{azure.container}/{folder}", **stores.percona_azure(azure)}
+    return {"verifyTLS": True, "azure": named}

@@ -43,6 +43,28 @@ def azure(store: Azure, prefix: str) -> dict[str, Any]:
     return result
 
 
+def percona_s3(store: S3) -> dict[str, Any]:
+    """Percona's `s3`, but for the bucket (its operator's pkg/apis/pxc/v1, BackupStorageS3Spec)."""
+    scheme = "http" if store.allow_plain_http else "https"
+    result: dict[str, Any] = {
+        "region": store.region,
+        "endpointUrl": f"{scheme}://{store.endpoint}",
+    }
+    if keys := store.credentials.existing_secret:
+        result["credentialsSecret"] = keys.name
+    if store.ca:
+        result["caBundle"] = {"name": store.ca.name, "key": store.ca.key}
+    return result
+
+
+def percona_azure(store: Azure) -> dict[str, Any]:
+    """Percona's `azure`, but for the container."""
+    result: dict[str, Any] = {"endpointUrl": store.url}
+    if secret := store.credentials.existing_secret:
+        result["credentialsSecret"] = secret.name
+    return result
+
+
 def staging(config: StackConfig) -> dict[str, Any]:
     """mariadb-operator's `stagingStorage`: where files are between the store and the server."""
     chosen = config.backup.staging

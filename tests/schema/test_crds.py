@@ -221,7 +221,11 @@ def test_a_release_knows_every_field_of_backups(store: str, folder: Path) -> Non
 def test_a_percona_release_knows_every_field_of_backups(store: str, version: str) -> None:
     number = version.removeprefix("v")
     stores = STORES if number != "1.18.0" else {**STORES, "s3": {"s3": S3}}
-    backup = {"store": stores[store], "point_in_time": {"enabled": store != "volume"}}
+    backup = {
+        "store": stores[store],
+        "point_in_time": {"enabled": store != "volume"},
+        "drill": {"enabled": store == "s3"},
+    }
     (cluster,) = backed_up(store, engine="percona", percona={"cr_version": number}, backup=backup)
     assert plain(cluster.inputs)["spec"]["backup"]["schedule"]
     check(cluster, schemas_in(NEWEST / f"percona-xtradb-cluster-operator-{version}.yaml"))
