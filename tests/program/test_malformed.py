@@ -790,6 +790,12 @@ PLAIN = [
         "images.proxy.tag",
         "may lack the fix",
     ),
+    Bad(
+        "pull-secret-twice",
+        {"images": {"pull_secrets": ["a", "b", "a"]}},
+        "images.pull_secrets[2]",
+        "'a' is listed twice",
+    ),
     Bad("image-floating", {"images": {"proxy": {"tag": "latest"}}}, "images.proxy.tag", "floating"),
     Bad(
         "image-floating-db",

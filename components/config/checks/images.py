@@ -21,4 +21,12 @@ def proxysql_has_its_fixes(config: StackConfig) -> Iterator[Fault]:
         )
 
 
-RULES = (proxysql_has_its_fixes,)
+def a_pull_secret_is_named_once(config: StackConfig) -> Iterator[Fault]:
+    """The API server merges the entries of a Pod by their names."""
+    names = config.images.pull_secrets
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            yield f"images.pull_secrets[{number}]", f"'{name}' is listed twice", "remove one entry"
+
+
+RULES = (proxysql_has_its_fixes, a_pull_secret_is_named_once)
