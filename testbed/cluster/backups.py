@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components import names
 from components.config import load as configuration
 from components.config.stack import StackConfig
 from components.operations import places
@@ -24,6 +27,11 @@ from .site import Site, eventually
 NAMESPACE = "default"
 SECRET, CA_KEY = "backup-store", "ca.crt"
 """The Secret with the store's keys and its authority, and the authority's key in it."""
+FILLER, FILLER_ROWS, AT_ONCE = "shop.filler", 131_072, 16_384
+"""A table of 128 MiB, and the rows of one transaction."""
+BEGUN = 16 << 20
+"""Bytes after which a copy is halted: it has the first files, and not yet the filler's."""
+PROGRAM = "mariadb-backup"
 FIRST_BACKUP = 300.0
 """Seconds in which a database that is ready makes its first backup."""
 
@@ -140,6 +148,81 @@ def restored(site: Site, store: Store, backup: str) -> Site:
         "database": {"restore_from": {**source, "s3": store.config}},
     }
     return Site(site.cluster, site.engine, site.inside, f"{site.stack_name}-v2", config)
+
+
+def fill(site: Site) -> None:
+    """Rows that take their time to copy: random bytes."""
+    site.ask(site.primary, f"CREATE TABLE {FILLER} (id BIGINT PRIMARY KEY, bytes BLOB)")
+    for first in range(0, FILLER_ROWS, AT_ONCE):
+        rows = f"SELECT seq, RANDOM_BYTES(1024) FROM shop.seq_{first}_to_{first + AT_ONCE - 1}"
+        site.ask(site.primary, f"INSERT INTO {FILLER} {rows}")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A Pod that copies a server, halted in the middle."""
+
+    target: str
+    """The server."""
+    result: Future[bool]
+    """Whether `make backup-now` called it a success, once it goes on."""
+
+
+@contextmanager
+def halted_copy(site: Site, admin: Admin) -> Generator[Copy]:
+    """A backup that has begun to copy, and goes on when the block ends: as one of much data."""
+    with ThreadPoolExecutor(1, "backup") as thread:
+        result = thread.submit(admin.backup)
+        eventually(lambda: bool(_copying(site)), FIRST_BACKUP)
+        pod = _copying(site)[0]
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        node = site.cluster.node_of(name, NAMESPACE)
+        eventually(lambda: node.written(uid, "physicalbackup-*") > BEGUN, FIRST_BACKUP)
+        assert node.kill(uid, PROGRAM, signal.SIGSTOP), "the copy has ended"
+        try:
+            yield Copy(_on(site, node.name), result)
+        finally:
+            node.kill(uid, PROGRAM, signal.SIGCONT)
+
+
+def _copying(site: Site) -> list[dict[str, Any]]:
+    """Pods of backups that are on a node and have not ended."""
+    labels = f"{names.ROLE}=backup,app.kubernetes.io/instance={site.name}"
+    found = json.loads(site.kubectl("get", "pods", "-l", labels, "-o", "json"))["items"]
+    return [
+        pod
+        for pod in found
+        if pod["spec"].get("nodeName") and pod["status"]["phase"] in ("Pending", "Running")
+    ]
+
+
+def _on(site: Site, node: str) -> str:
+    """The server on a node: each has one, and a copy is made on its node."""
+    nodes = {site.get(f"pod {server}")["spec"]["nodeName"]: server for server in site.servers()}
+    return nodes[node]
+
+
+def scheduled(site: Site) -> list[str]:
+    """The objects of which the operator makes backups."""
+    found = json.loads(site.kubectl("get", "physicalbackups.k8s.mariadb.com", "-o", "json"))
+    return [
+        item["metadata"]["name"]
+        for item in found["items"]
+        if item["spec"]["mariaDbRef"]["name"] == site.name and "schedule" in item["spec"]
+    ]
+
+
+def drilled(site: Site) -> bool:
+    """Whether a drill has passed that its schedule began; one of an admin counts as its too."""
+    status = site.get(f"cronjob {names.restore_drill(site.name)}")["status"]
+    began = status.get("lastScheduleTime")
+    return bool(began) and status.get("lastSuccessfulTime", "") > began
+
+
+def restarts(site: Site, server: str) -> int:
+    """How often a server's container was started again."""
+    found = site.get(f"pod {server}")["status"]["containerStatuses"]
+    return next(each["restartCount"] for each in found if each["name"] == "mariadb")
 
 
 def remove(site: Site) -> None:
