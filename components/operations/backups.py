@@ -30,6 +30,11 @@ FIXED = (
 the cron expression is."""
 
 
+RUNNING_REPLICA = ["--skip-safe-slave-backup"]
+"""Arguments of mariadb-backup that take back the operator's own `--safe-slave-backup`, by which a
+replica applies nothing during the copy (v25.10.4, pkg/command/backup.go, mariadbBackupArgs). Its
+liveness probe does not allow that: a copy of more than 30 s never ends (ADR 24)."""
+
 FAILED_LIMIT_SINCE, FAILED_LIMIT = (26, 6), {"failedJobsHistoryLimit": 5}
 """A field of PhysicalBackups from mariadb-operator v26.6.0 on, which fills it in."""
 
@@ -99,8 +104,9 @@ def physical(config: StackConfig, place: Place) -> dict[str, Any]:
         **_common(config, place.prefix("full"), backup.retention),
         # At once, too: a new database has a backup before its first night.
         "schedule": {"cron": backup.schedule, "suspend": False, "immediate": True},
-        # A replica's SQL thread stands still during the copy. Without a healthy one, the primary.
+        # Without a healthy replica, the primary.
         "target": "PreferReplica",
+        **({"args": RUNNING_REPLICA} if config.database.topology == "replication" else {}),
         "timeout": backup.timeout,
         # On the node of the server: its volume may be mounted on one node only.
         "podAffinity": True,

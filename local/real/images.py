@@ -136,7 +136,8 @@ class Images:
         self, config: StackConfig
     ) -> Iterable[tuple[Image, Callable[[Image], Callable[[], Archive]]]]:
         yield config.images.database, self._mariadb
-        if config.database.topology != "standalone":
+        # It also fetches the backups of drills.
+        if config.database.topology != "standalone" or config.backup.drilled:
             yield config.images.data_plane, self._operator_image
         if config.own_proxies:
             yield config.images.proxy, self._proxysql

@@ -116,17 +116,23 @@ class Node:
             if reference not in present:
                 self.pull(reference)
 
-    def kill(self, pod_uid: str, program: str) -> int:
-        """SIGKILL to a program in a Pod, as the kernel's OOM killer would; how many."""
+    def kill(self, pod_uid: str, program: str, number: int = signal.SIGKILL) -> int:
+        """A signal to a program in a Pod, by default as the kernel's OOM killer's; how many."""
         killed = 0
         for pid in processes_in(f"{self.network.prefix}/{self.letter}", pod_uid):
             try:
                 if Path(f"/proc/{pid}/comm").read_text().strip() == program:
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, number)
                     killed += 1
             except (FileNotFoundError, ProcessLookupError):
                 continue
         return killed
+
+    def written(self, pod_uid: str, pattern: str) -> int:
+        """Bytes of the files of a Pod's scratch volumes (`emptyDir`) whose name is like that."""
+        volumes = self._file("root/var/lib/kubelet/pods") / pod_uid / "volumes"
+        files = volumes.glob(f"kubernetes.io~empty-dir/*/{pattern}")
+        return sum(file.stat().st_size for file in files)
 
     # Files
 

