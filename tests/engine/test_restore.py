@@ -229,7 +229,7 @@ class TestPercona:
     @classmethod
     def _succeed(cls, cluster: Cluster) -> int:
         """As the operator does, once the object is there."""
-        name = f"{cls.NAME}-restore-copy"
+        name = f"{cls.NAME}-copy"
         assert eventually(lambda: name in cluster.list(cls.RESTORES), 120)
         patch = json.dumps({"status": {"state": "Succeeded"}})
         text = cluster.control_plane.kubectl(

@@ -57,7 +57,7 @@ def test_percona_has_an_object_for_it_that_is_waited_for(name: str) -> None:
     restore = recording.one("PerconaXtraDBClusterRestore")
     metadata = plain(restore.inputs)["metadata"]
     chosen = "incident-4711" if name == "restored-percona" else "copy"
-    assert metadata["name"].endswith(f"-restore-{chosen}")
+    assert metadata["name"].endswith(f"-{chosen}")
     waits = json.loads(metadata["annotations"]["pulumi.com/waitFor"])
     assert waits == ["jsonpath={.status.state}=Succeeded"]
     timeout = "45m" if name == "restored-percona" else "4h"
@@ -175,7 +175,7 @@ def test_a_source_that_comes_after_the_object_would_be_ignored() -> None:
 def test_a_restore_of_perconas_that_has_failed_says_why() -> None:
     path = (
         "/apis/pxc.percona.com/v1/namespaces/default/perconaxtradbclusterrestores/"
-        "orders-v2-restore-incident-4711"
+        "orders-v2-incident-4711"
     )
     case = by_id()["restored-percona"]
 

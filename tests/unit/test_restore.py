@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from components import names
 from components.config import checks
 from components.config.errors import ConfigError
 from components.config.load import merge, resolve
@@ -149,6 +150,17 @@ def test_there_is_one_source_and_its_folder(changes: dict[str, Any]) -> None:
 def test_an_id_is_short_enough_for_the_names_of_jobs() -> None:
     refused("database.restore_from.id", id="a" * 21)
     refused("database.restore_from.id", id="Incident")
+
+
+def test_an_id_leaves_room_for_the_names_of_perconas_jobs() -> None:
+    """Which have the database's name twice, and 63 characters at most."""
+    longest = {**PERCONA, "name": "o" * 21}
+    config = restored(longest, **BACKUP | {"id": "a" * 7})
+    assert len(names.pxc_restore_job(config.name, source(config).id)) == 63
+    said = refused("database.restore_from.id", longest, **BACKUP | {"id": "a" * 8})
+    assert "64 characters" in said
+    assert "shorten it to 7 characters" in said
+    assert restored({**BASE, "name": "o" * 21}, id="a" * 20), "MariaDB's have no id"
 
 
 # --- the rest of the config ---

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components import names
 from components.config.errors import Fault
 from components.config.restore import RestoreFrom
 from components.config.stack import StackConfig, version_in
@@ -14,6 +15,8 @@ LATER_SINCE = (26, 3)
 takes the one with the smallest difference (tests/database/test_restore_time.py)."""
 CA_SINCE = (1, 19)
 """Of Percona's operator: `caBundle` in deploy/crd.yaml."""
+LONGEST_JOB = 63
+"""Characters: a Job's name becomes the value of a label."""
 
 
 def an_adopted_database_is_there_already(config: StackConfig) -> Iterator[Fault]:
@@ -90,6 +93,15 @@ def percona_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
     restore = config.database.restore_from
     if restore is None:
         return
+    job = names.pxc_restore_job(config.name, restore.id)
+    if (beyond := len(job) - LONGEST_JOB) > 0:
+        yield (
+            f"{PATH}.id",
+            f"makes the name of the operator's Job {len(job)} characters, and it has "
+            f"{LONGEST_JOB} at most",
+            f"shorten it to {len(restore.id) - beyond} characters, or the database's name, which "
+            "is in it twice",
+        )
     if restore.volume:
         yield f"{PATH}.volume", "is for engine mariadb", "copy the backup into a store"
     if restore.backup is None:
