@@ -172,18 +172,74 @@ def test_a_source_that_comes_after_the_object_would_be_ignored() -> None:
     assert error and error.startswith("mysql-ha:database.restore_from: MariaDB 'orders-v2'")
 
 
-def test_a_restore_of_perconas_that_has_failed_says_why() -> None:
-    path = (
-        "/apis/pxc.percona.com/v1/namespaces/default/perconaxtradbclusterrestores/"
-        "orders-v2-incident-4711"
-    )
+RESTORE_AT = (
+    "/apis/pxc.percona.com/v1/namespaces/default/perconaxtradbclusterrestores/"
+    "orders-v2-incident-4711"
+)
+
+
+def percona_after(live: dict[str, Any]) -> str | None:
+    """The error of an update after one that did not end, whose restore differs in that."""
     case = by_id()["restored-percona"]
+    made = plain(recorded(case.id).one("PerconaXtraDBClusterRestore").inputs)
+    object_ = merge({"metadata": {}, "spec": made["spec"]}, live)
+    return case.run(found={RESTORE_AT: object_}).error
+
+
+def test_a_restore_of_perconas_that_has_failed_says_why() -> None:
 
     def error(**status: str) -> str | None:
-        return case.run(found={path: {"metadata": {}, "status": status}}).error
+        return percona_after({"status": status})
 
     assert error(state="Restoring") is None
     assert error(state="Failed", comments="backup not found") == (
         "mysql-ha:database.restore_from.id: restore 'incident-4711' has failed: backup not found. "
         "Fix: mend the cause, and choose another id: an object of it runs once."
     )
+
+
+def test_the_same_restore_of_perconas_goes_on() -> None:
+    done = {"status": {"state": "Succeeded"}}
+    assert percona_after(done) is None
+    assert percona_after({**done, "spec": {"resources": {"requests": {"cpu": "9"}}}}) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pxcCluster": "orders"},
+        {"backupSource": {"destination": "s3://backups/prod/shop/orders/1/full/another"}},
+        {"backupSource": {"s3": {"endpointUrl": "https://s3.example.org"}}},
+        {"pitr": {"date": "2026-01-02 03:04:06"}},
+        {"pitr": None},
+    ],
+    ids=str,
+)
+def test_another_restore_of_perconas_would_be_taken_for_it(other: dict[str, Any]) -> None:
+    error = percona_after({"spec": other, "status": {"state": "Succeeded"}})
+    assert error and error.startswith("mysql-ha:database.restore_from.id: is that of a restore")
+    assert error.endswith("Fix: undo the edit, or use another id.")
+
+
+def test_binary_logs_that_were_applied_are_another_restore_too() -> None:
+    case = by_id()["restored-percona"]
+    chosen = case.config["database"]["restore_from"]
+    plain_one = {key: value for key, value in chosen.items() if key not in ("at", "binlogs")}
+    config = {**case.config, "database": {"restore_from": plain_one}}
+    made = plain(recorded(case.id).one("PerconaXtraDBClusterRestore").inputs)
+    live = {"metadata": {}, "spec": made["spec"], "status": {"state": "Succeeded"}}
+    error = ran(config, found={RESTORE_AT: live}).error
+    assert error and error.startswith("mysql-ha:database.restore_from.id: is that of a restore")
+
+
+def test_a_percona_that_is_up_is_not_restored_again() -> None:
+    """A refresh forgets a restore that somebody deleted, and Pulumi would make it again."""
+    case = by_id()["restored-percona"]
+    first = left(recorded(case.id))
+    live = {"metadata": {}, "spec": {}, "status": {"state": "Succeeded"}}
+    assert case.run(previous=first, found={RESTORE_AT: live}).error is None
+    error = case.run(previous=first).error
+    assert error and error.startswith("mysql-ha:database.restore_from: would replace the data")
+    assert error.endswith("Fix: remove the key.")
+    without: dict[str, Any] = {**case.config, "database": {}}
+    assert ran(without, previous=first).error is None
