@@ -7,7 +7,7 @@ import pytest
 
 from components.config.load import merge
 from render.recorder import Recording, Resource, plain, run
-from tests.program.cases import ROOT_OF_SOURCE, SOURCE, STORE, by_id, recorded
+from tests.program.cases import ROOT_OF_SOURCE, SOURCE, STORE, STORE_OF_SOURCE, by_id, recorded
 
 MARIADB: dict[str, Any] = {
     "size": "small",
@@ -16,7 +16,7 @@ MARIADB: dict[str, Any] = {
     "apps": [{"name": "shop", "databases": {"shop": "owner"}}],
 }
 EXISTING = {"default/orders-root-then": {"password": "of-the-source"}}
-FROM = {"database": {"restore_from": {**SOURCE, "s3": STORE}}}
+FROM = {"database": {"restore_from": {**SOURCE, "s3": STORE_OF_SOURCE}}}
 
 
 def before(recording: Recording, resource: Resource) -> set[str]:
@@ -112,7 +112,7 @@ def test_it_is_not_added_later() -> None:
 
 def test_a_source_that_its_own_backups_would_delete_is_refused_at_preview() -> None:
     """The stack's name is a part of the place."""
-    own = {**SOURCE, "s3": STORE, "prefix": "test/default/orders-v2/1/full"}
+    own = {**SOURCE, "s3": STORE_OF_SOURCE, "prefix": "test/default/orders-v2/1/full"}
     config = merge(MARIADB, {"database": {"restore_from": own}, "backup": {"store": {"s3": STORE}}})
     recording = ran(config, preview=True)
     assert recording.error and recording.error.startswith("mysql-ha:database.restore_from.prefix: ")
@@ -120,7 +120,7 @@ def test_a_source_that_its_own_backups_would_delete_is_refused_at_preview() -> N
 
 
 def test_a_time_that_is_to_come_is_refused_at_preview() -> None:
-    source = {"id": "copy", "prefix": "a/b", "at": "2199-01-01T00:00:00Z", "s3": STORE}
+    source = {"id": "copy", "prefix": "a/b", "at": "2199-01-01T00:00:00Z", "s3": STORE_OF_SOURCE}
     later = {"restore_from": source}
     newer = {"data_plane": {"tag": "26.3.0"}}
     config = merge(MARIADB, {"database": later, "images": newer})

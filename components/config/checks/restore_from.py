@@ -40,6 +40,30 @@ def the_password_of_the_backup_is_given(config: StackConfig) -> Iterator[Fault]:
         )
 
 
+def a_secret_opens_the_store(config: StackConfig) -> Iterator[Fault]:
+    """A restore runs with the ServiceAccount of the servers, which no stack names."""
+    restore = config.database.restore_from
+    stores = {"s3": restore.s3, "azure": restore.azure} if restore else {}
+    for kind, store in stores.items():
+        if store and store.credentials.existing_secret is None:
+            yield (
+                f"{PATH}.{kind}.credentials.existing_secret",
+                "is required: a restore has the identity of the servers, and not that of "
+                "backup.service_account",
+                "name a Secret with the keys of the store",
+            )
+
+
+def plain_http_has_no_authority(config: StackConfig) -> Iterator[Fault]:
+    restore = config.database.restore_from
+    if restore and restore.s3 and restore.s3.allow_plain_http and restore.s3.ca:
+        yield (
+            f"{PATH}.s3.ca",
+            "is the authority of a certificate, and with allow_plain_http there is none",
+            "remove allow_plain_http",
+        )
+
+
 def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
     restore = config.database.restore_from
     if restore is None:
@@ -143,7 +167,7 @@ def _percona_reads_its_store(config: StackConfig, restore: RestoreFrom) -> Itera
             )
     if restore.azure:
         secret = restore.azure.credentials.existing_secret
-        if secret is None or secret.key != "AZURE_STORAGE_ACCOUNT_KEY":
+        if secret and secret.key != "AZURE_STORAGE_ACCOUNT_KEY":
             yield (
                 f"{PATH}.azure.credentials.existing_secret",
                 "must have the keys AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, "
@@ -152,6 +176,11 @@ def _percona_reads_its_store(config: StackConfig, restore: RestoreFrom) -> Itera
             )
 
 
-RULES = (an_adopted_database_is_there_already, the_password_of_the_backup_is_given)
+RULES = (
+    an_adopted_database_is_there_already,
+    the_password_of_the_backup_is_given,
+    a_secret_opens_the_store,
+    plain_http_has_no_authority,
+)
 MARIADB_RULES = (mariadb_takes_what_it_knows,)
 PERCONA_RULES = (percona_takes_what_it_knows,)
