@@ -119,7 +119,13 @@ def pxc_proxysql_unready(name: str) -> str:
 
 def pxc_restore(name: str, restore: str) -> str:
     """The object by which Percona's operator restores a backup into the cluster."""
-    return f"{name}-restore-{restore}"
+    return f"{name}-{restore}"
+
+
+def pxc_restore_job(name: str, restore: str) -> str:
+    """The longest name of a Job of that restore, which the operator does not trim (v1.18.0,
+    pkg/pxc/backup/restore.go; pkg/naming/restore.go, as long)."""
+    return f"restore-job-{pxc_restore(name, restore)}-{name}"
 
 
 def pxc_haproxy(name: str) -> tuple[str, ...]:

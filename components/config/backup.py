@@ -43,7 +43,8 @@ class S3Credentials(Model):
     """How Pods log in to the store: no password of a store is ever in a config."""
 
     existing_secret: S3Keys | None = None
-    """Unset: the Pods' own identity, by `backup.service_account` or their node."""
+    """Unset: the Pods' own identity, by `backup.service_account` or their node. Required in
+    `database.restore_from`, whose Pods have the servers' identity."""
 
 
 class S3(Model):
@@ -71,7 +72,7 @@ class AzureCredentials(Model):
     existing_secret: SecretRef | None = None
     """Existing Secret and its key with the storage account's key. With engine `percona` it is
     required, the key is `AZURE_STORAGE_ACCOUNT_KEY`, and beside it is `AZURE_STORAGE_ACCOUNT_NAME`.
-    Unset: the Pods' own identity."""
+    Unset: the Pods' own identity. Required in `database.restore_from`."""
 
 
 class Azure(Model):

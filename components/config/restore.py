@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from components.config.backup import S3, Azure
 from components.config.errors import field_error
 from components.config.model import Model
-from components.config.types import Instant, Label, ObjectName, Prefix
+from components.config.types import OLDEST_YEAR, Instant, Label, ObjectName, Prefix
 
 
 class Claim(Model):
@@ -71,7 +71,9 @@ class RestoreFrom(Model):
             at = datetime.strptime(match[1], "%Y%m%d%H%M%S") if match else None
         except ValueError:
             return None
-        return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None
+        if at is None or at.year < OLDEST_YEAR:
+            return None
+        return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
     @property
     def source(self) -> str:

@@ -168,8 +168,12 @@ def _duration(value: str) -> str:
     return value
 
 
+OLDEST_YEAR, NEWEST_YEAR = 2000, 2999
+
+
 def _instant(value: object) -> str:
-    """In UTC. YAML makes a time of what looks like one."""
+    """In UTC. YAML makes a time of what looks like one. Other centuries are typing errors: the ends
+    of what Python can count have no time in UTC, and years below 1000 no four digits."""
     at = value
     if isinstance(value, str):
         try:
@@ -180,6 +184,11 @@ def _instant(value: object) -> str:
         raise field_error(
             "must be a time with its zone, in whole seconds",
             "write it as 2026-11-27T02:00:00Z; names of backups have UTC, which is Z",
+        )
+    if not OLDEST_YEAR <= at.year <= NEWEST_YEAR:
+        raise field_error(
+            f"is of a year that is not from {OLDEST_YEAR} to {NEWEST_YEAR}",
+            "write it as 2026-11-27T02:00:00Z",
         )
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
@@ -554,7 +563,8 @@ def _tag(value: str) -> str:
 
 _HOST = r"[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?"
 _REGISTRY = rf"(localhost|(?=[^:]*[.:]){_HOST}(\.{_HOST})*)(:[0-9]{{1,5}})?"
-_ENDPOINT = rf"(?!https?$){_HOST}(\.{_HOST})*(:[0-9]{{1,5}})?"
+_PORT = r"([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_ENDPOINT = rf"(?!https?$)(?=[^:]{{1,253}}(:|$)){_HOST}(\.{_HOST})*(:{_PORT})?"
 _REPOSITORY = r"(?=.{1,200}$)[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*"
 """Both: github.com/distribution/reference, regexp.go."""
 
@@ -573,8 +583,8 @@ def _endpoint(value: str) -> str:
     return _matching(
         _ENDPOINT,
         value,
-        "must be a host, with a port or without, and without 'https://': there is no plain HTTP "
-        "unless allow_plain_http says so",
+        "must be a host (253 characters at most), with a port (1 to 65535) or without, and without "
+        "'https://': there is no plain HTTP unless allow_plain_http says so",
         "use a host such as s3.eu-central-1.amazonaws.com or s3.example.com:9000",
     )
 

@@ -1,9 +1,9 @@
-"""What a restore must not be of: a backup of the future, or what its own backups would delete; and
-what an attempt that did not end has begun."""
+"""What a restore must not be of: a backup of the future, or what its own backups would delete; what
+an attempt that did not end has begun; and that none happens a second time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import pulumi
 
@@ -19,6 +19,8 @@ from components.operations import places, restore
 from components.operations.places import Place
 
 PATH = "database.restore_from"
+Restored: TypeAlias = tuple[Loaded, bool]
+"""A database with `restore_from`, and whether it was up at the last update."""
 
 
 def check(stack: Stack, name: str, now: datetime) -> None:
@@ -71,39 +73,41 @@ def _overlap(first: str, second: str) -> bool:
     return f"{first}/".startswith(f"{second}/") or f"{second}/".startswith(f"{first}/")
 
 
-# --- an attempt that did not end ---
+# --- an earlier restore ---
 
 
 def begun(
     stack: Stack, known: pulumi.Output[Mapping[str, Any]], settings: Mapping[str, Any]
 ) -> pulumi.Output[None]:
     """Fails with a ConfigError if a database is not up yet whose first update restores something
-    else than the config says now, or whose restore has failed: neither would ever change.
+    else than the config says now, or whose restore has failed: neither would ever change. Also if
+    a Percona that is up has lost the object of its restore: another one would restore it again.
 
     `known`: the facts at the last update. `settings`: those of the Kubernetes provider. If the user
     may not look, this only warns.
     """
 
-    def new(known: Mapping[str, Any]) -> list[Loaded]:
-        return [
-            one
+    def concerned(known: Mapping[str, Any]) -> list[Restored]:
+        found = (
+            (one, one.config.name in known)
             for one in stack.databases
-            if one.config.name not in known and one.config.database.restore_from
-        ]
+            if one.config.database.restore_from
+        )
+        return [(one, up) for one, up in found if not up or one.config.engine == "percona"]
 
-    return api.look(known, settings, new, _ask, _warn)
+    return api.look(known, settings, concerned, _ask, _warn)
 
 
-def _ask(cluster: Cluster, new: list[Loaded]) -> None:
+def _ask(cluster: Cluster, restored: list[Restored]) -> None:
     refuse(
         (one.at(path), rule, fix)
-        for one in new
-        for path, rule, fix in _hanging(one.config, cluster.get(_path(one.config), whole=True))
+        for one, up in restored
+        for path, rule, fix in _earlier(one.config, up, cluster.get(_path(one.config), whole=True))
     )
 
 
-def _warn(error: Unanswered, new: list[Loaded]) -> None:
-    which = ", ".join(f"'{one.config.name}'" for one in new)
+def _warn(error: Unanswered, restored: list[Restored]) -> None:
+    which = ", ".join(f"'{one.config.name}'" for one, _ in restored)
     pulumi.log.warn(f"could not look what an earlier attempt to restore {which} came to: {error}")
 
 
@@ -118,15 +122,24 @@ def _path(config: StackConfig) -> str:
     )
 
 
-def _hanging(config: StackConfig, live: Object | None) -> Iterator[Fault]:
+def _earlier(config: StackConfig, up: bool, live: Object | None) -> Iterator[Fault]:
     """`live`: the object at that path, if there is one."""
     chosen = config.database.restore_from
-    if live is None or chosen is None:
+    if chosen is None:
         return
-    if config.engine == "mariadb":
+    if up:
+        if live is None:
+            yield (
+                PATH,
+                f"would replace the data of '{config.name}', which is up, by that of the backup "
+                f"again: restore '{chosen.id}', which did it once, was deleted",
+                "remove the key",
+            )
+    elif live is None:
+        return
+    elif config.engine == "mariadb":
         wanted = restore.bootstrap(config, chosen)
-        told: Object = live["spec"].get("bootstrapFrom") or {}
-        if any(field in wanted and not _has(told, field, wanted) for field in restore.SOURCE):
+        if _another(live["spec"].get("bootstrapFrom") or {}, wanted, restore.SOURCE):
             yield (
                 PATH,
                 f"MariaDB '{config.name}' was made by an update that did not end, from another "
@@ -140,6 +153,20 @@ def _hanging(config: StackConfig, live: Object | None) -> Iterator[Fault]:
             f"restore '{chosen.id}' has failed: {why}",
             "mend the cause, and choose another id: an object of it runs once",
         )
+    elif _another(
+        live["spec"], {"pitr": None, **restore.percona_spec(config, chosen)}, restore.PERCONA_SOURCE
+    ):
+        yield (
+            f"{PATH}.id",
+            f"is that of a restore from another source or to another time, '{chosen.id}', which an "
+            "update that did not end has begun",
+            "undo the edit, or use another id",
+        )
+
+
+def _another(told: Object, wanted: Object, fields: Sequence[str]) -> bool:
+    """Whether an object was told something else in one of the fields that say what is restored."""
+    return any(field in wanted and not _has(told, field, wanted) for field in fields)
 
 
 def _has(told: Object, field: str, wanted: Object) -> bool:

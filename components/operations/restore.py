@@ -20,6 +20,8 @@ from components.pods import scheduling
 
 SOURCE = ("targetRecoveryTime", "s3", "azureBlob", "volume")
 """Fields of `bootstrapFrom` that say what is restored."""
+PERCONA_SOURCE = ("pxcCluster", "backupSource", "pitr")
+"""Fields of Percona's restore that do."""
 RESTORE_KIND = "PerconaXtraDBClusterRestore"
 
 

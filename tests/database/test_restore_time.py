@@ -81,7 +81,11 @@ def told(backup: str) -> str:
                     "id": "copy",
                     "backup": backup,
                     "prefix": PREFIX,
-                    "s3": {"endpoint": "s3.example.com", "bucket": "backups"},
+                    "s3": {
+                        "endpoint": "s3.example.com",
+                        "bucket": "backups",
+                        "credentials": {"existing_secret": {"name": "store"}},
+                    },
                 }
             },
         }

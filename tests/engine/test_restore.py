@@ -43,7 +43,8 @@ ROOT = {"root": {"existing_secret": {"name": "orders-root-then", "key": "passwor
 def old(kind: str, name: str, **parts: Any) -> dict[str, Any]:
     groups = {"MariaDB": "k8s.mariadb.com/v1alpha1", "PhysicalBackup": "k8s.mariadb.com/v1alpha1"}
     groups |= {"StatefulSet": "apps/v1", "Secret": "v1"}
-    return {"apiVersion": groups[kind], "kind": kind, "metadata": {"name": name}, **parts}
+    metadata = {"name": name, "labels": {"app.kubernetes.io/instance": name.split("-")[0]}}
+    return {"apiVersion": groups[kind], "kind": kind, "metadata": metadata, **parts}
 
 
 OLD = [
@@ -61,14 +62,17 @@ OLD = [
             },
         },
     ),
-    old(
-        "PhysicalBackup",
-        "orders-backup",
-        spec={
-            "mariaDbRef": {"name": "orders"},
-            "schedule": {"cron": "17 2 * * *"},
-            "storage": {"persistentVolumeClaim": {"accessModes": ["ReadWriteOnce"]}},
-        },
+    *(
+        old(
+            "PhysicalBackup",
+            f"{name}-backup",
+            spec={
+                "mariaDbRef": {"name": name},
+                "schedule": {"cron": "17 2 * * *"},
+                "storage": {"persistentVolumeClaim": {"accessModes": ["ReadWriteOnce"]}},
+            },
+        )
+        for name in ("orders", "stock")
     ),
     old(
         "MariaDB",
@@ -151,7 +155,11 @@ class TestMariaDb:
             assert done.returncode == 0, (text, done.stderr)
             assert "No resources found" not in done.stderr, text
         assert cluster.list("statefulsets")["orders-proxysql"]["spec"]["replicas"] == 0
-        assert cluster.list("physicalbackups")["orders-backup"]["spec"]["schedule"]["suspend"]
+        schedules = {
+            name: one["spec"]["schedule"] for name, one in cluster.list("physicalbackups").items()
+        }
+        assert schedules["orders-backup"]["suspend"]
+        assert not schedules["stock-backup"].get("suspend"), "another database's go on"
         assert cluster.secret("orders-root-then") == {"password": "root-of-the-source"}
         copy = cluster.list("mariadbs")["orders-copy"]
         assert copy["spec"]["suspend"]
@@ -229,7 +237,7 @@ class TestPercona:
     @classmethod
     def _succeed(cls, cluster: Cluster) -> int:
         """As the operator does, once the object is there."""
-        name = f"{cls.NAME}-restore-copy"
+        name = f"{cls.NAME}-copy"
         assert eventually(lambda: name in cluster.list(cls.RESTORES), 120)
         patch = json.dumps({"status": {"state": "Succeeded"}})
         text = cluster.control_plane.kubectl(

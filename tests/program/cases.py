@@ -385,6 +385,7 @@ STORE: dict[str, Any] = {
     "bucket": "backups",
     "region": "eu-central-1",
 }
+STORE_OF_SOURCE = {**STORE, "credentials": {"existing_secret": {"name": "store"}}}
 ROOT_OF_SOURCE = {"root": {"existing_secret": {"name": "orders-root-then", "key": "password"}}}
 PERCONA_BACKUP = "orders-2026-01-02-02:17:00-full"
 
@@ -398,9 +399,8 @@ RESTORED: dict[str, dict[str, Any]] = {
             "restore_from": {
                 **SOURCE,
                 "s3": {
-                    **STORE,
+                    **STORE_OF_SOURCE,
                     "ca": {"name": "store-ca", "key": "ca.crt"},
-                    "credentials": {"existing_secret": {"name": "store"}},
                 },
             }
         },
@@ -410,7 +410,7 @@ RESTORED: dict[str, dict[str, Any]] = {
         "size": "large",
         "name": "orders-v2",
         "credentials": {"root": {"password": SECURE}},
-        "database": {"topology": "galera", "restore_from": {**SOURCE, "s3": STORE}},
+        "database": {"topology": "galera", "restore_from": {**SOURCE, "s3": STORE_OF_SOURCE}},
     },
     "restored-dev": {
         "size": "dev",
@@ -433,7 +433,7 @@ RESTORED: dict[str, dict[str, Any]] = {
         "database": {
             "restore_from": {
                 **SOURCE,
-                "s3": {**STORE, "credentials": {"existing_secret": {"name": "store"}}},
+                "s3": STORE_OF_SOURCE,
                 "backup": PERCONA_BACKUP,
                 "at": "2026-01-02T03:04:05Z",
                 "binlogs": "prod/shop/orders/1/binlogs",

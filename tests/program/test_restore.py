@@ -7,7 +7,7 @@ import pytest
 
 from components.config.load import merge
 from render.recorder import Recording, Resource, plain, run
-from tests.program.cases import ROOT_OF_SOURCE, SOURCE, STORE, by_id, recorded
+from tests.program.cases import ROOT_OF_SOURCE, SOURCE, STORE, STORE_OF_SOURCE, by_id, recorded
 
 MARIADB: dict[str, Any] = {
     "size": "small",
@@ -16,7 +16,7 @@ MARIADB: dict[str, Any] = {
     "apps": [{"name": "shop", "databases": {"shop": "owner"}}],
 }
 EXISTING = {"default/orders-root-then": {"password": "of-the-source"}}
-FROM = {"database": {"restore_from": {**SOURCE, "s3": STORE}}}
+FROM = {"database": {"restore_from": {**SOURCE, "s3": STORE_OF_SOURCE}}}
 
 
 def before(recording: Recording, resource: Resource) -> set[str]:
@@ -57,7 +57,7 @@ def test_percona_has_an_object_for_it_that_is_waited_for(name: str) -> None:
     restore = recording.one("PerconaXtraDBClusterRestore")
     metadata = plain(restore.inputs)["metadata"]
     chosen = "incident-4711" if name == "restored-percona" else "copy"
-    assert metadata["name"].endswith(f"-restore-{chosen}")
+    assert metadata["name"].endswith(f"-{chosen}")
     waits = json.loads(metadata["annotations"]["pulumi.com/waitFor"])
     assert waits == ["jsonpath={.status.state}=Succeeded"]
     timeout = "45m" if name == "restored-percona" else "4h"
@@ -112,7 +112,7 @@ def test_it_is_not_added_later() -> None:
 
 def test_a_source_that_its_own_backups_would_delete_is_refused_at_preview() -> None:
     """The stack's name is a part of the place."""
-    own = {**SOURCE, "s3": STORE, "prefix": "test/default/orders-v2/1/full"}
+    own = {**SOURCE, "s3": STORE_OF_SOURCE, "prefix": "test/default/orders-v2/1/full"}
     config = merge(MARIADB, {"database": {"restore_from": own}, "backup": {"store": {"s3": STORE}}})
     recording = ran(config, preview=True)
     assert recording.error and recording.error.startswith("mysql-ha:database.restore_from.prefix: ")
@@ -120,7 +120,7 @@ def test_a_source_that_its_own_backups_would_delete_is_refused_at_preview() -> N
 
 
 def test_a_time_that_is_to_come_is_refused_at_preview() -> None:
-    source = {"id": "copy", "prefix": "a/b", "at": "2199-01-01T00:00:00Z", "s3": STORE}
+    source = {"id": "copy", "prefix": "a/b", "at": "2199-01-01T00:00:00Z", "s3": STORE_OF_SOURCE}
     later = {"restore_from": source}
     newer = {"data_plane": {"tag": "26.3.0"}}
     config = merge(MARIADB, {"database": later, "images": newer})
@@ -172,18 +172,74 @@ def test_a_source_that_comes_after_the_object_would_be_ignored() -> None:
     assert error and error.startswith("mysql-ha:database.restore_from: MariaDB 'orders-v2'")
 
 
-def test_a_restore_of_perconas_that_has_failed_says_why() -> None:
-    path = (
-        "/apis/pxc.percona.com/v1/namespaces/default/perconaxtradbclusterrestores/"
-        "orders-v2-restore-incident-4711"
-    )
+RESTORE_AT = (
+    "/apis/pxc.percona.com/v1/namespaces/default/perconaxtradbclusterrestores/"
+    "orders-v2-incident-4711"
+)
+
+
+def percona_after(live: dict[str, Any]) -> str | None:
+    """The error of an update after one that did not end, whose restore differs in that."""
     case = by_id()["restored-percona"]
+    made = plain(recorded(case.id).one("PerconaXtraDBClusterRestore").inputs)
+    object_ = merge({"metadata": {}, "spec": made["spec"]}, live)
+    return case.run(found={RESTORE_AT: object_}).error
+
+
+def test_a_restore_of_perconas_that_has_failed_says_why() -> None:
 
     def error(**status: str) -> str | None:
-        return case.run(found={path: {"metadata": {}, "status": status}}).error
+        return percona_after({"status": status})
 
     assert error(state="Restoring") is None
     assert error(state="Failed", comments="backup not found") == (
         "mysql-ha:database.restore_from.id: restore 'incident-4711' has failed: backup not found. "
         "Fix: mend the cause, and choose another id: an object of it runs once."
     )
+
+
+def test_the_same_restore_of_perconas_goes_on() -> None:
+    done = {"status": {"state": "Succeeded"}}
+    assert percona_after(done) is None
+    assert percona_after({**done, "spec": {"resources": {"requests": {"cpu": "9"}}}}) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pxcCluster": "orders"},
+        {"backupSource": {"destination": "s3://backups/prod/shop/orders/1/full/another"}},
+        {"backupSource": {"s3": {"endpointUrl": "https://s3.example.org"}}},
+        {"pitr": {"date": "2026-01-02 03:04:06"}},
+        {"pitr": None},
+    ],
+    ids=str,
+)
+def test_another_restore_of_perconas_would_be_taken_for_it(other: dict[str, Any]) -> None:
+    error = percona_after({"spec": other, "status": {"state": "Succeeded"}})
+    assert error and error.startswith("mysql-ha:database.restore_from.id: is that of a restore")
+    assert error.endswith("Fix: undo the edit, or use another id.")
+
+
+def test_binary_logs_that_were_applied_are_another_restore_too() -> None:
+    case = by_id()["restored-percona"]
+    chosen = case.config["database"]["restore_from"]
+    plain_one = {key: value for key, value in chosen.items() if key not in ("at", "binlogs")}
+    config = {**case.config, "database": {"restore_from": plain_one}}
+    made = plain(recorded(case.id).one("PerconaXtraDBClusterRestore").inputs)
+    live = {"metadata": {}, "spec": made["spec"], "status": {"state": "Succeeded"}}
+    error = ran(config, found={RESTORE_AT: live}).error
+    assert error and error.startswith("mysql-ha:database.restore_from.id: is that of a restore")
+
+
+def test_a_percona_that_is_up_is_not_restored_again() -> None:
+    """A refresh forgets a restore that somebody deleted, and Pulumi would make it again."""
+    case = by_id()["restored-percona"]
+    first = left(recorded(case.id))
+    live = {"metadata": {}, "spec": {}, "status": {"state": "Succeeded"}}
+    assert case.run(previous=first, found={RESTORE_AT: live}).error is None
+    error = case.run(previous=first).error
+    assert error and error.startswith("mysql-ha:database.restore_from: would replace the data")
+    assert error.endswith("Fix: remove the key.")
+    without: dict[str, Any] = {**case.config, "database": {}}
+    assert ran(without, previous=first).error is None

@@ -1,11 +1,12 @@
 """`database.restore_from`: what it may say, and what an operator is told of it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
+from components import names
 from components.config import checks
 from components.config.errors import ConfigError
 from components.config.load import merge, resolve
@@ -86,6 +87,21 @@ def test_a_time_without_a_zone_is_refused(at: Any) -> None:
     assert "zone" in refused("database.restore_from.at", NEWER, at=at, backup=None)
 
 
+@pytest.mark.parametrize(
+    "at",
+    ["0001-01-01T00:00:00+14:00", "0900-01-01T00:00:00Z", "1999-12-31T23:59:59Z"]
+    + ["3000-01-01T00:00:00Z", "9999-12-31T23:59:59-10:00"]
+    + [datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))],
+    ids=str,
+)
+def test_a_time_of_another_century_is_refused(at: Any) -> None:
+    said = refused("database.restore_from.at", NEWER, at=at, backup=None)
+    assert "is of a year that is not from 2000 to 2999" in said
+    edges = {"2000-01-01T00:00:00+14:00": "1999-12-31T10:00:00Z"}
+    for given, meant in edges.items():
+        assert source(restored(NEWER, at=given, backup=None)).at == meant
+
+
 def faults(config: StackConfig) -> list[str]:
     return [path for path, _, _ in restores.faults(config, places.of(config, "prod"), NOW)]
 
@@ -151,6 +167,17 @@ def test_an_id_is_short_enough_for_the_names_of_jobs() -> None:
     refused("database.restore_from.id", id="Incident")
 
 
+def test_an_id_leaves_room_for_the_names_of_perconas_jobs() -> None:
+    """Which have the database's name twice, and 63 characters at most."""
+    longest = {**PERCONA, "name": "o" * 21}
+    config = restored(longest, **BACKUP | {"id": "a" * 7})
+    assert len(names.pxc_restore_job(config.name, source(config).id)) == 63
+    said = refused("database.restore_from.id", longest, **BACKUP | {"id": "a" * 8})
+    assert "64 characters" in said
+    assert "shorten it to 7 characters" in said
+    assert restored({**BASE, "name": "o" * 21}, id="a" * 20), "MariaDB's have no id"
+
+
 # --- the rest of the config ---
 
 
@@ -180,9 +207,13 @@ def test_what_mariadb_needs() -> None:
     assert "nearest to it, also one that was made after it" in older
     for name in ("orders-2026-01-02-02:17:00-full", "physicalbackup-20260199030405.xb", "x.xb"):
         refused("database.restore_from.backup", backup=name)
+    for name in ("physicalbackup-09000102030405.xb", "physicalbackup-00000102030405.xb"):
+        refused("database.restore_from.backup", backup=name)
     refused("database.restore_from.binlogs", binlogs="a/b")
     assert "has a dot" in refused("database.restore_from.prefix", prefix="prod.eu/shop/full")
-    azure: dict[str, Any] = {"s3": None, "azure": {"account": "backups", "container": "mysql"}}
+    key = {"existing_secret": {"name": "store", "key": "k"}}
+    account = {"account": "backups", "container": "mysql", "credentials": key}
+    azure: dict[str, Any] = {"s3": None, "azure": account}
     refused("database.restore_from.azure", **azure)
     assert restored(NEWER, **azure)
 
@@ -222,16 +253,72 @@ def test_an_update_waits_as_long_as_a_restore_takes(size: str, timeout: str) -> 
     assert restored(own).database.ready_timeout == "9h"
 
 
+@pytest.mark.parametrize("base", [NEWER, PERCONA], ids=["mariadb", "percona"])
+def test_a_restore_has_no_identity_in_the_cloud(base: dict[str, Any]) -> None:
+    """Its Pods have the servers' ServiceAccount, and not that of backups."""
+    own = merge(base, {"backup": {"service_account": "cloud"}})
+    named = BACKUP if base is PERCONA else {}
+    said = refused("database.restore_from.s3.credentials.existing_secret", own, **named, s3=STORE)
+    assert "name a Secret" in said
+    azure = {"account": "backups", "container": "mysql"}
+    path = "database.restore_from.azure.credentials.existing_secret"
+    refused(path, own, **named, s3=None, azure=azure)
+
+
+PLAIN: dict[str, Any] = {**STORE, **KEYS, "allow_plain_http": True}
+
+
+def test_plain_http_has_no_authority() -> None:
+    ca = {"name": "ca", "key": "ca.crt"}
+    said = refused("database.restore_from.s3.ca", s3={**PLAIN, "ca": ca})
+    assert "with allow_plain_http there is none" in said
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "accepted"),
+    [
+        ("s3.example.com:1", True),
+        ("s3.example.com:9000", True),
+        ("s3.example.com:65535", True),
+        ("s3.example.com:65536", False),
+        ("h:99999", False),
+        ("h:0", False),
+        (f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 61}:9000", True),
+        (f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 62}:9000", False),
+        (f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 62}", False),
+    ],
+)
+def test_an_endpoint_is_a_host_and_a_port(endpoint: str, accepted: bool) -> None:
+    s3 = {**STORE, **KEYS, "endpoint": endpoint}
+    if accepted:
+        assert restored(s3=s3)
+    else:
+        refused("database.restore_from.s3.endpoint", s3=s3)
+
+
 def warned(config: StackConfig) -> list[str]:
     return [path for path, _, _ in checks.warnings(config, {}) if path.startswith("database")]
 
 
 def test_replicas_do_not_come_from_every_backup() -> None:
-    assert warned(restored()) == ["database.restore_from"]
+    assert warned(restored(NEWER)) == ["database.restore_from"]
     assert warned(resolve(BASE)) == []
-    galera = merge(BASE, {"database": {"topology": "galera"}})
+    galera = merge(NEWER, {"database": {"topology": "galera"}})
     assert warned(restored(galera)) == []
-    assert warned(restored({**BASE, "size": "dev"})) == []
+    assert warned(restored({**NEWER, "size": "dev"})) == []
+
+
+def test_an_older_operator_takes_the_nearest_backup() -> None:
+    dev = {**BASE, "size": "dev"}
+    assert warned(restored(dev)) == ["database.restore_from.backup"]
+    for tag in ("26.3.0", "main-5d1e0c2"):
+        assert warned(restored(merge(dev, {"images": {"data_plane": {"tag": tag}}}))) == []
+    assert warned(restored(PERCONA, **BACKUP)) == []
+
+
+def test_plain_http_is_warned_of() -> None:
+    newer = {**NEWER, "size": "dev"}
+    assert warned(restored(newer, s3=PLAIN)) == ["database.restore_from.s3.allow_plain_http"]
 
 
 # --- edits ---
@@ -246,7 +333,10 @@ ONCE = "a restore happens once, when a database is created; to restore again use
         {"backup": "physicalbackup-20260102030406.xb.gz"},
         {"prefix": "prod/shop/orders/2/full"},
     ]
-    + [{"s3": {**STORE, "bucket": "others"}}, {"s3": {**STORE, "endpoint": "s3.example.org"}}],
+    + [
+        {"s3": {**STORE, **KEYS, **other}}
+        for other in ({"bucket": "others"}, {"endpoint": "s3.example.org"})
+    ],
     ids=str,
 )
 def test_a_change_of_a_live_database_is_refused(changes: dict[str, Any]) -> None:
@@ -267,7 +357,10 @@ def test_it_is_not_added_to_a_live_database() -> None:
 
 def test_the_key_may_go_and_so_may_what_says_nothing_of_the_data() -> None:
     immutable.check(facts(restored()), facts(resolve(BASE)))
-    immutable.check(facts(restored()), facts(restored(s3=STORE)))
+    immutable.check(
+        facts(restored()),
+        facts(restored(s3={**STORE, "credentials": {"existing_secret": {"name": "other"}}})),
+    )
     by_time = facts(restored(NEWER, backup=None, at="2026-01-02T03:04:05Z"))
     same = facts(restored(NEWER, backup=None, at="2026-01-02T05:04:05+02:00"))
     immutable.check(by_time, same)

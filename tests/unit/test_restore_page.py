@@ -74,6 +74,64 @@ def test_modules_that_it_runs_exist() -> None:
         assert (PAGE.parents[1] / f"{module.replace('.', '/')}.py").exists()
 
 
+def test_only_this_databases_backups_are_suspended() -> None:
+    """And the new one makes its own: no stack of the page but the copy's is without."""
+    (text,) = (
+        text
+        for text in SHELL
+        if "suspend" in text and "physicalbackups" in text and "patch" in text
+    )
+    assert "-l app.kubernetes.io/instance=orders " in text
+    kept = [
+        config.backup.target is not None
+        for text in blocks("yaml")
+        for config in load.read(yaml.safe_load(text)["config"])
+    ]
+    assert kept == [True, True, False]
+
+
+def test_examples_are_of_one_source() -> None:
+    """Its folder is what its stack says: the environment, and not the name of the stack."""
+    for text in blocks("yaml"):
+        for config in load.read(yaml.safe_load(text)["config"]):
+            chosen = config.database.restore_from
+            assert chosen and chosen.prefix == "prod/shop/orders/1/full"
+            assert config.namespace == "shop"
+            if config.backup.target:
+                own = places.of(config, config.name).prefix("full")
+                assert own == "prod/shop/orders-v2/1/full"
+
+
+KUBECTL = """#!/bin/bash
+case "$*" in
+  *"get pxc"*) printf 'shop %% orders-v2-a-shop password\\nheartbeat 127.0.0.1 s key\\n' ;;
+  *"get secret s -o"*".data \\"key\\" "*) printf beat ;;
+  *"get secret orders-v2-a-shop -o"*".data \\"password\\" "*) printf shopping ;;
+  *"exec -i orders-v2-pxc-0"*) cat ;;
+  *) exit 1 ;;
+esac
+"""
+"""Answers as the API would. Templates are not executed."""
+
+
+def test_passwords_of_a_percona_are_changed_to_those_of_the_secrets(tmp_path: Path) -> None:
+    (text,) = (text for text in SHELL if "ALTER USER" in text)
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(KUBECTL)
+    kubectl.chmod(0o755)
+    ran = subprocess.run(
+        ("bash", "-o", "pipefail", "-ec", text),
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == [
+        "ALTER USER 'shop'@'%' IDENTIFIED BY 'shopping';",
+        "ALTER USER 'heartbeat'@'127.0.0.1' IDENTIFIED BY 'beat';",
+    ]
+
+
 def test_no_password_is_typed() -> None:
     for text in SHELL:
         assert not re.search(r"--from-literal|--password|\s-p\S", text.replace("-p '{", ""))

@@ -6,6 +6,7 @@ Rules as in `unused`: they look at what the stack says itself.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.config.checks.restore_from import LATER_SINCE
 from components.config.checks.unused import OWN_TIER_KEYS, is_given
 from components.config.errors import Fault
 from components.config.stack import StackConfig
@@ -118,6 +119,34 @@ def replicas_follow_after_a_restore(
         )
 
 
+def a_source_is_not_read_on_its_way(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    restore = config.database.restore_from
+    if restore and restore.s3 and restore.s3.allow_plain_http:
+        yield (
+            "database.restore_from.s3.allow_plain_http",
+            "reads all data and every password's hash in plain text, and whoever is on the way "
+            "can change them",
+            "remove it, unless the store is one for tests",
+        )
+
+
+def the_backup_that_is_named_is_there(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """mariadb-operator finds a backup by the time in its name: restore_from.LATER_SINCE."""
+    restore, version = config.database.restore_from, config.images.operator_version
+    older = config.engine == "mariadb" and () < version < LATER_SINCE
+    if restore and restore.backup and older:
+        yield (
+            "database.restore_from.backup",
+            "is not compared by mariadb-operator before 26.3, which takes the nearest backup, "
+            "also a later one, if this one is missing",
+            "compare it with the log of the restore's Job (docs/restore.md)",
+        )
+
+
 def the_admin_port_is_not_on_every_node(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
@@ -197,6 +226,8 @@ RULES = (
     servers_of_a_cluster_trust_the_network,
     a_commit_does_not_hang,
     replicas_follow_after_a_restore,
+    a_source_is_not_read_on_its_way,
+    the_backup_that_is_named_is_there,
     the_admin_port_is_not_on_every_node,
     statistics_lead_to_passwords,
     clients_are_let_in,

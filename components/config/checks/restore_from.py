@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from components import names
 from components.config.errors import Fault
 from components.config.restore import RestoreFrom
 from components.config.stack import StackConfig, version_in
@@ -14,6 +15,8 @@ LATER_SINCE = (26, 3)
 takes the one with the smallest difference (tests/database/test_restore_time.py)."""
 CA_SINCE = (1, 19)
 """Of Percona's operator: `caBundle` in deploy/crd.yaml."""
+LONGEST_JOB = 63
+"""Characters: a Job's name becomes the value of a label."""
 
 
 def an_adopted_database_is_there_already(config: StackConfig) -> Iterator[Fault]:
@@ -34,6 +37,30 @@ def the_password_of_the_backup_is_given(config: StackConfig) -> Iterator[Fault]:
             "when the backup was made, and would never become ready",
             "give it as existing_secret or password, and keep it: it is root's from now on "
             "(docs/restore.md)",
+        )
+
+
+def a_secret_opens_the_store(config: StackConfig) -> Iterator[Fault]:
+    """A restore runs with the ServiceAccount of the servers, which no stack names."""
+    restore = config.database.restore_from
+    stores = {"s3": restore.s3, "azure": restore.azure} if restore else {}
+    for kind, store in stores.items():
+        if store and store.credentials.existing_secret is None:
+            yield (
+                f"{PATH}.{kind}.credentials.existing_secret",
+                "is required: a restore has the identity of the servers, and not that of "
+                "backup.service_account",
+                "name a Secret with the keys of the store",
+            )
+
+
+def plain_http_has_no_authority(config: StackConfig) -> Iterator[Fault]:
+    restore = config.database.restore_from
+    if restore and restore.s3 and restore.s3.allow_plain_http and restore.s3.ca:
+        yield (
+            f"{PATH}.s3.ca",
+            "is the authority of a certificate, and with allow_plain_http there is none",
+            "remove allow_plain_http",
         )
 
 
@@ -90,6 +117,15 @@ def percona_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
     restore = config.database.restore_from
     if restore is None:
         return
+    job = names.pxc_restore_job(config.name, restore.id)
+    if (beyond := len(job) - LONGEST_JOB) > 0:
+        yield (
+            f"{PATH}.id",
+            f"makes the name of the operator's Job {len(job)} characters, and it has "
+            f"{LONGEST_JOB} at most",
+            f"shorten it to {len(restore.id) - beyond} characters, or the database's name, which "
+            "is in it twice",
+        )
     if restore.volume:
         yield f"{PATH}.volume", "is for engine mariadb", "copy the backup into a store"
     if restore.backup is None:
@@ -131,7 +167,7 @@ def _percona_reads_its_store(config: StackConfig, restore: RestoreFrom) -> Itera
             )
     if restore.azure:
         secret = restore.azure.credentials.existing_secret
-        if secret is None or secret.key != "AZURE_STORAGE_ACCOUNT_KEY":
+        if secret and secret.key != "AZURE_STORAGE_ACCOUNT_KEY":
             yield (
                 f"{PATH}.azure.credentials.existing_secret",
                 "must have the keys AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, "
@@ -140,6 +176,11 @@ def _percona_reads_its_store(config: StackConfig, restore: RestoreFrom) -> Itera
             )
 
 
-RULES = (an_adopted_database_is_there_already, the_password_of_the_backup_is_given)
+RULES = (
+    an_adopted_database_is_there_already,
+    the_password_of_the_backup_is_given,
+    a_secret_opens_the_store,
+    plain_http_has_no_authority,
+)
 MARIADB_RULES = (mariadb_takes_what_it_knows,)
 PERCONA_RULES = (percona_takes_what_it_knows,)
