@@ -278,3 +278,54 @@ def test_databases_share_a_store() -> None:
     assert one.backup.store == other.backup.store
     assert (one.backup.schedule, other.backup.schedule) == ("17 2 * * *", "0 4 * * *")
     assert third.backup.target is None
+
+
+# --- names that only a stack with a heartbeat or a reader of statistics takes ---
+
+READERS: dict[str, Any] = {"proxy": {"stats_readers": [{"namespace": "monitoring"}]}}
+DRILLED: dict[str, Any] = {"backup": {"store": STORE}}
+
+
+def app(**more: Any) -> dict[str, Any]:
+    return {"size": "small", "apps": [{"name": "a", "databases": {"a": "owner"}, **more}]}
+
+
+def of_proxies(**more: Any) -> dict[str, Any]:
+    return {"size": "small", "proxy": more}
+
+
+def user(username: str) -> dict[str, Any]:
+    secret = {"name": "s", "key": "k"}
+    return of_proxies(users=[{"username": username, "existing_secret": secret}])
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "path"),
+    [
+        (app(username="stats_reader"), READERS, "apps[0].username"),
+        (user("stats_reader"), READERS, "proxy.users[0].username"),
+        (of_proxies(monitor={"username": "stats_reader"}), READERS, "proxy.monitor.username"),
+        (app(username="mysql_ha_heartbeat"), DRILLED, "apps[0].username"),
+        (user("mysql_ha_heartbeat"), DRILLED, "proxy.users[0].username"),
+        (
+            of_proxies(monitor={"username": "mysql_ha_heartbeat"}),
+            DRILLED,
+            "proxy.monitor.username",
+        ),
+        (app(databases={"mysql_ha": "owner"}), DRILLED, "apps[0].databases.mysql_ha"),
+    ],
+)
+def test_a_name_is_refused_only_where_the_stack_has_it(
+    given: dict[str, Any], taken: dict[str, Any], path: str
+) -> None:
+    """Stacks of an earlier version may have these names."""
+    assert faults(given) == []
+    assert [fault[0] for fault in faults(merge(given, taken))] == [path]
+
+
+@pytest.mark.parametrize("other", ["orders-heartbeat", "orders-heartbeat-login"])
+def test_a_database_may_be_called_as_a_heartbeat_that_is_not_there(other: str) -> None:
+    two = {"mysql-ha:size": "small", "mysql-ha:databases": {"orders": {}, other: {}}}
+    assert len(read(two)) == 2
+    with pytest.raises(ConfigError, match=f"has an object '{other}'"):
+        read({**two, "mysql-ha:backup": {"store": STORE}})
