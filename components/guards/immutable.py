@@ -73,10 +73,11 @@ def _servers(config: StackConfig) -> dict[str, Any]:
 
 
 def _backups(config: StackConfig) -> dict[str, str]:
-    """Where they are, which may change, with a warning."""
+    """Where they are, which may change, with a warning; and whether a heartbeat has an account."""
     if config.backup.target is None:
         return {}
-    return {"backup": url(config, place_of(config, pulumi.get_stack()).root)}
+    facts = {"backup": url(config, place_of(config, pulumi.get_stack()).root)}
+    return {**facts, **({"heartbeat": "yes"} if config.backup.drilled else {})}
 
 
 def _passwords(config: StackConfig) -> dict[str, str]:
