@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from components.config.credentials import SYSTEM_ACCOUNTS
-from components.config.proxysql import STATS_READER
 from components.config.load import resolve
+from components.config.proxysql import STATS_READER
 from components.config.stack import StackConfig
 from components.engines import mariadb
 from components.proxysql import cnf, live, model
