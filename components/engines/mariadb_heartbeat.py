@@ -58,8 +58,7 @@ def heartbeat_account(
             # One beat, and a few that hang.
             "maxUserConnections": 5,
             # Nothing is lost with it. Skip would wait for the servers too: the finalizer reads the
-            # policy once it has connected (mariadb-operator v25.10.4 pkg/controller/sql/finalizer.go,
-            # Finalize).
+            # policy once it has connected (v25.10.4, pkg/controller/sql/finalizer.go, Finalize).
             "cleanupPolicy": "Delete",
         },
         servers,

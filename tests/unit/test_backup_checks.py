@@ -387,7 +387,10 @@ def test_a_name_is_refused_only_where_the_stack_has_it(
 
 @pytest.mark.parametrize("other", ["orders-heartbeat", "orders-heartbeat-login"])
 def test_a_database_may_be_called_as_a_heartbeat_that_is_not_there(other: str) -> None:
-    two = {"mysql-ha:size": "small", "mysql-ha:databases": {"orders": {}, other: {}}}
+    two: dict[str, Any] = {
+        "mysql-ha:size": "small",
+        "mysql-ha:databases": {"orders": {}, other: {}},
+    }
     assert len(read(two)) == 2
     with pytest.raises(ConfigError, match=f"has an object '{other}'"):
         read({**two, "mysql-ha:backup": {"store": STORE}})

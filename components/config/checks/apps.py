@@ -15,7 +15,7 @@ SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance
 
 def _system_databases(config: StackConfig) -> frozenset[str]:
     """Databases that no app may have."""
-    return SYSTEM_DATABASES | ({HEARTBEAT_SCHEMA} if config.backup.drilled else set())
+    return SYSTEM_DATABASES | ({HEARTBEAT_SCHEMA} if config.backup.drilled else set[str]())
 
 
 def _apps(config: StackConfig) -> Iterator[tuple[str, App]]:
