@@ -396,12 +396,14 @@ def common_objects(name: str, roles: Iterable[str]) -> frozenset[str]:
             proxysql_admin(name),
             proxysql_tls(name),
             proxysql_users(name),
-            heartbeat(name),
-            heartbeat_login(name),
-            restore_drill(name),
             *(credential_secret(name, role) for role in roles),
         }
     )
+
+
+def drill_objects(name: str) -> frozenset[str]:
+    """What the objects of a database with drills are called beside those."""
+    return frozenset({heartbeat(name), heartbeat_login(name), restore_drill(name)})
 
 
 def mariadb_objects(name: str) -> frozenset[str]:

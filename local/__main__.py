@@ -127,8 +127,7 @@ def shell(wanted: str, app: str | None, arguments: Sequence[str]) -> int:
 def run_now(wanted: str, job: Callable[[jobs.Follower, StackConfig], bool]) -> int:
     """A backup or a drill of each database of a deployed stack, one after the other."""
     with _deployed(wanted, "no backups") as (configs, _, kubectl):
-        passed = [job(jobs.Follower(kubectl, config.namespace), config) for config in configs]
-    return 0 if all(passed) else 1
+        return 0 if jobs.of_each(configs, kubectl, job) else 1
 
 
 @contextmanager

@@ -26,6 +26,10 @@ PATIENCE = 24 * 3600
 PERCONA_ENDS = ("Succeeded", "Failed", "Error", "Suspended")
 
 
+class Lacking(LocalError):
+    """A database has nothing to run, and others may."""
+
+
 @dataclass(frozen=True)
 class Follower:
     """Waits for what runs in a namespace, and says what changes."""
@@ -143,7 +147,7 @@ def drill(follower: Follower, config: StackConfig) -> bool:
     """Run the drill of a database now. Whether its newest backup is good."""
     _have_backups(config)
     if not config.backup.drilled:
-        raise LocalError(f"{config.name} has no drill: set backup.drill.enabled, then `make up`.")
+        raise Lacking(f"{config.name} has no drill: set backup.drill.enabled, then `make up`.")
     cron_job = names.restore_drill(config.name)
     job = f"{cron_job}-{secrets.token_hex(4)}"
     follower.say(f"{config.name}: restoring the newest backup into a scratch server")
@@ -157,9 +161,33 @@ def drill(follower: Follower, config: StackConfig) -> bool:
     return False
 
 
+def of_each(
+    configs: Sequence[StackConfig],
+    kubectl: Kubectl,
+    job: Callable[[Follower, StackConfig], bool],
+    say: Callable[[str], None] = print,
+) -> bool:
+    """Run `drill` or `backup` for each database that has any. Whether all went well.
+
+    Raises LocalError if none has.
+    """
+    passed: list[bool] = []
+    lacking: list[str] = []
+    for config in configs:
+        try:
+            passed.append(job(Follower(kubectl, config.namespace, say), config))
+        except Lacking as nothing:
+            lacking.append(str(nothing))
+    if not passed:
+        raise LocalError("\n".join(lacking))
+    for text in lacking:
+        say(f"SKIPPED {text}")
+    return all(passed)
+
+
 def _have_backups(config: StackConfig) -> None:
     if config.backup.target is None:
-        raise LocalError(
+        raise Lacking(
             f"{config.name} makes no backups: set backup.store and backup.enabled, then `make up`."
         )
 

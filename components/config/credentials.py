@@ -19,10 +19,10 @@ SYSTEM_ACCOUNTS = frozenset(
     {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
     | set(OWN_ACCOUNTS)
     | {"xtrabackup", "operator", "replication", "proxyadmin"}
-    | {"pmmserver", "pmmserverkey", "pmmservertoken", HEARTBEAT_ACCOUNT}
+    | {"pmmserver", "pmmserverkey", "pmmservertoken"}
 )
 """Accounts of the servers, of mariadb-operator (`repl`), of ProxySQL, of Percona's operator
-(pkg/pxc/users/users.go) and of the heartbeat."""
+(pkg/pxc/users/users.go). `StackConfig.system_accounts` has those that not every stack has."""
 
 
 class Login(NamedTuple):

@@ -91,10 +91,14 @@ class Engine:
     """Ends of names of all Services that the operator deletes, whoever made them, while its object
     does not ask for them."""
 
-    def owned(self, name: str) -> frozenset[str]:
-        """Every name that database `name` may give to an object, its own and the operator's."""
-        roles = Credentials.model_fields
-        return names.common_objects(name, roles) | self.objects(name)
+    def owned(self, name: str, *, drilled: bool) -> frozenset[str]:
+        """Every name that database `name` may give to an object, its own and the operator's.
+
+        `drilled`: whether it has drills, and a heartbeat.
+        """
+        roles = Credentials.model_fields.keys() - (set() if drilled else {"heartbeat"})
+        drills = names.drill_objects(name) if drilled else frozenset[str]()
+        return names.common_objects(name, roles) | drills | self.objects(name)
 
     def makes_secret(self, secret: str, name: str, apps: Iterable[str]) -> bool:
         """Whether database `name` or its operator may make a Secret of that name. `apps`: theirs.

@@ -552,7 +552,7 @@ def _shared_objects(databases: Sequence[Loaded]) -> Iterator[Fault]:
     for one in databases:
         config = one.config
         of_apps = owned(config.name, config.apps)
-        every = ENGINES[config.engine].owned(config.name) | of_apps
+        every = ENGINES[config.engine].owned(config.name, drilled=config.backup.drilled) | of_apps
         # Logical names know no namespace.
         claims = {(config.namespace, name) for name in every} | {("", name) for name in of_apps}
         taken = [claim for claim in sorted(claims) if owners.setdefault(claim, one) is not one]
@@ -587,12 +587,14 @@ def _shared_ports(databases: Sequence[Loaded]) -> Iterator[Fault]:
 def _dotted_places(databases: Sequence[Loaded], stack: str) -> Iterator[Fault]:
     """The stack's name is the first part of the place of backups where no other is given.
 
-    mariadb-operator splits the whole path of a compressed backup at dots when it restores it
-    (v25.10.4, pkg/backup/processor.go): it would find none.
+    mariadb-operator splits the whole path of a compressed backup in a bucket at dots when it
+    restores it (v25.10.4, pkg/backup/processor.go): it would find none.
     """
     for one in databases:
         backup = one.config.backup
-        if backup.target and backup.environment is None and "." in stack:
+        bucket = backup.target and (backup.target.s3 or backup.target.azure)
+        split = one.config.engine == "mariadb" and bucket and backup.compression != "none"
+        if split and backup.environment is None and "." in stack:
             yield (
                 one.at("backup.environment"),
                 f"is unset, and the name of the stack, '{stack}', has a dot: no backup in a folder "

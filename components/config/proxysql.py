@@ -18,5 +18,5 @@ another name."""
 CLUSTER = "cluster"
 """The account by which peers read each other; so it is none of those."""
 STATS_READER = "stats_reader"
-"""The account that reads statistics from other Pods."""
-OWN_ACCOUNTS = (ADMIN, STATS, MONITOR, CLUSTER, STATS_READER)
+"""The account that reads statistics from other Pods, where `proxy.stats_readers` says who."""
+OWN_ACCOUNTS = (ADMIN, STATS, MONITOR, CLUSTER)

@@ -8,8 +8,10 @@ from components import names
 from components.config.apps import App
 from components.config.backup import Backup
 from components.config.credentials import (
+    HEARTBEAT_ACCOUNT,
     PROXY_ROLES,
     STATS_READER_ROLE,
+    SYSTEM_ACCOUNTS,
     Credentials,
     Login,
     alternating_logins,
@@ -20,6 +22,7 @@ from components.config.model import Model
 from components.config.operator import Operator
 from components.config.percona import Percona
 from components.config.proxy import Proxy, ProxyUser
+from components.config.proxysql import STATS_READER
 from components.config.scheduling import Scheduling
 from components.config.security import Security
 from components.config.types import Bool, DnsDomain, Label, Namespace
@@ -119,6 +122,15 @@ class StackConfig(Model):
     def monitor_accounts(self) -> frozenset[str]:
         """The user names that the monitor ever has."""
         return frozenset({self.proxy.monitor.username, f"{self.proxy.monitor.username}_b"})
+
+    @property
+    def system_accounts(self) -> frozenset[str]:
+        """The user names that nobody else may have: of servers, operators and what this stack
+        runs."""
+        return SYSTEM_ACCOUNTS.union(
+            {STATS_READER} if self.own_proxies and self.proxy.stats_readers else (),
+            {HEARTBEAT_ACCOUNT} if self.backup.drilled else (),
+        )
 
     @property
     def adopting(self) -> bool:

@@ -57,6 +57,8 @@ def heartbeat_account(
             "passwordSecretKeyRef": {"name": password.secret, "key": password.key},
             # One beat, and a few that hang.
             "maxUserConnections": 5,
+            # Nothing is lost with it. Skip would wait for the servers too: the finalizer reads the
+            # policy once it has connected (v25.10.4, pkg/controller/sql/finalizer.go, Finalize).
             "cleanupPolicy": "Delete",
         },
         servers,

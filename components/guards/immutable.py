@@ -21,6 +21,7 @@ from components.config.stack import StackConfig
 from components.engines.wiring import WIRING
 from components.guards import edits, namespaces, remembered
 from components.guards.edits.warnings import warnings
+from components.operations import backups
 from components.operations.places import of as place_of
 from components.operations.places import url
 
@@ -73,10 +74,14 @@ def _servers(config: StackConfig) -> dict[str, Any]:
 
 
 def _backups(config: StackConfig) -> dict[str, str]:
-    """Where they are, which may change, with a warning."""
+    """Where they are, which may change, with a warning; and whether a heartbeat has an account."""
     if config.backup.target is None:
         return {}
-    return {"backup": url(config, place_of(config, pulumi.get_stack()).root)}
+    place = place_of(config, pulumi.get_stack())
+    # Percona's backups have a claim each, which stays what it is.
+    one_claim = config.backup.target.volume and config.engine == "mariadb"
+    where = f"claim {backups.claim_of(config, place)}" if one_claim else url(config, place.root)
+    return {"backup": where, **({"heartbeat": "yes"} if config.backup.drilled else {})}
 
 
 def _passwords(config: StackConfig) -> dict[str, str]:

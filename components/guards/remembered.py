@@ -65,6 +65,7 @@ class _Database(_Facts):
     clients: str = ""
     paused: str = ""
     backup: str = ""
+    heartbeat: str = ""
     restored: str = ""
     tls: str = ""
     tls_source: str = ""

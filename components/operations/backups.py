@@ -97,6 +97,11 @@ def name_of(config: StackConfig, kind: Kind, spec: Mapping[str, Any]) -> str:
     return (names.backup if kind == "PhysicalBackup" else names.dump)(config.name, digest)
 
 
+def claim_of(config: StackConfig, place: Place) -> str:
+    """The claim of a volume with backups: the operator calls it as the object."""
+    return name_of(config, "PhysicalBackup", physical(config, place))
+
+
 def physical(config: StackConfig, place: Place) -> dict[str, Any]:
     """The `spec` of the PhysicalBackup: every field that the operator would fill in otherwise."""
     backup = config.backup

@@ -132,13 +132,8 @@ def _mariadb_store(
             )
             return [], arguments, {"env": _azure_keys(azure)}, []
         case Store(volume=BackupVolume()):
-            claim = backups.name_of(
-                config, "PhysicalBackup", backups.physical(config, place)
-            )  # the operator's claim has the object's name
-            volume = {
-                "name": "backups",
-                "persistentVolumeClaim": {"claimName": claim, "readOnly": True},
-            }
+            claim = {"claimName": backups.claim_of(config, place), "readOnly": True}
+            volume = {"name": "backups", "persistentVolumeClaim": claim}
             link = _container(
                 config,
                 "link",

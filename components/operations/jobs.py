@@ -33,6 +33,8 @@ def cron_job(
         "schedule": schedule,
         "timeZone": "Etc/UTC",
         "concurrencyPolicy": "Forbid",
+        # A database without servers has no newer backup, and nothing can be written into it.
+        **({"suspend": True} if config.database.paused else {}),
         # Of a run that was missed, as by a control plane that was away.
         "startingDeadlineSeconds": 1800,
         "successfulJobsHistoryLimit": 1,

@@ -17,7 +17,10 @@ def self_check(model: CnfModel) -> str:
     lost. Otherwise it returns what is lost, in words, without values."""
     rules = [int(rule["rule_id"]) for rule in rule_rows(model) if rule["active"]]
     servers = {(str(server["address"]), int(server["port"])) for server in server_rows(model)}
-    hosts = sorted({host for host, _ in servers})
+    others = model.proxy.other_servers
+    # Of the database's own, ProxySQL moves rows between hostgroups.
+    hosts = sorted({host for host, _ in servers} - {server.host for server in others})
+    rows = sorted({f"{one.host}:{one.port} in {one.hostgroup}" for one in others})
     fence = int(model.monitored)
     galera = int(model.topology.kind == "galera")
     writer = model.proxy.hostgroups.writer
@@ -53,6 +56,8 @@ def self_check(model: CnfModel) -> str:
     ]
     lacks += _missing("query rule", rules, "rule_id", "runtime_mysql_query_rules")
     lacks += _missing("server", hosts, "hostname", "runtime_mysql_servers")
+    row = "hostname||':'||port||' in '||hostgroup_id"
+    lacks += _missing("server", rows, row, "runtime_mysql_servers")
     return (
         "SELECT COALESCE(GROUP_CONCAT(lack, ', '), 1) FROM (\n"
         + "\nUNION ALL ".join(lacks)
@@ -61,7 +66,8 @@ def self_check(model: CnfModel) -> str:
 
 
 def _missing(what: str, wanted: Sequence[int | str], column: str, table: str) -> list[str]:
-    """Queries of the values that are not in a column: one, or none where nothing is wanted."""
+    """Queries of the values that are not in a column, or of no row where it is an expression: one,
+    or none where nothing is wanted."""
     values = ", ".join(
         f"({value})" if isinstance(value, int) else f"('{value}')" for value in wanted
     )

@@ -281,3 +281,30 @@ def test_percona_s_operator_tells_how_a_backup_ended(state: str, passed: bool) -
     (made,) = cluster.made
     assert made["spec"] == {"pxcCluster": "orders", "storageName": "full"}
     assert said[-1].startswith("PASSED orders: s3://b/orders" if passed else "FAILED orders")
+
+
+def one_of(*names: str, passes: bool = True) -> Any:
+    """A job that only these databases have."""
+
+    def job(_: Follower, config: StackConfig) -> bool:
+        if config.name not in names:
+            raise jobs.Lacking(f"{config.name} makes no backups")
+        return passes
+
+    return job
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_a_database_without_backups_does_not_keep_the_others_from_theirs(passes: bool) -> None:
+    both = [config(name="cache", backup={}), config()]
+    said: list[str] = []
+    kubectl = follow()[0].kubectl
+    job = one_of("orders", passes=passes)
+    assert jobs.of_each(both, kubectl, job, said.append) is passes
+    assert said == ["SKIPPED cache makes no backups"]
+
+
+def test_a_stack_without_any_backups_is_told_so() -> None:
+    both = [config(name="cache", backup={}), config(backup={})]
+    with pytest.raises(LocalError, match="cache makes no backups: .*\norders makes no backups: "):
+        jobs.of_each(both, follow()[0].kubectl, jobs.backup)

@@ -320,7 +320,8 @@ def test_a_password_that_an_option_file_would_cut_is_refused() -> None:
     ],
 )
 def test_no_app_has_the_heartbeats_account_or_schema(app: dict[str, Any], path: str) -> None:
-    refused = recorder.run({"size": "small", "apps": [{"name": "shop", **app}]})
+    config = {"size": "small", **ENGINES["mariadb"], "apps": [{"name": "shop", **app}]}
+    refused = recorder.run(config)
     assert str(refused.error).startswith(f"mysql-ha:{path}: ")
 
 

@@ -875,7 +875,10 @@ PLAIN = [
     ),
     Bad(
         "stats-reader-user",
-        users({"username": "stats_reader", **given("app")}),
+        merge(
+            users({"username": "stats_reader", **given("app")}),
+            proxy(stats_readers=[{"namespace": "a"}]),
+        ),
         "proxy.users[0].username",
         "is an account of ProxySQL itself",
     ),

@@ -12,6 +12,11 @@ from tests.program.cases import shop
 
 DEV: dict[str, Any] = {"size": "dev", "apps": [shop()]}
 PERCONA: dict[str, Any] = {"size": "small", "engine": "percona", "apps": [shop()]}
+STORE: dict[str, Any] = {"s3": {"endpoint": "s3.example.com", "bucket": "backups"}}
+DRILLED: dict[str, Any] = {
+    "size": "dev",
+    "backup": {"enabled": True, "store": STORE, "drill": {"enabled": True}},
+}
 PROXIED: dict[str, Any] = {**DEV, "proxy": {"enabled": True}}
 
 
@@ -100,6 +105,13 @@ def test_a_pause_that_somebody_else_made_stays_without_the_key() -> None:
     assert set(unset.ignore_changes) - set(said.ignore_changes) == {field}
 
 
+def test_nothing_is_written_or_proved_while_no_server_runs() -> None:
+    for paused in (True, None):
+        jobs = [r for r in edited(DRILLED, paused).resources if r.kind == "CronJob"]
+        assert len(jobs) == 2
+        assert {plain(job.inputs)["spec"].get("suspend") for job in jobs} == {paused}
+
+
 def test_the_volumes_of_a_paused_database_are_looked_for_as_before() -> None:
     runs, paused = edited(DEV, None), edited(DEV)
     assert (
@@ -136,6 +148,9 @@ def test_the_volumes_of_a_paused_database_are_looked_for_as_before() -> None:
             "changes accounts",
         ),
         (PROXIED, {"proxy": {"enabled": False}}, "changes accounts"),
+        ({"size": "dev"}, DRILLED, "changes accounts"),
+        (DRILLED, {"backup": {}}, "changes accounts"),
+        (DRILLED, {"backup": {**DRILLED["backup"], "drill": {"enabled": False}}}, "changes acc"),
     ],
 )
 def test_refused(base: dict[str, Any], more: dict[str, Any], rule: str) -> None:
@@ -174,7 +189,7 @@ def test_apps_change_again_when_the_servers_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "accepted"), [(DEV, False), ({"size": "dev"}, True), (PERCONA, True)]
+    ("base", "accepted"), [(DEV, False), (DRILLED, False), ({"size": "dev"}, True), (PERCONA, True)]
 )
 def test_a_paused_database_is_retired_if_its_operator_revokes_nothing(
     base: dict[str, Any], accepted: bool

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.load import resolve
+from components.config.proxysql import STATS_READER
 from components.config.stack import StackConfig
 from components.engines import mariadb
 from components.proxysql import cnf, live, model
@@ -54,7 +55,10 @@ def parsed_cnf(config: StackConfig) -> dict[str, Any]:
 
 
 user_names = st.from_regex(r"[a-z][a-z0-9_.-]{0,20}", fullmatch=True).filter(
-    lambda name: name not in SYSTEM_ACCOUNTS | {"proxysql_monitor"} and not name.startswith("app-")
+    lambda name: (
+        name not in SYSTEM_ACCOUNTS | {STATS_READER, "proxysql_monitor"}
+        and not name.startswith("app-")
+    )
 )
 
 

@@ -278,3 +278,119 @@ def test_databases_share_a_store() -> None:
     assert one.backup.store == other.backup.store
     assert (one.backup.schedule, other.backup.schedule) == ("17 2 * * *", "0 4 * * *")
     assert third.backup.target is None
+
+
+def test_the_operators_image_is_read_by_backups_and_restores_too() -> None:
+    image = {"size": "dev", "images": {"data_plane": {"tag": "25.10.4"}}}
+    restored = {
+        "database": {"restore_from": {"id": "a", "prefix": "p/full", "backup": NEWEST, **STORE}},
+        "credentials": {"root": {"existing_secret": {"name": "old", "key": "root"}}},
+    }
+    for others, warned in (
+        ({}, True),
+        ({"backup": {"enabled": True, "store": STORE}}, False),
+        (restored, False),
+    ):
+        found = [path for path, _ in warnings({**image, **others})]
+        assert ("images.data_plane" in found) is warned
+
+
+def test_a_store_that_percona_needs_to_end_its_backups_is_no_mistake() -> None:
+    kept = {"enabled": False, "store": STORE, "environment": "eu", "generation": 2}
+    given = {"size": "small", **PERCONA, "backup": {**kept, "schedule": "0 4 * * *"}}
+    assert [path for path, _ in warnings(given) if "backup" in path] == ["backup.schedule"]
+
+
+def test_a_cluster_that_is_only_imported_is_not_advised_to_have_backups() -> None:
+    for adopt, advised in (("import", False), ("take_over", True)):
+        given = {"size": "small", **PERCONA, "adopt": adopt}
+        assert ("backup.store" in [path for path, _ in warnings(given)]) is advised
+
+
+@pytest.mark.parametrize(
+    ("backup", "others", "refused"),
+    [
+        ({}, {}, True),
+        ({"store": {"azure": AZURE}}, {"images": NEW_OPERATOR}, True),
+        ({"environment": "eu"}, {}, False),
+        ({"compression": "none"}, {}, False),
+        ({"store": {"volume": VOLUME}}, {}, False),
+        ({}, PERCONA, False),
+        ({"enabled": False}, {}, False),
+    ],
+)
+def test_a_dot_in_the_stacks_name_harms_compressed_files_in_a_bucket_only(
+    monkeypatch: pytest.MonkeyPatch,
+    backup: dict[str, Any],
+    others: dict[str, Any],
+    refused: bool,
+) -> None:
+    monkeypatch.setattr("pulumi.get_stack", lambda: "prod.eu")
+    given = {f"mysql-ha:{key}": value for key, value in tree(backup, others).items()}
+    if refused:
+        with pytest.raises(ConfigError, match="backup.environment.*has a dot"):
+            read(given)
+    else:
+        assert read(given)
+
+
+@pytest.mark.parametrize("lines", ["", "[mariadb]\n# log_bin", "[mariadb]\nlog-bin"])
+def test_a_server_without_binary_logs_need_not_keep_them(lines: str) -> None:
+    weekly = {"enabled": True, "store": STORE, "schedule": "0 4 * * 0", "retention": "600h"}
+    given = {"size": "dev", "backup": weekly, "database": {"my_cnf": lines}}
+    found = [path for path, _, _ in faults(given)]
+    assert found == (["database.binlog_expire_days"] if lines.endswith("log-bin") else [])
+
+
+# --- names that only a stack with a heartbeat or a reader of statistics takes ---
+
+READERS: dict[str, Any] = {"proxy": {"stats_readers": [{"namespace": "monitoring"}]}}
+DRILLED: dict[str, Any] = {"backup": {"store": STORE}}
+
+
+def app(**more: Any) -> dict[str, Any]:
+    return {"size": "small", "apps": [{"name": "a", "databases": {"a": "owner"}, **more}]}
+
+
+def of_proxies(**more: Any) -> dict[str, Any]:
+    return {"size": "small", "proxy": more}
+
+
+def user(username: str) -> dict[str, Any]:
+    secret = {"name": "s", "key": "k"}
+    return of_proxies(users=[{"username": username, "existing_secret": secret}])
+
+
+@pytest.mark.parametrize(
+    ("given", "taken", "path"),
+    [
+        (app(username="stats_reader"), READERS, "apps[0].username"),
+        (user("stats_reader"), READERS, "proxy.users[0].username"),
+        (of_proxies(monitor={"username": "stats_reader"}), READERS, "proxy.monitor.username"),
+        (app(username="mysql_ha_heartbeat"), DRILLED, "apps[0].username"),
+        (user("mysql_ha_heartbeat"), DRILLED, "proxy.users[0].username"),
+        (
+            of_proxies(monitor={"username": "mysql_ha_heartbeat"}),
+            DRILLED,
+            "proxy.monitor.username",
+        ),
+        (app(databases={"mysql_ha": "owner"}), DRILLED, "apps[0].databases.mysql_ha"),
+    ],
+)
+def test_a_name_is_refused_only_where_the_stack_has_it(
+    given: dict[str, Any], taken: dict[str, Any], path: str
+) -> None:
+    """Stacks of an earlier version may have these names."""
+    assert faults(given) == []
+    assert [fault[0] for fault in faults(merge(given, taken))] == [path]
+
+
+@pytest.mark.parametrize("other", ["orders-heartbeat", "orders-heartbeat-login"])
+def test_a_database_may_be_called_as_a_heartbeat_that_is_not_there(other: str) -> None:
+    two: dict[str, Any] = {
+        "mysql-ha:size": "small",
+        "mysql-ha:databases": {"orders": {}, other: {}},
+    }
+    assert len(read(two)) == 2
+    with pytest.raises(ConfigError, match=f"has an object '{other}'"):
+        read({**two, "mysql-ha:backup": {"store": STORE}})

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -372,7 +373,49 @@ def test_backups_that_begin_or_stay_are_nothing_to_warn_of(said: list[str]) -> N
 def test_a_database_that_is_backed_up_no_more(said: list[str], now: dict[str, Any]) -> None:
     immutable.check(with_store(), now)
     (text,) = said
-    assert text.startswith("database 'orders' is backed up no more; what is in s3://abc/")
+    assert text.startswith("database 'orders' is backed up no more. What is in s3://abc/")
+
+
+def test_percona_s_operator_goes_on_without_a_store(said: list[str]) -> None:
+    percona = {"engine": "percona"}
+    stored = merge(percona, {"backup": {"store": {"volume": {"size": "9Gi"}}}})
+    no_drill = {"backup": {"drill": {"enabled": False}}}
+    immutable.check(edited(merge(stored, no_drill)), edited(percona))
+    assert [text.split(" stays")[0] for text in said] == [
+        "database 'orders' is backed up no more. What is in volume",
+        "the operator of database 'orders' ends its backups only if backup.store",
+    ]
+
+
+def on_volume(volume: dict[str, Any] | None = None, **backup: Any) -> dict[str, Any]:
+    store = {"volume": {"size": "9Gi", **(volume or {})}}
+    return edited({"backup": {"store": store, **backup}})
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"schedule": "0 5 * * *"},
+        {"volume": {"size": "10Gi"}},
+        {"volume": {"storage_class": "fast"}},
+        {"volume": {"access_mode": "ReadWriteMany"}},
+    ],
+    ids=str,
+)
+def test_backups_move_to_another_volume(said: list[str], edit: dict[str, Any]) -> None:
+    """The operator fixes these, and the claim has the name of the object."""
+    immutable.check(on_volume(), on_volume(**edit))
+    (text,) = said
+    assert re.fullmatch(
+        r"database 'orders' is backed up to claim orders-backup-(\w+) from now on. "
+        r"What is in claim orders-backup-(?!\1)\w+ stays, and nothing deletes it",
+        text,
+    )
+
+
+def test_a_volume_stays_when_nothing_moves(said: list[str]) -> None:
+    immutable.check(on_volume(), on_volume(timeout="1h", retention="100h"))
+    assert said == []
 
 
 @pytest.mark.parametrize("edit", [{"bucket": "other"}, {"generation": 2}, {"environment": "eu"}])

@@ -620,6 +620,24 @@ def test_the_self_check_says_what_is_lost(loss: str, said: str) -> None:
     assert checked(db, CHECKED) == said
 
 
+@pytest.mark.parametrize(
+    "loss", ["SET port = 3307", "SET hostgroup_id = 51", "SET hostname = 'b.example.com'"]
+)
+def test_the_self_check_tells_other_servers_of_one_host_apart(loss: str) -> None:
+    """Another row of the host stays, and so does the number of servers."""
+    host = {"host": "a.example.com", "max_connections": 10}
+    mine = config(
+        proxy={
+            "enabled": True,
+            "other_servers": [{**host, "hostgroup": 50}, {**host, "hostgroup": 51, "port": 3308}],
+        }
+    )
+    db = runtime_tables(parsed_cnf(mine))
+    assert checked(db, mine) == "1"
+    db.execute(f"UPDATE runtime_mysql_servers {loss} WHERE hostname LIKE 'a.%' AND port = 3306")
+    assert checked(db, mine) == "server a.example.com:3306 in 50"
+
+
 @pytest.mark.parametrize(("topology", "loss"), [(t, loss) for t in LOSSES for loss in LOSSES[t]])
 def test_the_self_check_notices_what_a_topology_lost(topology: str, loss: str) -> None:
     test_the_self_check_notices_a_loss(topology, loss)

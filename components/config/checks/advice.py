@@ -47,8 +47,9 @@ def what_another_topology_has_is_not_read(
         *("proxy.monitor.read_only_interval", "proxy.monitor.read_only_timeout"),
         *("proxy.monitor.read_only_max_timeout_count", "credentials.replication"),
     )
-    azure = config.backup.target and config.backup.target.azure
-    if topology == "standalone" and not azure:
+    # Backups, drills and restores run the operator's program.
+    backups = config.backup.target or config.database.restore_from
+    if topology == "standalone" and not backups:
         yield from _ignored(given, ("images.data_plane",), "with database.topology standalone")
     if topology != "galera" and config.own_proxies:
         yield from _ignored(given, of_galera, f"with database.topology {topology}")
@@ -182,8 +183,10 @@ def servers_run(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault
 
 
 def data_is_backed_up(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
-    backup = config.backup
-    if backup.enabled and backup.store is None:
+    backup, percona = config.backup, config.engine == "percona"
+    # Backups of a cluster that is only imported are refused.
+    imported = percona and config.adopt == "import"
+    if backup.enabled and backup.store is None and not imported:
         yield (
             "backup.store",
             "is not set: no backups are made",
@@ -192,7 +195,9 @@ def data_is_backed_up(config: StackConfig, given: Mapping[str, Any]) -> Iterator
     if not backup.enabled:
         # A restore stages its files as a backup does.
         used = {"enabled", *(("staging", "resources") if config.database.restore_from else ())}
-        keys = sorted(given.get("backup", {}).keys() - used)
+        # With its store this program takes a cluster's backups away; without, it leaves them.
+        kept = {"store", "environment", "generation"} if percona else set[str]()
+        keys = sorted(given.get("backup", {}).keys() - used - kept)
         paths = tuple(f"backup.{key}" for key in keys)
         yield from _ignored(given, paths, "while backup.enabled is false")
 

@@ -5,14 +5,17 @@ from collections.abc import Callable, Iterator
 
 from components.config import collations
 from components.config.apps import ROLES, App, privileges
-from components.config.credentials import HEARTBEAT_SCHEMA, SYSTEM_ACCOUNTS
+from components.config.credentials import HEARTBEAT_SCHEMA
 from components.config.engine import ENGINES
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 
-SYSTEM_DATABASES = frozenset(
-    {"mysql", "sys", "information_schema", "performance_schema", HEARTBEAT_SCHEMA}
-)
+SYSTEM_DATABASES = frozenset({"mysql", "sys", "information_schema", "performance_schema"})
+
+
+def _system_databases(config: StackConfig) -> frozenset[str]:
+    """Databases that no app may have."""
+    return SYSTEM_DATABASES | ({HEARTBEAT_SCHEMA} if config.backup.drilled else set[str]())
 
 
 def _apps(config: StackConfig) -> Iterator[tuple[str, App]]:
@@ -49,7 +52,7 @@ def account_is_not_the_monitor(config: StackConfig) -> Iterator[Fault]:
 
 
 def account_is_not_of_the_system(config: StackConfig) -> Iterator[Fault]:
-    for path, account in _accounts(config, SYSTEM_ACCOUNTS.__contains__):
+    for path, account in _accounts(config, config.system_accounts.__contains__):
         yield path, f"'{account}' is an account of the system", "set another username"
 
 
@@ -165,7 +168,7 @@ def proxies_ask_for_tls(config: StackConfig) -> Iterator[Fault]:
 def database_is_not_the_servers(config: StackConfig) -> Iterator[Fault]:
     for path, app in _apps(config):
         for database in app.databases:
-            if database.lower() in SYSTEM_DATABASES:
+            if database.lower() in _system_databases(config):
                 yield (
                     f"{path}.databases.{database}",
                     "is a database of the server itself",
@@ -279,7 +282,7 @@ def percona_limits_no_account(config: StackConfig) -> Iterator[Fault]:
 def percona_grants_by_pattern(config: StackConfig) -> Iterator[Fault]:
     """In a GRANT, `_` is any character, and Percona's operator does not escape it."""
     by_length: dict[int, list[str]] = {}
-    for name in sorted(SYSTEM_DATABASES.union(*(app.databases for app in config.apps))):
+    for name in sorted(_system_databases(config).union(*(app.databases for app in config.apps))):
         by_length.setdefault(len(name), []).append(name)
     for path, app in _apps(config):
         for database in (name for name in app.databases if "_" in name):

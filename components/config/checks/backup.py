@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.config import cron
+from components.config import cron, my_cnf, server_options
 from components.config.backup import S3Keys
 from components.config.errors import Fault
 from components.config.stack import StackConfig
@@ -49,13 +49,21 @@ def a_backup_ends_before_the_next_one(config: StackConfig) -> Iterator[Fault]:
 def binary_logs_reach_from_backup_to_backup(config: StackConfig) -> Iterator[Fault]:
     backup, days = config.backup, config.database.binlog_expire_days
     needed = -(-cron.runs(backup.schedule).longest // cron.DAY)
-    if backup.target and days < needed:
+    if backup.target and days < needed and _has_binary_logs(config):
         yield (
             "database.binlog_expire_days",
             "is shorter than the longest time between two backups: what was written between them "
             "could not be replayed",
             f"set it to {needed} or more, or choose a denser backup.schedule",
         )
+
+
+def _has_binary_logs(config: StackConfig) -> bool:
+    """A MariaDB without replicas writes them on demand only."""
+    if config.engine != "mariadb" or config.database.topology != "standalone":
+        return True
+    options = (line for line in my_cnf.lines(config.database.my_cnf) if not line.is_comment)
+    return any(server_options.base(line.name) == "log_bin" for line in options)
 
 
 def plain_http_has_no_authority(config: StackConfig) -> Iterator[Fault]:

@@ -11,6 +11,15 @@ def somebody_runs_the_proxies(config: StackConfig) -> Iterator[Fault]:
         yield "proxy.managed_by", "mariadb-operator runs no ProxySQL", "set it to mysql-ha"
 
 
+def the_monitor_is_nobody_else(config: StackConfig) -> Iterator[Fault]:
+    if config.own_proxies and (taken := config.monitor_accounts & config.system_accounts):
+        yield (
+            "proxy.monitor.username",
+            f"'{min(taken)}' is another account of this stack",
+            "use proxysql_monitor",
+        )
+
+
 def shares_are_enough_for_the_proxies(config: StackConfig) -> Iterator[Fault]:
     proxy = config.proxy
     if proxy.max_replicas is not None and proxy.max_replicas < proxy.replicas:
@@ -114,6 +123,7 @@ def the_split_has_readers(config: StackConfig) -> Iterator[Fault]:
 
 MARIADB_RULES = (somebody_runs_the_proxies,)
 RULES = (
+    the_monitor_is_nobody_else,
     shares_are_enough_for_the_proxies,
     servers_have_the_connections,
     admin_has_a_login,

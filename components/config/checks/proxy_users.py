@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from components.config.credentials import SYSTEM_ACCOUNTS
 from components.config.errors import Fault
 from components.config.proxy import ProxyUser
-from components.config.proxysql import OWN_ACCOUNTS
+from components.config.proxysql import OWN_ACCOUNTS, STATS_READER
 from components.config.stack import StackConfig
+
+PROXYSQLS = frozenset({*OWN_ACCOUNTS, STATS_READER})
+"""Accounts that ProxySQL itself may have."""
 
 
 def _users(config: StackConfig) -> Iterator[tuple[str, ProxyUser]]:
@@ -55,7 +57,7 @@ def user_is_not_the_monitor(config: StackConfig) -> Iterator[Fault]:
 
 def user_is_not_proxysqls_own(config: StackConfig) -> Iterator[Fault]:
     for path, user in _users(config):
-        if user.username in OWN_ACCOUNTS:
+        if user.username in config.system_accounts & PROXYSQLS:
             yield (
                 f"{path}.username",
                 f"'{user.username}' is an account of ProxySQL itself",
@@ -75,7 +77,7 @@ def user_is_not_root(config: StackConfig) -> Iterator[Fault]:
 
 def user_is_not_of_the_servers_or_their_operator(config: StackConfig) -> Iterator[Fault]:
     for path, user in _users(config):
-        if user.username in SYSTEM_ACCOUNTS - {"root", *OWN_ACCOUNTS}:
+        if user.username in config.system_accounts - PROXYSQLS - {"root"}:
             yield (
                 f"{path}.username",
                 f"'{user.username}' is an account of the servers or of an operator, which may be "

@@ -118,8 +118,9 @@ def accounts_stay_while_it_is_paused(name: str, before: Facts, now: Facts) -> It
 
 
 def _accounts(facts: Facts) -> tuple[Any, ...]:
-    """Of apps and the monitor."""
-    return tuple(facts.get(field) for field in ("apps", "monitor", "monitor_rotation"))
+    """Of apps, the monitor and the heartbeat."""
+    fields = ("apps", "monitor", "monitor_rotation", "heartbeat")
+    return tuple(facts.get(field) for field in fields)
 
 
 def a_new_one_runs(name: str, now: Facts) -> Iterator[Fault]:

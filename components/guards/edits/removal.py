@@ -22,7 +22,7 @@ def a_retired_one_is_not_emptied(name: str, apps: Facts) -> Iterator[Fault]:
 
 def a_retired_one_runs(name: str, before: Facts) -> Iterator[Fault]:
     """Where its operator takes accounts and privileges back before the servers go."""
-    accounts = before.get("apps") or before.get("monitor")
+    accounts = any(before.get(field) for field in ("apps", "monitor", "heartbeat"))
     if before.get("paused") == "yes" and accounts and ENGINES[before["engine"]].revokes:
         yield (
             "retire",

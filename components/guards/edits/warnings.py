@@ -46,15 +46,18 @@ def _backups(name: str, before: Facts, now: Facts) -> Iterator[str]:
     """What becomes of those that are there."""
     had, has = before.get("backup"), now.get("backup")
     if had and not has:
-        yield (
-            f"database '{name}' is backed up no more; what is in {had} stays, and nothing deletes "
-            "it. A Percona cluster goes on unless backup.store stays and backup.enabled is false"
-        )
+        yield f"database '{name}' is backed up no more. {_left(had)}"
+        if now["engine"] == "percona":
+            yield (
+                f"the operator of database '{name}' ends its backups only if backup.store stays "
+                "and backup.enabled is false"
+            )
     elif had and had != has:
-        yield (
-            f"database '{name}' is backed up to {has}; what is in {had} stays, and nothing deletes "
-            "it"
-        )
+        yield f"database '{name}' is backed up to {has} from now on. {_left(had)}"
+
+
+def _left(place: str) -> str:
+    return f"What is in {place} stays, and nothing deletes it"
 
 
 def _logins(name: str, before: Facts, now: Facts) -> Iterator[str]:
