@@ -12,6 +12,8 @@ from render import recorder
 from render.recorder import Recording, Resource, plain
 from tests.program.cases import shop
 
+pytestmark = pytest.mark.broad
+
 HOME = {"name": "orders", "namespace": "shop"}
 MARIADB: dict[str, Any] = {
     **HOME,

@@ -15,6 +15,8 @@ from render import recorder
 
 from .pod_security import violations
 
+pytestmark = pytest.mark.broad
+
 S3: dict[str, Any] = {
     "endpoint": "s3.example.com",
     "bucket": "backups",

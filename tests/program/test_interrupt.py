@@ -7,6 +7,8 @@ import pytest
 
 from render.recorder import ROOT
 
+pytestmark = pytest.mark.broad
+
 PROGRAM = """\
 import runpy, signal, sys
 try:

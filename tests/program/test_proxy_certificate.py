@@ -8,6 +8,8 @@ import pytest
 from render.recorder import Recording, Resource, plain
 from tests.program.cases import all_cases, by_id, cnf, is_proxied, recorded, trees
 
+pytestmark = pytest.mark.broad
+
 DIR = "/etc/proxysql-tls"
 UNLINK = " && ".join(
     [f"rm -f /var/lib/proxysql/proxysql-{file}.pem" for file in ("cert", "key", "ca")]

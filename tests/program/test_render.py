@@ -15,6 +15,8 @@ from render.manifests import HEADER, PLACEHOLDER, manifests
 from render.recorder import ROOT
 from tests.program.cases import all_cases, by_id, canaries, recorded
 
+pytestmark = pytest.mark.broad
+
 GOLDEN = ROOT / "tests" / "golden"
 EXISTING = {"existing_secret": {"name": "theirs", "key": "pw"}}
 

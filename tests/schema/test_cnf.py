@@ -9,6 +9,8 @@ from render.recorder import Recording, Resource
 from tests.program.cases import all_cases, by_id, is_proxied, mounted, recorded, trees
 from tests.program.cases import cnf as parsed
 
+pytestmark = pytest.mark.broad
+
 CASES = [case.id for case in all_cases() if is_proxied(case)]
 
 

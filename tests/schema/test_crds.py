@@ -18,6 +18,8 @@ from render.recorder import ROOT, Resource, plain, run
 from tests.program.cases import S3, all_cases, recorded
 from tests.schema import openapi
 
+pytestmark = pytest.mark.broad
+
 NEWEST = ROOT.parent / "shared" / "crds"
 """CRDs of later operator releases, beside the checkout."""
 CASES = [case.id for case in all_cases()]

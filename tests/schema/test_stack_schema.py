@@ -22,6 +22,8 @@ from tests.schema.language_server import Editor
 from tools import stack_schema
 from tools.keys import model_of
 
+pytestmark = pytest.mark.broad
+
 FILE = ROOT / "schema" / "stack.schema.json"
 FILES = stack_files()
 CASES = {case.id: case for case in all_cases()}

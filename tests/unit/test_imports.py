@@ -9,6 +9,8 @@ import pytest
 
 from render.recorder import ROOT
 
+pytestmark = pytest.mark.broad
+
 BREAKS = {
     "Imports go down": ("credentials.py", "from components import apps"),
     "the models know no checks": ("config/database.py", "from components.config import presets"),
