@@ -8,6 +8,8 @@ from render.case import PREFIX, case
 from render.recorder import plain
 from tests.program.cases import by_id
 
+pytestmark = pytest.mark.broad
+
 DOMAIN = "k8s.example.com"
 CASES = (
     *("small", "galera", "tls-issuer", "primary-service", "network-policy-admin", "apps"),

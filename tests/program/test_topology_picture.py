@@ -10,6 +10,8 @@ from components.config.engine import ENGINES
 from components.config.presets import SIZES
 from tools import topology
 
+pytestmark = pytest.mark.broad
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
