@@ -16,6 +16,7 @@ from components.engines.wiring import WIRING, Servers, ServersArgs
 from components.operations import places
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
+from components.operations.places import Place
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -62,15 +63,15 @@ class DatabaseStack(pulumi.ComponentResource):
         if config.database.network_policy.enabled:
             policy = WIRING[config.engine].policy(config)
             server_policy(name, config, policy, after=args.after, opts=self._child)
+        place = places.of(config, pulumi.get_stack())
         if config.backup.drilled:
-            self._prove_backups(credentials, servers)
+            self._prove_backups(place, credentials, servers)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
         users = self._proxies(credentials, servers, logins) if config.own_proxies else ()
         if apps:
             self._bindings(servers, logins, users)
-        place = places.of(config, pulumi.get_stack())
         self.outputs = {
             **outputs(config, servers.topology, credentials["root"], place),
             **servers.outputs,
@@ -94,10 +95,9 @@ class DatabaseStack(pulumi.ComponentResource):
             self._child,
         )
 
-    def _prove_backups(self, credentials: Credentials, servers: Servers) -> None:
+    def _prove_backups(self, place: Place, credentials: Credentials, servers: Servers) -> None:
         """The drill, and the heartbeat that it reads. Nothing waits for them."""
         config, after = self._args.config, self._args.after
-        place = places.of(config, pulumi.get_stack())
         heartbeat(
             self._name,
             config,

@@ -25,6 +25,11 @@ from components.config.types import (
     seconds,
 )
 
+AZURE_SINCE = (26, 3)
+"""mariadb-operator v26.3.0: `azureBlob` of PhysicalBackups and of `bootstrapFrom`."""
+CA_SINCE = (1, 19, 0)
+"""percona-xtradb-cluster-operator v1.19.0: `caBundle` (deploy/crd.yaml)."""
+
 
 class S3Keys(Model):
     """An existing Secret with the keys of the store, in the database's namespace."""
@@ -64,6 +69,11 @@ class S3(Model):
     """How Pods log in to the store."""
     allow_plain_http: Bool = False
     """Speak HTTP, without TLS: everybody on the way reads all data. For tests."""
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"{'http' if self.allow_plain_http else 'https'}://{self.endpoint}"
 
 
 class AzureCredentials(Model):

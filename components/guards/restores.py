@@ -34,16 +34,16 @@ def check(stack: Stack, name: str, now: datetime) -> None:
 
 def faults(config: StackConfig, own: Place, now: datetime) -> Iterator[Fault]:
     """Of one database; `own`: where its own backups go. `now`: with a zone."""
-    restore = config.database.restore_from
-    if restore is None:
+    chosen = config.database.restore_from
+    if chosen is None:
         return
-    if restore.at and datetime.fromisoformat(restore.at) > now:
+    if chosen.at and datetime.fromisoformat(chosen.at) > now:
         yield (
             f"{PATH}.at",
             "is in the future: which backup is the newest until then is not known yet",
             "set a time that has passed",
         )
-    if _same_store(config, restore) and _overlap(restore.prefix or "", own.root):
+    if _same_store(config, chosen) and _overlap(chosen.prefix or "", own.root):
         yield (
             f"{PATH}.prefix",
             f"is where this database's own backups go ({own.root}), whose retention would delete "
@@ -52,12 +52,12 @@ def faults(config: StackConfig, own: Place, now: datetime) -> Iterator[Fault]:
         )
 
 
-def _same_store(config: StackConfig, restore: RestoreFrom) -> bool:
+def _same_store(config: StackConfig, chosen: RestoreFrom) -> bool:
     """Whether the source is in the store of the database's own backups, made or not."""
     store = config.backup.store
     return store is not None and any(
         _container(theirs) == _container(ours)
-        for theirs, ours in ((restore.s3, store.s3), (restore.azure, store.azure))
+        for theirs, ours in ((chosen.s3, store.s3), (chosen.azure, store.azure))
         if theirs and ours
     )
 
@@ -116,10 +116,7 @@ def _path(config: StackConfig) -> str:
     chosen = config.database.restore_from
     if config.engine == "mariadb" or chosen is None:
         return api.object_path(config)
-    name = names.pxc_restore(config.name, chosen.id)
-    return api.object_path(config).replace(
-        f"/perconaxtradbclusters/{config.name}", f"/perconaxtradbclusterrestores/{name}"
-    )
+    return restore.RESTORE.path(config.namespace, names.pxc_restore(config.name, chosen.id))
 
 
 def _earlier(config: StackConfig, up: bool, live: Object | None) -> Iterator[Fault]:

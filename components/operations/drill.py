@@ -15,7 +15,7 @@ from components.config.backup import S3, Azure, BackupVolume, Store
 from components.config.model import SecretRef
 from components.config.stack import StackConfig
 from components.config.types import seconds
-from components.operations import backups, drill_script, heartbeat, jobs
+from components.operations import backups, drill_script, heartbeat, jobs, stores
 from components.operations.drill_script import Drill
 from components.operations.places import Place
 from components.pods import scheduling
@@ -134,18 +134,15 @@ def _mariadb_store(
         case Store(volume=BackupVolume()):
             claim = {"claimName": backups.claim_of(config, place), "readOnly": True}
             volume = {"name": "backups", "persistentVolumeClaim": claim}
+            seen = [{"name": "backups", "mountPath": BACKUPS, "readOnly": True}]
             link = _container(
                 config,
                 "link",
                 image=config.images.database.reference,
                 imagePullPolicy=config.images.database.pull_policy,
                 command=["bash", "-c", drill_script.link(expected(config, place), BACKUPS)],
-                volumeMounts=[
-                    dict(_MOUNT),
-                    {"name": "backups", "mountPath": BACKUPS, "readOnly": True},
-                ],
+                volumeMounts=[_MOUNT, *seen],
             )
-            seen = [{"name": "backups", "mountPath": BACKUPS, "readOnly": True}]
             return [link], (), {"volumeMounts": seen}, [volume]
         case _:
             raise ValueError("no backups are made")
@@ -156,14 +153,12 @@ def percona(config: StackConfig, place: Place) -> dict[str, Any]:
     wanted, store, image = expected(config, place), config.backup.target, config.images.backup
     assert store is not None and store.s3 is not None and image is not None  # checks/backup.py
     s3 = store.s3
-    scheme = "http" if s3.allow_plain_http else "https"
-    url = f"{scheme}://{s3.endpoint}"
-    options = ("--storage=s3", f"--s3-endpoint={url}", f"--s3-region={s3.region}")
+    options = ("--storage=s3", f"--s3-endpoint={s3.url}", f"--s3-region={s3.region}")
     mounts, volumes = _authority(s3)
     environment = [
         *_keys(s3, token=None),
         {"name": "AWS_REGION", "value": s3.region},
-        {"name": "AWS_ENDPOINT_URL", "value": url},
+        {"name": "AWS_ENDPOINT_URL", "value": s3.url},
     ]
     if s3.ca:
         file = f"{CA_DIRECTORY}/{s3.ca.key}"
@@ -204,14 +199,8 @@ def _scratch(config: StackConfig) -> dict[str, Any]:
     """A volume that is made with the Pod and goes with it. Twice the size of a server's: the
     fetched backup and what is unpacked of it, each at most as large as all its data."""
     scratch = config.backup.drill.scratch
-    claim: dict[str, Any] = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {
-            "requests": {"storage": scratch.size or quantity.twice(config.database.storage.size)}
-        },
-    }
-    if scratch.storage_class:
-        claim["storageClassName"] = scratch.storage_class
+    size = scratch.size or quantity.twice(config.database.storage.size)
+    claim = stores.claim(size, scratch.storage_class, "ReadWriteOnce")
     template = {"metadata": {"labels": names.labels(config.name, "drill")}, "spec": claim}
     return {"name": SCRATCH, "ephemeral": {"volumeClaimTemplate": template}}
 

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.config.engine import PERCONA
+from components.config.engine import PERCONA, Api
 from components.config.restore import RestoreFrom
 from components.config.stack import StackConfig
 from components.operations import stores
@@ -22,7 +22,12 @@ SOURCE = ("targetRecoveryTime", "s3", "azureBlob", "volume")
 """Fields of `bootstrapFrom` that say what is restored."""
 PERCONA_SOURCE = ("pxcCluster", "backupSource", "pitr")
 """Fields of Percona's restore that do."""
-RESTORE_KIND = "PerconaXtraDBClusterRestore"
+RESTORE = Api(
+    group=PERCONA.api.group,
+    version=PERCONA.api.version,
+    kind="PerconaXtraDBClusterRestore",
+    plural="perconaxtradbclusterrestores",
+)
 
 
 def bootstrap(config: StackConfig, restore: RestoreFrom) -> dict[str, Any]:
@@ -71,8 +76,8 @@ def percona_restore(
     )
     return k8s.apiextensions.CustomResource(
         f"{name}-restore",
-        api_version=PERCONA.api.group_version,
-        kind=RESTORE_KIND,
+        api_version=RESTORE.group_version,
+        kind=RESTORE.kind,
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=names.pxc_restore(config.name, restore.id),
             namespace=config.namespace,

@@ -45,11 +45,7 @@ def azure(store: Azure, prefix: str) -> dict[str, Any]:
 
 def percona_s3(store: S3) -> dict[str, Any]:
     """Percona's `s3`, but for the bucket (its operator's pkg/apis/pxc/v1, BackupStorageS3Spec)."""
-    scheme = "http" if store.allow_plain_http else "https"
-    result: dict[str, Any] = {
-        "region": store.region,
-        "endpointUrl": f"{scheme}://{store.endpoint}",
-    }
+    result: dict[str, Any] = {"region": store.region, "endpointUrl": store.url}
     if keys := store.credentials.existing_secret:
         result["credentialsSecret"] = keys.name
     if store.ca:

@@ -3,17 +3,13 @@
 from collections.abc import Iterator
 
 from components.config import cron, my_cnf, server_options
-from components.config.backup import S3Keys
+from components.config.backup import AZURE_SINCE, CA_SINCE, S3Keys
 from components.config.errors import Fault
 from components.config.stack import StackConfig
 from components.config.types import seconds
 
 KEPT_RUNS = 3
 """Backups that are always kept: one may be damaged, and another one being made."""
-AZURE_OPERATOR = (26, 3)
-"""mariadb-operator v26.3.0, PhysicalBackup `storage.azureBlob`."""
-CA_OPERATOR = (1, 19, 0)
-"""percona-xtradb-cluster-operator v1.19.0, `caBundle`."""
 
 
 def some_backups_are_always_kept(config: StackConfig) -> Iterator[Fault]:
@@ -67,20 +63,25 @@ def _has_binary_logs(config: StackConfig) -> bool:
 
 
 def plain_http_has_no_authority(config: StackConfig) -> Iterator[Fault]:
-    store = config.backup.store
-    if store and store.s3 and store.s3.allow_plain_http and store.s3.ca:
-        yield (
-            "backup.store.s3.ca",
-            "is the authority of a certificate, and with allow_plain_http there is none",
-            "remove allow_plain_http",
-        )
+    """Wherever a config names a bucket."""
+    sources = (
+        ("backup.store", config.backup.store),
+        ("database.restore_from", config.database.restore_from),
+    )
+    for path, source in sources:
+        if source and source.s3 and source.s3.allow_plain_http and source.s3.ca:
+            yield (
+                f"{path}.s3.ca",
+                "is the authority of a certificate, and with allow_plain_http there is none",
+                "remove allow_plain_http",
+            )
 
 
 def azure_is_known_to_the_operator(config: StackConfig) -> Iterator[Fault]:
     """`images.data_plane.tag` is the operator's version, of which nothing else is known."""
     target, tag = config.backup.target, config.images.data_plane.tag
-    if target and target.azure and config.images.operator_version < AZURE_OPERATOR:
-        oldest = ".".join(map(str, AZURE_OPERATOR))
+    if target and target.azure and config.images.operator_version < AZURE_SINCE:
+        oldest = ".".join(map(str, AZURE_SINCE))
         yield (
             "backup.store.azure",
             f"needs mariadb-operator {oldest}, and images.data_plane.tag, which is the operator's "
@@ -125,8 +126,8 @@ def percona_reads_its_own_keys(config: StackConfig) -> Iterator[Fault]:
 
 def percona_knows_the_authority(config: StackConfig) -> Iterator[Fault]:
     store, percona = config.backup.store, config.percona
-    if store and store.s3 and store.s3.ca and percona and percona.version < CA_OPERATOR:
-        oldest = ".".join(map(str, CA_OPERATOR))
+    if store and store.s3 and store.s3.ca and percona and percona.version < CA_SINCE:
+        oldest = ".".join(map(str, CA_SINCE))
         yield (
             "backup.store.s3.ca",
             f"needs percona.cr_version {oldest}",

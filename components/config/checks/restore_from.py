@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 
 from components import names
+from components.config.backup import AZURE_SINCE, CA_SINCE
 from components.config.errors import Fault
 from components.config.restore import RestoreFrom
-from components.config.stack import StackConfig, version_in
+from components.config.stack import StackConfig
 
 PATH = "database.restore_from"
-AZURE_SINCE = (26, 3)
-"""Of mariadb-operator: docs/releases, 26.3."""
 LATER_SINCE = (26, 3)
 """Of mariadb-operator: pkg/backup/processor.go, GetBackupTargetFile, skips later backups; v25.10.4
 takes the one with the smallest difference (tests/database/test_restore_time.py)."""
-CA_SINCE = (1, 19)
-"""Of Percona's operator: `caBundle` in deploy/crd.yaml."""
 LONGEST_JOB = 63
 """Characters: a Job's name becomes the value of a label."""
 
@@ -54,16 +51,6 @@ def a_secret_opens_the_store(config: StackConfig) -> Iterator[Fault]:
             )
 
 
-def plain_http_has_no_authority(config: StackConfig) -> Iterator[Fault]:
-    restore = config.database.restore_from
-    if restore and restore.s3 and restore.s3.allow_plain_http and restore.s3.ca:
-        yield (
-            f"{PATH}.s3.ca",
-            "is the authority of a certificate, and with allow_plain_http there is none",
-            "remove allow_plain_http",
-        )
-
-
 def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
     restore = config.database.restore_from
     if restore is None:
@@ -90,7 +77,7 @@ def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
             "has a dot, and mariadb-operator does not find a file below such a folder",
             "copy the backup to another folder",
         )
-    operator = _operator(config)
+    operator = config.images.operator_version
     if restore.at and operator and operator < LATER_SINCE:
         yield (
             f"{PATH}.at",
@@ -105,12 +92,6 @@ def mariadb_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
             f"is not for mariadb-operator {config.images.data_plane.tag}, which cannot read it",
             "use operator 26.3 or later, and set images.data_plane.tag to its version",
         )
-
-
-def _operator(config: StackConfig) -> tuple[int, ...]:
-    """The version of mariadb-operator, which its data plane has too; empty where no tag says it."""
-    text = version_in(config.images.data_plane.tag.lstrip("v"))
-    return tuple(int(part) for part in text.split(".") if part)
 
 
 def percona_takes_what_it_knows(config: StackConfig) -> Iterator[Fault]:
@@ -158,7 +139,7 @@ def _percona_reads_its_store(config: StackConfig, restore: RestoreFrom) -> Itera
                 "has other keys than Percona's operator reads",
                 "call them AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the Secret",
             )
-        version = tuple(map(int, config.percona.cr_version.split("."))) if config.percona else ()
+        version = config.percona.version if config.percona else ()
         if s3.ca and version < CA_SINCE:
             yield (
                 f"{PATH}.s3.ca",
@@ -180,7 +161,6 @@ RULES = (
     an_adopted_database_is_there_already,
     the_password_of_the_backup_is_given,
     a_secret_opens_the_store,
-    plain_http_has_no_authority,
 )
 MARIADB_RULES = (mariadb_takes_what_it_knows,)
 PERCONA_RULES = (percona_takes_what_it_knows,)
