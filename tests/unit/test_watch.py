@@ -38,7 +38,7 @@ esac
 dies() { [ "$(cat dies)" = "$1" ] && : > dies && kill -s KILL "$(cat watch.pid)" && sleep 0.1; }
 dies "before $step"
 case $step in
-  close) echo OFFLINE_SOFT > status; cat verdict >> closed ;;
+  close) cat verdict >> closed; echo OFFLINE_SOFT > status ;;
   open) echo ONLINE > status ;;
   list) case $sql in *Sleep*) cat idle ;; *) cat idle busy ;; esac ;;
   kill) echo "$sql" >> killed; : > idle; : > busy ;;
