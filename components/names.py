@@ -295,11 +295,22 @@ def pxc_backup_selector(name: str) -> dict[str, str]:
     return {"percona.com/backup-type": "xtrabackup", "percona.com/cluster": name}
 
 
+def metrics(name: str) -> str:
+    """The Service by which the servers' figures are read, as mariadb-operator calls its own
+    (`api/v1alpha1/mariadb_keys.go`, `MetricsKey`)."""
+    return f"{name}-metrics"
+
+
+def exporter(name: str) -> str:
+    """This program's own exporter: not a name of mariadb-operator's, which may have one too."""
+    return f"{name}-exporter"
+
+
 def exporter_selector(name: str) -> dict[str, str]:
     """The labels of mariadb-operator's exporter (`pkg/builder/labels/labels.go`, `MetricsKey`)."""
     return {
         "app.kubernetes.io/name": "exporter",
-        "app.kubernetes.io/instance": f"{name}-metrics",
+        "app.kubernetes.io/instance": metrics(name),
     }
 
 

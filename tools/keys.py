@@ -21,7 +21,7 @@ from components.config.stack import StackConfig
 from components.config.types import Described
 
 TIERS = ("database", "proxy")
-SIDECARS = ("data_plane", "log_collector", "backup")
+SIDECARS = ("data_plane", "log_collector", "exporter", "backup")
 PROBES = ("liveness", "readiness", "startup")
 SHARED = {
     **{f"scheduling.{tier}": "scheduling.<tier>" for tier in TIERS},

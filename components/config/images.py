@@ -78,6 +78,12 @@ PXC_BACKUP_IMAGE = {"repository": "percona/percona-xtrabackup", "tag": "8.0.35-3
 """Those of Percona's operator v1.18.0 (deploy/cr.yaml)."""
 
 
+EXPORTER_IMAGE = {"repository": "prom/mysqld-exporter", "tag": "v0.15.1"}
+"""The default of both operators' charts (mariadb-operator v25.10.4,
+deploy/charts/mariadb-operator/values.yaml, `config.exporterImage`). Older ones have no `/probe`, by
+which one exporter asks every server."""
+
+
 class Images(Model):
     """The images of both tiers and of the containers beside them."""
 
@@ -90,6 +96,8 @@ class Images(Model):
     of the installed operator."""
     log_collector: Image
     """The image of `percona.log_collector`."""
+    exporter: Image
+    """What asks the servers for their figures (prometheus/mysqld_exporter, from 0.15.0)."""
     backup: Image | None = None
     """Percona's XtraBackup, of the servers' series. For Percona only: a MariaDB's backups are made
     with the servers' image."""

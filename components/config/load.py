@@ -32,7 +32,7 @@ from components.config.errors import (
     refuse,
     reject,
 )
-from components.config.images import DATA_PLANE_IMAGE, LOG_COLLECTOR_IMAGE
+from components.config.images import DATA_PLANE_IMAGE, EXPORTER_IMAGE, LOG_COLLECTOR_IMAGE
 from components.config.password_sources import Holder, sources
 from components.config.presets import ADOPTED, PROXY_MANAGERS, RESTORED, SIZES
 from components.config.proxy import NOT_OFFERED
@@ -85,7 +85,11 @@ DEFAULTS: dict[str, Any] = {
     "engine": "mariadb",
     "name": "mysql",
     "namespace": "default",
-    "images": {"data_plane": DATA_PLANE_IMAGE, "log_collector": LOG_COLLECTOR_IMAGE},
+    "images": {
+        "data_plane": DATA_PLANE_IMAGE,
+        "exporter": EXPORTER_IMAGE,
+        "log_collector": LOG_COLLECTOR_IMAGE,
+    },
 }
 
 
@@ -215,7 +219,7 @@ KEYS = tuple(StackKeys.model_fields)
 """The config keys of a stack, below the project's name."""
 _STRUCTURED = frozenset(
     {"database", "proxy", "credentials", "scheduling", "security", "images", "percona"}
-    | {"backup", "operator"}
+    | {"backup", "monitoring", "operator"}
     | {"apps", "databases", "retire", "create_namespace", "await_sql"}
 )
 

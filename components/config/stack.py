@@ -19,6 +19,7 @@ from components.config.credentials import (
 from components.config.database import Database
 from components.config.images import Images
 from components.config.model import Model
+from components.config.monitoring import Monitoring
 from components.config.operator import Operator
 from components.config.percona import Percona
 from components.config.proxy import Proxy, ProxyUser
@@ -74,6 +75,8 @@ class StackConfig(Model):
     """Where the engine's operator runs, for the NetworkPolicy of the servers."""
     backup: Backup
     """Scheduled backups: where, when, how long, and drills that prove them."""
+    monitoring: Monitoring = Monitoring()
+    """Metrics, alerts and a dashboard: scrape, exporter, alerts, dashboard."""
     percona: Percona | None = None
     """What only a Percona XtraDB Cluster has: the operator's version, the log collector."""
 

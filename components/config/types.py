@@ -589,6 +589,18 @@ def _endpoint(value: str) -> str:
     )
 
 
+_WEB_URL = rf"https?://(?=[^:/]{{1,253}}([:/]|$)){_HOST}(\.{_HOST})*(:{_PORT})?(/[-._~!$&'()*+,;=:@%/a-zA-Z0-9]*)?"
+
+
+def _web_url(value: str) -> str:
+    return _matching(
+        _WEB_URL,
+        value,
+        "must be an address of the web, with 'https://' or 'http://', and without '?' and '#'",
+        "use one such as https://wiki.example.com/runbooks",
+    ).rstrip("/")
+
+
 _BUCKET = r"(?!.*\.\.)[a-z0-9][-.a-z0-9]{1,61}[a-z0-9]"
 """docs.aws.amazon.com, "General purpose bucket naming rules"."""
 
@@ -723,6 +735,7 @@ Prefix = Annotated[
 ]
 Registry = Annotated[str, AfterValidator(_registry), _text("host with a dot or a port", _REGISTRY)]
 Repository = Annotated[str, AfterValidator(_repository), _text("path of an image", _REPOSITORY)]
+WebUrl = Annotated[str, AfterValidator(_web_url), _text("address of the web", _WEB_URL)]
 VariableName = Annotated[
     str, AfterValidator(_variable_name), Described("variable", {"type": "string"})
 ]
