@@ -17,6 +17,7 @@ from components.operations import places
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
 from components.operations.places import Place
+from components.operations.rules import prometheus_rule
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -66,6 +67,8 @@ class DatabaseStack(pulumi.ComponentResource):
         place = places.of(config, pulumi.get_stack())
         if config.backup.drilled:
             self._prove_backups(place, credentials, servers)
+        if config.monitoring.by_operator and config.monitoring.alerts.enabled:
+            prometheus_rule(name, config, after=args.after, opts=self._child)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
