@@ -42,6 +42,11 @@ def mariadb_internal(name: str) -> str:
     return f"{name}-internal"
 
 
+def mariadb_servers(name: str) -> str:
+    """The operator's StatefulSet of servers."""
+    return name
+
+
 def mariadb_primary(name: str) -> str:
     """The operator's Service that follows the primary."""
     return f"{name}-primary"
@@ -115,6 +120,20 @@ def pxc_ssl_internal(name: str) -> str:
 def pxc_proxysql_unready(name: str) -> str:
     """The headless Service of Percona's ProxySQL, with its admin port."""
     return f"{name}-proxysql-unready"
+
+
+def pxc_scheduled_backup(name: str, storage: str) -> str:
+    """A pattern of the names of backups that Percona's operator makes by a schedule.
+
+    pkg/naming/backup.go, ScheduledBackupName: a time, and five digits of base 32.
+    """
+    return f"cron-{name[:16]}-{storage[:16]}-[0-9]+-[0-9a-v]+"
+
+
+def pxc_collector(name: str) -> str:
+    """The Deployment that uploads the binary logs of Percona's servers, and its Service, where it
+    tells its figures (pkg/naming/binlog_collector.go)."""
+    return f"{name}-pitr"
 
 
 def pxc_restore(name: str, restore: str) -> str:

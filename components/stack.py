@@ -18,6 +18,7 @@ from components.operations.dashboard import dashboard
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
 from components.operations.places import Place
+from components.operations.rules import prometheus_rule
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -67,6 +68,8 @@ class DatabaseStack(pulumi.ComponentResource):
         place = places.of(config, pulumi.get_stack())
         if config.backup.drilled:
             self._prove_backups(place, credentials, servers)
+        if config.monitoring.by_operator and config.monitoring.alerts.enabled:
+            prometheus_rule(name, config, after=args.after, opts=self._child)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
