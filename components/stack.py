@@ -13,7 +13,7 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs
 from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
-from components.operations import places
+from components.operations import exporter, monitors, places
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
 from components.operations.places import Place
@@ -66,6 +66,8 @@ class DatabaseStack(pulumi.ComponentResource):
         place = places.of(config, pulumi.get_stack())
         if config.backup.drilled:
             self._prove_backups(place, credentials, servers)
+        if config.monitoring.enabled:
+            self._metrics(credentials, servers)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
@@ -109,6 +111,17 @@ class DatabaseStack(pulumi.ComponentResource):
         )
         containers = WIRING[config.engine].drill
         drill(self._name, config, place, containers, after=after, opts=self._child)
+
+    def _metrics(self, credentials: Credentials, servers: Servers) -> None:
+        """What is read of servers and proxies, and who may. Nothing waits for it."""
+        config, topology, after = self._args.config, servers.topology, self._args.after
+        if exporter.own(config):
+            login = credentials["exporter"]
+            exporter.exporter(self._name, config, topology, login, after=after, opts=self._child)
+        if config.security.network_policy.enabled:
+            exporter.policy(self._name, config, after=after, opts=self._child)
+        if config.monitoring.by_operator:
+            monitors.monitors(self._name, config, topology, after=after, opts=self._child)
 
     def _app_passwords(self) -> AppPasswords | None:
         args = self._args
