@@ -325,6 +325,11 @@ def exporter(name: str) -> str:
     return f"{name}-exporter"
 
 
+def dashboard(name: str) -> str:
+    """The ConfigMap of the dashboard."""
+    return f"{name}-dashboard"
+
+
 def exporter_selector(name: str) -> dict[str, str]:
     """The labels of mariadb-operator's exporter (`pkg/builder/labels/labels.go`, `MetricsKey`)."""
     return {

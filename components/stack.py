@@ -14,6 +14,7 @@ from components.credentials import Credentials, CredentialsArgs
 from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
 from components.operations import places
+from components.operations.dashboard import dashboard
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
 from components.operations.places import Place
@@ -75,6 +76,8 @@ class DatabaseStack(pulumi.ComponentResource):
         users = self._proxies(credentials, servers, logins) if config.own_proxies else ()
         if apps:
             self._bindings(servers, logins, users)
+        if config.monitoring.enabled and config.monitoring.dashboard.enabled:
+            dashboard(name, config, after=args.after, opts=self._child)
         self.outputs = {
             **outputs(config, servers.topology, credentials["root"], place),
             **servers.outputs,

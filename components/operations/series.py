@@ -105,3 +105,38 @@ def operator(config: StackConfig) -> str:
     deployment = f'deployment=~"(.+-)?({"|".join(ENGINES[config.engine].operators)})"'
     namespace = config.operator.namespace
     return f'namespace="{namespace}",{deployment}' if namespace else deployment
+
+
+HOST = "(.+?)([.][^:]*[a-z][^:]*)?(:[0-9]+)?"
+"""An address; its first group is the first part of a name, or the whole of an IP address."""
+
+
+def server(config: StackConfig) -> str:
+    """The last arguments of `label_replace` that make of SERVER's labels the name of the Pod."""
+    if config.monitoring.scrape == "annotations":
+        claim = ENGINES[config.engine].claims(config.name, config.database.topology, 1)[0]
+        pod = claim.partition("-")[2].removesuffix("0")
+        return f'"{pod}$1", "service", ".*-([0-9]+)"'
+    return f'"$1", "instance", "{HOST}"'
+
+
+def alerts(config: StackConfig) -> str:
+    """Alerts of the database's rules that fire."""
+    return f'mysql_ha="{config.name}",alertstate="firing"'
+
+
+def controllers(config: StackConfig) -> str:
+    """What the engine's operator says of its own work, for all databases that it runs.
+
+    `controller` is a label of controller-runtime's; the names are those of mariadb-operator
+    v25.10.4 (internal/controller, by kind) and percona-xtradb-cluster-operator v1.18.0
+    (pkg/naming/naming.go; `Named` of pkg/controller).
+    """
+    controllers = {
+        "mariadb": "mariadb|user|grant|database|backup|physicalbackup|restore",
+        "percona": "pxc-controller|pxcbackup-controller|pxcrestore-controller",
+    }[config.engine]
+    pods = "|".join(ENGINES[config.engine].operators)
+    found = f'pod=~".*({pods})-.+",controller=~"{controllers}"'
+    where = config.operator.namespace
+    return f'namespace="{where}",{found}' if where else found
