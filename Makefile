@@ -63,6 +63,7 @@ lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are
 	venv/bin/lint-imports --no-logo --no-cache
 	$(PY) -m tools.tables --check
 	$(PY) -m tools.topology --check
+	$(PY) -m tools.dashboard --check
 
 bench: venv/.stamp ## Figures for docs/performance.md
 	$(PY) -m bench

@@ -45,6 +45,11 @@ def mariadb_internal(name: str) -> str:
     return f"{name}-internal"
 
 
+def mariadb_servers(name: str) -> str:
+    """The operator's StatefulSet of servers."""
+    return name
+
+
 def mariadb_primary(name: str) -> str:
     """The operator's Service that follows the primary."""
     return f"{name}-primary"
@@ -118,6 +123,20 @@ def pxc_ssl_internal(name: str) -> str:
 def pxc_proxysql_unready(name: str) -> str:
     """The headless Service of Percona's ProxySQL, with its admin port."""
     return f"{name}-proxysql-unready"
+
+
+def pxc_scheduled_backup(name: str, storage: str) -> str:
+    """A pattern of the names of backups that Percona's operator makes by a schedule.
+
+    pkg/naming/backup.go, ScheduledBackupName: a time, and five digits of base 32.
+    """
+    return f"cron-{name[:16]}-{storage[:16]}-[0-9]+-[0-9a-v]+"
+
+
+def pxc_collector(name: str) -> str:
+    """The Deployment that uploads the binary logs of Percona's servers, and its Service, where it
+    tells its figures (pkg/naming/binlog_collector.go)."""
+    return f"{name}-pitr"
 
 
 def pxc_restore(name: str, restore: str) -> str:
@@ -329,6 +348,11 @@ def own_exporter_selector(name: str) -> dict[str, str]:
     return {"app.kubernetes.io/name": "exporter", "app.kubernetes.io/instance": name}
 
 
+def dashboard(name: str) -> str:
+    """The ConfigMap of the dashboard."""
+    return f"{name}-dashboard"
+
+
 def exporter_selector(name: str) -> dict[str, str]:
     """The labels of mariadb-operator's exporter (`pkg/builder/labels/labels.go`, `MetricsKey`)."""
     return {
@@ -443,9 +467,15 @@ def drill_objects(name: str) -> frozenset[str]:
 
 def monitoring_objects(name: str) -> frozenset[str]:
     """What the objects of a database whose metrics are read are called beside those."""
-    services = (server_metrics(name, ordinal) for ordinal in range(MOST_SERVERS))
     return frozenset(
-        {metrics(name), metrics_config(name), exporter(name), exporter_config(name), *services}
+        {
+            metrics(name),
+            metrics_config(name),
+            exporter(name),
+            exporter_config(name),
+            dashboard(name),
+            *(server_metrics(name, ordinal) for ordinal in range(MOST_SERVERS)),
+        }
     )
 
 

@@ -14,9 +14,11 @@ from components.credentials import Credentials, CredentialsArgs
 from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
 from components.operations import exporter, monitors, places
+from components.operations.dashboard import dashboard
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
 from components.operations.places import Place
+from components.operations.rules import prometheus_rule
 from components.outputs import endpoint, outputs
 from components.proxysql.tier import ProxySql, ProxySqlArgs
 
@@ -67,7 +69,7 @@ class DatabaseStack(pulumi.ComponentResource):
         if config.backup.drilled:
             self._prove_backups(place, credentials, servers)
         if config.monitoring.enabled:
-            self._metrics(credentials, servers)
+            self._monitoring(credentials, servers)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
@@ -112,16 +114,21 @@ class DatabaseStack(pulumi.ComponentResource):
         containers = WIRING[config.engine].drill
         drill(self._name, config, place, containers, after=after, opts=self._child)
 
-    def _metrics(self, credentials: Credentials, servers: Servers) -> None:
-        """What is read of servers and proxies, and who may. Nothing waits for it."""
-        config, topology, after = self._args.config, servers.topology, self._args.after
+    def _monitoring(self, credentials: Credentials, servers: Servers) -> None:
+        """What is read of servers and proxies, who may, and what is made of it. Nothing waits."""
+        name, config, child = self._name, self._args.config, self._child
+        topology, after, monitoring = servers.topology, self._args.after, config.monitoring
         if exporter.own(config):
             login = credentials["exporter"]
-            exporter.exporter(self._name, config, topology, login, after=after, opts=self._child)
+            exporter.exporter(name, config, topology, login, after=after, opts=child)
         if config.security.network_policy.enabled:
-            exporter.policy(self._name, config, after=after, opts=self._child)
-        if config.monitoring.by_operator:
-            monitors.monitors(self._name, config, topology, after=after, opts=self._child)
+            exporter.policy(name, config, after=after, opts=child)
+        if monitoring.by_operator:
+            monitors.monitors(name, config, topology, after=after, opts=child)
+        if monitoring.by_operator and monitoring.alerts.enabled:
+            prometheus_rule(name, config, after=after, opts=child)
+        if monitoring.dashboard.enabled:
+            dashboard(name, config, after=after, opts=child)
 
     def _app_passwords(self) -> AppPasswords | None:
         args = self._args

@@ -6,28 +6,32 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from components.config import load
 from local import LocalError
 from local.engine import stack_config, stack_file
+from render import rules
 from render.case import as_new, case
-from render.manifests import HEADER, manifests
+from render.manifests import MADE, manifests
 from render.recorder import ROOT
 
 HOME = ROOT / ".local" / "render"
 
 
 def render(wanted: str) -> tuple[str, dict[str, str]]:
-    """A stack's name, and its objects: file name to text.
+    """A stack's name, and its objects and rules: file name to text.
 
     `wanted`: a stack's name, or its file. An adopted database is shown as a new one, since the one
     that is there is not looked at. Raises LocalError for a stack that is not there or whose config
     is refused.
     """
     name, file = stack_file(wanted)
-    stack = case(name, as_new(stack_config(file)))
+    config = as_new(stack_config(file))
+    stack = case(name, config)
     recording = stack.run()
     if recording.error:
         raise LocalError(recording.error)
-    return name, manifests(recording, stack.passwords(recording))
+    objects = manifests(recording, stack.passwords(recording))
+    return name, {**objects, **rules.files(load.read(config))}
 
 
 def write(files: Mapping[str, str], directory: Path) -> None:
@@ -36,13 +40,15 @@ def write(files: Mapping[str, str], directory: Path) -> None:
     Raises LocalError, and changes nothing, if one that was not rendered has such a name.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    earlier = {p for p in directory.glob("*.yaml") if p.read_text().startswith(HEADER)}
+    found = (*directory.glob("*.yaml"), *(directory / rules.FOLDER).glob("*.yaml"))
+    earlier = {path for path in found if path.read_text().startswith(MADE)}
     for path in (directory / name for name in files):
         if path.exists() and path not in earlier:
             raise LocalError(f"{path} was not made by `make render`. Choose another folder.")
     for path in earlier:
         path.unlink()
     for name, text in files.items():
+        (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(text)
 
 
@@ -59,7 +65,7 @@ def main() -> None:
         write(files, directory)
     except LocalError as error:
         sys.exit(str(error))
-    print(f"{len(files)} objects of {name} in {directory}")
+    print(f"{len(files)} files of {name} in {directory}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import yaml
 from components.proxysql.live import native_password_hash
 from render.recorder import Recording, Resource, plain
 
-HEADER = "# Made by `make render`. Every password is (secret): apply it with --dry-run only.\n"
+MADE = "# Made by `make render`."
 """How a file that may be replaced begins."""
+HEADER = f"{MADE} Every password is (secret): apply it with --dry-run only.\n"
 PLACEHOLDER = "(secret)"
 FIRST = ("apiVersion", "kind", "metadata", "type", "name", "namespace")
 """Keys of an object that come before the others."""

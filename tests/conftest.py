@@ -6,10 +6,14 @@ import logging
 import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from unittest import mock
 
 import pytest
 from hypothesis import settings
+
+from local import LocalError
+from testbed.monitoring import programs
 
 # An Output that is formatted into a text raises instead of leaving a repr in it.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
@@ -28,6 +32,31 @@ def hashed_once() -> Iterator[None]:
     and again."""
     with mock.patch.object(hashlib, "scrypt", cache(hashlib.scrypt)):
         yield
+
+
+@pytest.fixture(scope="session")
+def prometheus_program() -> Path:
+    """Prometheus, or a skip with the reason."""
+    return _found(programs.PROMETHEUS)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus's tool, or a skip with the reason."""
+    return _found(programs.PROMTOOL)
+
+
+@pytest.fixture(scope="session")
+def exporter_program() -> Path:
+    """The exporter of the servers' figures, or a skip with the reason."""
+    return _found(programs.EXPORTER)
+
+
+def _found(program: programs.Program) -> Path:
+    try:
+        return program.find()
+    except LocalError as reason:
+        pytest.skip(str(reason))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

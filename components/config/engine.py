@@ -69,6 +69,8 @@ class Engine:
     """Whether this program's proxies hold hashes of their users' passwords, not the passwords."""
     operators: tuple[str, ...]
     """What the label `app.kubernetes.io/name` of the operator's Pods may be."""
+    servers: Callable[[str], str]
+    """Of a database: the StatefulSet of its servers."""
     proxies: Callable[[str], str]
     """Of a database: the StatefulSet of this program's proxies and their client Service."""
     claims: Callable[[str, str, int], tuple[str, ...]]
@@ -159,6 +161,7 @@ MARIADB = Engine(
     revokes=True,
     hashes=True,
     operators=("mariadb-operator",),  # deploy/charts/mariadb-operator/templates/_helpers.tpl
+    servers=names.mariadb_servers,
     proxies=names.proxysql,
     claims=names.mariadb_claims,
     ownerless=names.mariadb_ownerless,
@@ -193,6 +196,7 @@ PERCONA = Engine(
     hashes=False,
     # deploy/bundle.yaml, and the chart pxc-operator of percona-helm-charts
     operators=("percona-xtradb-cluster-operator", "pxc-operator"),
+    servers=names.pxc,
     proxies=names.proxysql_beside_pxc,
     claims=names.pxc_claims,
     ownerless=names.pxc_ownerless,

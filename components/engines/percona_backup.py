@@ -10,18 +10,16 @@ from components.config.backup import S3, Azure, BackupVolume, Store
 from components.config.stack import StackConfig
 from components.config.types import seconds
 from components.operations import stores
-from components.operations.places import Kind, Place
+from components.operations.places import BINLOGS, FULL, Kind, Place
 from components.pods import scheduling, security
-
-FULL, BINLOGS = "full", "binlogs"
-"""Names of the storages. The schedule has the name of the first."""
 
 
 def spec(config: StackConfig, place: Place) -> dict[str, Any]:
     """`{"backup": …}`, or empty without a store: then people may set it themselves.
 
-    Switched off, it has a store and no schedule: what this program no longer set, Pulumi would
-    leave as it is (`ignore_changes`).
+    A storage has the name of its kind, and the schedule that of its storage. Switched off, it has a
+    store and no schedule: what this program no longer set, Pulumi would leave as it is
+    (`ignore_changes`).
     """
     backup, image = config.backup, config.images.backup
     if backup.store is None:

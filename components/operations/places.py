@@ -14,6 +14,8 @@ from components.config.stack import StackConfig
 
 Kind = Literal["full", "logical", "binlogs"]
 """Copies of the files, dumps of SQL, binary logs: each has a place of its own."""
+FULL: Kind = "full"
+BINLOGS: Kind = "binlogs"
 
 
 @dataclass(frozen=True)

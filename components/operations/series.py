@@ -7,10 +7,13 @@ object only where they are read with `honorLabels`, as kube-prometheus does.
 from components import names
 from components.config.engine import ENGINES
 from components.config.stack import StackConfig
+from components.operations.places import FULL
 
 SERVER = ("namespace", "service", "instance")
 """The labels that name one server. By annotations every server has a Service of its own, and all
 have the exporter's address; otherwise they share the Service, and `instance` is the Pod's host."""
+DIGEST = "[0-9a-f]{6}"
+"""Of an object's name: another one for each version of what is fixed."""
 PROXY = ("namespace", "pod")
 """The labels that name one proxy."""
 
@@ -37,3 +40,103 @@ def volumes(config: StackConfig) -> str:
     first = ENGINES[config.engine].claims(config.name, config.database.topology, 1)[0]
     claims = f"{first.removesuffix('0')}[0-9]+"
     return f'namespace="{config.namespace}",persistentvolumeclaim=~"{claims}"'
+
+
+def server_label(config: StackConfig) -> str:
+    """The label by which a person tells servers apart."""
+    return "service" if config.monitoring.scrape == "annotations" else "instance"
+
+
+def collector(config: StackConfig) -> str:
+    """What Percona's uploader of binary logs says of itself."""
+    return f'namespace="{config.namespace}",service="{names.pxc_collector(config.name)}"'
+
+
+# --- of kube-state-metrics ---
+
+
+def server_set(config: StackConfig) -> str:
+    """The StatefulSet of the servers."""
+    return _stateful_set(config, ENGINES[config.engine].servers(config.name))
+
+
+def proxy_set(config: StackConfig) -> str:
+    """The StatefulSet of the proxies, whoever runs them."""
+    own = ENGINES[config.engine].proxies(config.name)
+    return _stateful_set(
+        config, names.pxc_proxysql(config.name) if config.operator_proxies else own
+    )
+
+
+def _stateful_set(config: StackConfig, name: str) -> str:
+    return f'namespace="{config.namespace}",statefulset="{name}"'
+
+
+def backup_jobs(config: StackConfig) -> str:
+    """Whose are the Jobs of scheduled backups. A change of what is fixed makes a new owner."""
+    if config.engine == "percona":
+        backups = names.pxc_scheduled_backup(config.name, FULL)
+        return _owned(config, "PerconaXtraDBClusterBackup", backups)
+    return _owned(config, "PhysicalBackup", names.backup(config.name, DIGEST))
+
+
+def dump(config: StackConfig) -> str:
+    """The CronJob of the dumps of SQL."""
+    return f'namespace="{config.namespace}",cronjob=~"{names.dump(config.name, DIGEST)}"'
+
+
+def drill(config: StackConfig) -> str:
+    """The CronJob of the restore drills."""
+    return f'namespace="{config.namespace}",cronjob="{names.restore_drill(config.name)}"'
+
+
+def drill_jobs(config: StackConfig) -> str:
+    """Whose are the Jobs of restore drills."""
+    return _owned(config, "CronJob", names.restore_drill(config.name))
+
+
+def _owned(config: StackConfig, kind: str, pattern: str) -> str:
+    return f'namespace="{config.namespace}",owner_kind="{kind}",owner_name=~"{pattern}"'
+
+
+def operator(config: StackConfig) -> str:
+    """The operator's Deployment, of which its chart makes the name from that of the release
+    (`<release>-<chart>`, or what the release is called if that has the chart's name in it)."""
+    deployment = f'deployment=~"(.+-)?({"|".join(ENGINES[config.engine].operators)})"'
+    namespace = config.operator.namespace
+    return f'namespace="{namespace}",{deployment}' if namespace else deployment
+
+
+HOST = "(.+?)([.][^:]*[a-z][^:]*)?(:[0-9]+)?"
+"""An address; its first group is the first part of a name, or the whole of an IP address."""
+
+
+def server(config: StackConfig) -> str:
+    """The last arguments of `label_replace` that make of SERVER's labels the name of the Pod."""
+    if config.monitoring.scrape == "annotations":
+        claim = ENGINES[config.engine].claims(config.name, config.database.topology, 1)[0]
+        pod = claim.partition("-")[2].removesuffix("0")
+        return f'"{pod}$1", "service", ".*-([0-9]+)"'
+    return f'"$1", "instance", "{HOST}"'
+
+
+def alerts(config: StackConfig) -> str:
+    """Alerts of the database's rules that fire."""
+    return f'mysql_ha="{config.name}",alertstate="firing"'
+
+
+def controllers(config: StackConfig) -> str:
+    """What the engine's operator says of its own work, for all databases that it runs.
+
+    `controller` is a label of controller-runtime's; the names are those of mariadb-operator
+    v25.10.4 (internal/controller, by kind) and percona-xtradb-cluster-operator v1.18.0
+    (pkg/naming/naming.go; `Named` of pkg/controller).
+    """
+    controllers = {
+        "mariadb": "mariadb|user|grant|database|backup|physicalbackup|restore",
+        "percona": "pxc-controller|pxcbackup-controller|pxcrestore-controller",
+    }[config.engine]
+    pods = "|".join(ENGINES[config.engine].operators)
+    found = f'pod=~".*({pods})-.+",controller=~"{controllers}"'
+    where = config.operator.namespace
+    return f'namespace="{where}",{found}' if where else found

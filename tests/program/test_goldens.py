@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from components.config import load
+from render import rules
 from render.manifests import dump, file_name, is_object, manifests
 from render.recorder import ROOT, Recording, Resource, without_secrets
 from tests.program.cases import by_id, configured, file_cases, recorded, shown
@@ -72,16 +74,17 @@ def _files(name: str, *, preview: bool = False) -> dict[str, str]:
     """Path below the goldens to text; of a preview, which does not know their texts, no Secrets."""
     recording = recorded(name, preview=preview)
     shown = [r for r in recording.resources if not (preview and r.kind == "Secret")]
-    passwords = by_id()[name].passwords(recording)
-    objects = manifests(replace(recording, resources=shown), passwords)
+    case = by_id()[name]
+    objects = manifests(replace(recording, resources=shown), case.passwords(recording))
+    files = {**objects, **rules.files(load.read(case.source))}
     return {
-        **{f"{name}/{file}": text for file, text in objects.items()},
+        **{f"{name}/{file}": text for file, text in files.items()},
         f"{name}.options.yaml": _options(recording),
     }
 
 
 def _golden(name: str) -> dict[str, str]:
-    files = [*(GOLDEN / name).glob("*"), GOLDEN / f"{name}.options.yaml"]
+    files = [*(GOLDEN / name).rglob("*.yaml"), GOLDEN / f"{name}.options.yaml"]
     return {str(file.relative_to(GOLDEN)): file.read_text() for file in files if file.exists()}
 
 

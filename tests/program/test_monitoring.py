@@ -12,15 +12,17 @@ from tests.program.test_server_policy import Pod, lets
 STACK: dict[str, Any] = {"size": "small", "name": "orders", "namespace": "shop"}
 BESIDE: dict[str, Any] = {"engine": "percona", "proxy": {"managed_by": "mysql-ha"}}
 OPEN: dict[str, Any] = {"network_policy": {"enabled": True, "metrics_from": ["monitoring"]}}
+READ_ONLY: dict[str, Any] = {"alerts": {"enabled": False}, "dashboard": {"enabled": False}}
 MONITORS = ("ServiceMonitor", "PodMonitor")
-WORKLOADS = ("Deployment", "Service", *MONITORS)
 BOTH = pytest.mark.parametrize("engine", [{}, BESIDE], ids=["mariadb", "percona"])
 SCRAPE = pytest.mark.parametrize("scrape", ["annotations", "prometheus_operator"])
 
 
 def made(scrape: str | None, /, *, previous: Any = None, **config: Any) -> Recording:
-    monitoring: dict[str, Any] = {} if scrape is None else {"monitoring": {"scrape": scrape}}
-    recording = case("monitoring", {**STACK, **config, **monitoring}).run(previous=previous)
+    """Without rules and dashboard, which have tests of their own."""
+    monitoring = READ_ONLY if scrape is None else {**READ_ONLY, "scrape": scrape}
+    given = {**STACK, **config, "monitoring": monitoring}
+    recording = case("monitoring", given).run(previous=previous)
     assert recording.error is None, recording.error
     return recording
 

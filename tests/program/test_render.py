@@ -54,7 +54,7 @@ def test_it_writes_the_goldens_each_time_the_same(tmp_path: Path) -> None:
         folder = tmp_path / str(seed)
         done = command("examples/Pulumi.apps.yaml", "--output", str(folder), seed=seed)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{len(golden)} objects of apps in {folder}\n"
+        assert done.stdout == f"{len(golden)} files of apps in {folder}\n"
         assert texts(folder) == golden
 
 
@@ -90,6 +90,38 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(LocalError, match=r"a\.yaml was not made"):
         write({"a.yaml": HEADER}, tmp_path)
     assert texts(tmp_path) == {"a.yaml": "by: hand\n", "b.yaml": HEADER}
+
+
+def test_rules_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    """Whoever applies the objects' folder applies no rules, and a database that has none more loses
+    its file."""
+    write({"a.yaml": HEADER, "prometheus/a.rules.yaml": HEADER}, tmp_path)
+    assert set(texts(tmp_path / "prometheus")) == {"a.rules.yaml"}
+    (tmp_path / "prometheus" / "own.yaml").write_text("by: hand\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.yaml").write_text(HEADER)
+    write({"a.yaml": HEADER}, tmp_path)
+    assert set(texts(tmp_path / "prometheus")) == {"own.yaml"}
+    assert set(texts(tmp_path / "other")) == {"b.yaml"}
+
+
+@pytest.mark.parametrize("scrape", ["annotations", "prometheus_operator"])
+def test_rules_are_a_file_of_each_database(scrape: str, tmp_path: Path) -> None:
+    quiet: dict[str, Any] = {"monitoring": {"scrape": "none"}}
+    config = {"orders": {}, "stock": {}, "logs": quiet, "jobs": {"monitoring": NO_ALERTS}}
+    _, files = render(stack(tmp_path, databases=config, monitoring={"scrape": scrape}))
+    rules = {name: text for name, text in files.items() if name.startswith("prometheus/")}
+    assert set(rules) == {"prometheus/orders.rules.yaml", "prometheus/stock.rules.yaml"}
+    objects = sorted(name for name in files if name.startswith("prometheusrule-"))
+    made = ["prometheusrule-orders.yaml", "prometheusrule-stock.yaml"]
+    assert objects == (made if scrape == "prometheus_operator" else [])
+    for name in objects:
+        (database,) = (each for each in ("orders", "stock") if each in name)
+        spec = yaml.safe_load(files[name])["spec"]
+        assert spec == yaml.safe_load(rules[f"prometheus/{database}.rules.yaml"])
+
+
+NO_ALERTS = {"alerts": {"enabled": False}}
 
 
 # --- the objects ---
