@@ -51,7 +51,7 @@ CONFIGS: Mapping[str, StackConfig] = {
     "monitor": config(proxy={"routing": "monitor"}),
     "unsynced": config(database={"semi_sync": False}),
     "backups": config(backup=HOURLY),
-    "dumps": config(backup={**HOURLY, "logical": {"schedule": "0 3 * * *"}}),
+    "dumps": config(backup={**HOURLY, "logical": {"schedule": "0 3 * * *", "retention": "72h"}}),
     "no-proxies": config(proxy={"enabled": False}),
     "paused-proxies": config(proxy={"paused": True}),
     "paused": config(
