@@ -18,7 +18,9 @@ from components.config.load import resolve
 from components.config.presets import SIZES
 from components.config.stack import StackConfig
 from components.operations import alerts
+from components.operations import series as series_of_database
 from components.operations.alerts import ALERTS
+from local import commands
 from testbed.monitoring import prometheus
 from testbed.monitoring.series import (
     DAY,
@@ -838,3 +840,33 @@ def test_runbooks_are_below_their_address() -> None:
 )
 def test_durations_are_prometheuss(whole: int, text: str) -> None:
     assert alerts.duration(whole) == text
+
+
+# --- the page ---
+
+PAGE = Path(__file__).parents[2] / "docs" / "monitoring.md"
+
+
+def alertmanager() -> str:
+    """The configuration on the page."""
+    (text,) = re.findall(r"```yaml\n(route:.*?)```", PAGE.read_text(), re.DOTALL)
+    return text
+
+
+@pytest.mark.broad
+def test_alertmanager_takes_the_pages_configuration(amtool: Path, tmp_path: Path) -> None:
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(alertmanager())
+    assert "4 inhibit rules" in commands.run([amtool, "check-config", file])
+
+
+def test_what_is_inhibited_exists_and_has_the_labels() -> None:
+    """A label that neither has would count as equal."""
+    known = {alert.name for alert in ALERTS}
+    of_server = set(series_of_database.SERVER)
+    for inhibition in yaml.safe_load(alertmanager())["inhibit_rules"]:
+        for side in ("source_matchers", "target_matchers"):
+            (matcher,) = inhibition[side]
+            assert set(re.findall(r"[A-Z]\w+", matcher)) <= known
+        assert {"namespace", "mysql_ha"} <= set(inhibition["equal"])
+        assert set(inhibition["equal"]) <= of_server | {"mysql_ha", "persistentvolumeclaim"}
