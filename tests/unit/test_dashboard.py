@@ -296,3 +296,9 @@ def test_it_fits_a_config_map() -> None:
     largest = config("large", **BACKED_UP, **MONITORED)
     assert len(dashboard.text(largest).encode()) < 2**18
     assert dashboard.text(largest) == dashboard.text(config("large", **BACKED_UP, **MONITORED))
+
+
+def test_the_page_has_every_row() -> None:
+    _, _, page = (tool.ROOT / "docs" / "monitoring.md").read_text().partition("## Dashboard")
+    shown = re.findall(r"^\| ([A-Z][\w ]+) \|", page, re.MULTILINE)
+    assert shown == list(tool.ROWS)
