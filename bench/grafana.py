@@ -16,7 +16,7 @@ WIDTH = 24 * COLUMN
 INSET = 3
 """Half of what is between two panels."""
 HEAD = 46
-LEFT, RIGHT, TOP = 52, 12, 32
+LEFT, RIGHT, TOP = 60, 12, 32
 """Margins of a plot within its panel."""
 NAMES = 150
 """Pixels for the names of states' lines."""
@@ -301,7 +301,8 @@ def _joined(places: Sequence[tuple[float, float]]) -> str:
 
 def _times(span: Span, x: Callable[[float], float], top: float, bottom: float) -> Iterator[str]:
     yield f'<path class="event" d="M{x(0):.1f} {top}V{bottom}"/>'
-    for at in range(-600, 601, 30):
+    step = 30 if x(30) - x(0) > 40 else 60
+    for at in range(-600, 601, step):
         if span.begin <= at <= span.end:
             text = f"{at} s" if at else "0"
             yield _text(x(at), bottom + 14, text, "small", "end" if at == span.end else "middle")

@@ -318,7 +318,7 @@ def _traffic() -> list[Panel]:
         ),
         _graph(
             "Bytes",
-            "Between proxies and servers: what clients send, and what they get.",
+            "What the proxies sent to the servers, and what they received of them.",
             (
                 "sum by (traffic_flow) "
                 f"(rate(proxysql_connpool_data_bytes_total{{<proxies>}}[{RATE}]))",
@@ -383,7 +383,7 @@ def _traffic() -> list[Panel]:
             width=6,
         ),
         _graph(
-            "Open transactions and slow statements",
+            "Open transactions, slow statements",
             "Transactions that are open now, and statements a second that took longer than "
             "mysql-long_query_time. Bad: transactions that stay open hold locks.",
             ("sum(proxysql_active_transactions{<proxies>})", "open transactions"),
