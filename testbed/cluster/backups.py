@@ -282,6 +282,41 @@ def load_dump(site: Site, file: Path, server: str, schema: str) -> None:
     )
 
 
+def shell(site: Site, directory: Path, text: str, *, stdin: str = "") -> str:
+    """What commands of docs/restore.md say, which are of the namespace `shop`, to an admin who may
+    use the stacks' state. Raises AssertionError if one fails.
+
+    `directory`: where they run, and leave files. `stdin`: what is typed into them.
+    """
+    here = text.replace("-n shop ", f"-n {NAMESPACE} ").replace(" shop ", f" {NAMESPACE} ")
+    environment = site.engine.environment()
+    programs = (
+        Path(sys.executable).parent,
+        site.cluster.tools.path("kubectl").parent,
+        Path(site.engine.command.command).parent,
+    )
+    shutil.copy(REPOSITORY / "Pulumi.yaml", directory)
+    shutil.copy(site.engine.stack_file(site.stack_name), directory)
+    ran = subprocess.run(
+        ("bash", "-o", "pipefail", "-ec", here),
+        env={
+            **os.environ,
+            **environment,
+            "PATH": os.pathsep.join((*map(str, programs), environment["PATH"])),
+            "PYTHONPATH": str(REPOSITORY),
+        },
+        cwd=directory,
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    print(ran.stdout)
+    assert ran.returncode == 0, f"{here}\n{ran.stdout}"
+    return ran.stdout
+
+
 def make(site: Site, directory: Path, *targets: str) -> str:
     """What `make TARGET STACK=…` says in a clone of the repository, of a stack that names its
     cluster. Raises AssertionError if one fails. `directory`: for the clone."""
