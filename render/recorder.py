@@ -11,7 +11,7 @@ import base64
 import gc
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -23,11 +23,16 @@ from pulumi.runtime import mocks, rpc, settings, stack, sync_await
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.proto import source_pb2
 
+from components.config.backup import S3Keys
+from components.config.store_secrets import AZURE_ACCOUNT
 from components.guards import api
 from components.guards.api import Unanswered
 from components.guards.remembered import READ_OUTPUTS
 
 ROOT = Path(__file__).parents[1]
+_KEYS = S3Keys(name="store")
+STORE_KEYS = (_KEYS.access_key, _KEYS.secret_key, AZURE_ACCOUNT)
+"""Keys of a store's Secret that a config need not name."""
 SECRET = "4dabf18193072939515e22adb298388d"
 """The key that marks a special value (pulumi sdk/python runtime/rpc.py)."""
 
@@ -282,6 +287,18 @@ def _full(key: str) -> str:
     return key if ":" in key else f"mysql-ha:{key}"
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """Every text below a value of a config."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for below in cast(Mapping[str, Any], value).values():
+            yield from _texts(below)
+    elif isinstance(value, list):
+        for below in cast(list[Any], value):
+            yield from _texts(below)
+
+
 def _made(config: Mapping[str, Any]) -> set[str]:
     """The namespaces that a config makes."""
     common = {key.removeprefix("mysql-ha:"): value for key, value in config.items()}
@@ -345,9 +362,13 @@ def run(
             """No server: nothing of the machine's own is asked."""
 
         def get(self, path: str, *, whole: bool = False) -> Any:
-            """What every stack is in is there, and not asked for: namespaces, existing Secrets."""
+            """What every stack is in is there, and not asked for: namespaces, existing Secrets;
+            those of stores have every key that a config may name."""
             if isinstance(found, Unanswered):
                 raise found
+            if whole and "/secrets/" in path:
+                every = {key: "" for key in (*STORE_KEYS, *_texts(config))}
+                return (found or {}).get(path, {"metadata": {}, "data": every})
             place = path.removeprefix("/api/v1/namespaces/").replace("/secrets/", "/")
             if place not in (existing or {}) and "/" in place:
                 recording.asked.append(path)

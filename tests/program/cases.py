@@ -81,7 +81,7 @@ S3 = {
     "region": "eu-central-1",
     "credentials": {"existing_secret": {"name": "backup-store"}},
 }
-"""A store whose keys are in a Secret that only the Pods of backups read."""
+"""A store whose keys are in a Secret that only the Pods of backups use."""
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "dev-proxy": {"size": "dev", "proxy": {"enabled": True}},
