@@ -47,6 +47,12 @@ def promtool() -> Path:
 
 
 @pytest.fixture(scope="session")
+def amtool() -> Path:
+    """Alertmanager's tool, or a skip with the reason."""
+    return _found(programs.AMTOOL)
+
+
+@pytest.fixture(scope="session")
 def exporter_program() -> Path:
     """The exporter of the servers' figures, or a skip with the reason."""
     return _found(programs.EXPORTER)

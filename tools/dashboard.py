@@ -208,13 +208,9 @@ def _timeline(
 # --- rows --------------------------------------------------------------------------------------
 
 WRITER_ROWS = 'proxysql_connpool_conns_status{<proxies>,hostgroup="<writer>"} == 1'
-BACKUP_ENDS = (
-    'kube_job_status_completion_time{namespace="<namespace>"} '
-    "* on (namespace, job_name) group_left () "
-    "max by (namespace, job_name) (kube_job_owner{<backups>}) "
-    "and on (namespace, job_name) kube_job_complete"
-    '{namespace="<namespace>",condition="true"} == 1'
-)
+_OF_BACKUPS = "and on (namespace, job_name) kube_job_owner{<backups>}"
+BACKUP_ENDS = f'kube_job_status_completion_time{{namespace="<namespace>"}} {_OF_BACKUPS}'
+"""A Job that fails has no such time."""
 DRILL_END = "max(kube_cronjob_status_last_successful_time{<drills>})"
 VOLUME_USED = (
     "1 - kubelet_volume_stats_available_bytes{<volumes>} "
@@ -264,7 +260,7 @@ def _pair() -> list[Panel]:
             "count(proxysql_uptime_seconds_total{<proxies>}) or vector(0)",
             unit="suffix: of <proxy_replicas>",
             steps=[(None, BAD), ("<proxy_replicas>", GOOD)],
-            alerts=["ProxyDown"],
+            alerts=["ProxyDown", "ProxiesDown", "ProxyMetricsMissing"],
         ),
         _stat(
             "Writer of each proxy",
@@ -273,7 +269,7 @@ def _pair() -> list[Panel]:
             _by_backend(WRITER_ROWS, "pod, backend"),
             legend="{{pod}} → {{backend}}",
             steps=[(None, GOOD)],
-            alerts=["ProxyNoWriter", "ProxyWriters"],
+            alerts=["ProxyNoWriter", "ProxyTwoWriters"],
             empty="no writer",
             named=True,
             width=6,
@@ -297,7 +293,7 @@ def _pair() -> list[Panel]:
             "time-out allow.",
             f"time() - max({BACKUP_ENDS})",
             steps=[(None, GOOD), ("<backup_age>", BAD)],
-            alerts=["BackupTooOld", "BackupFailed"],
+            alerts=["BackupTooOld", "BackupMissing", "BackupFailed"],
             **AGE,
         ),
         _stat(
@@ -305,7 +301,7 @@ def _pair() -> list[Panel]:
             "Since a backup was last restored and read. Red: a drill failed or did not come.",
             f"time() - {DRILL_END}",
             steps=[(None, GOOD), ("<drill_age>", BAD)],
-            alerts=["RestoreDrillTooOld"],
+            alerts=["RestoreDrillTooOld", "RestoreDrillFailed"],
             **AGE,
         ),
     ]
@@ -404,7 +400,7 @@ def _routing() -> list[Panel]:
             _by_backend("proxysql_connpool_conns_status{<proxies>}", "hostgroup, backend"),
             "{{hostgroup}} {{backend}}",
             STATUS,
-            alerts=["ProxyNoWriter", "ProxyWriters"],
+            alerts=["ProxyNoWriter", "ProxyTwoWriters"],
             width=12,
         ),
         _timeline(
@@ -610,7 +606,7 @@ def _server() -> list[Panel]:
     return [
         _graph(
             "Connections",
-            "Connections to each server, as a part of max_connections. Bad: more than 80 %, as "
+            "Connections to each server, as a part of max_connections. Bad: more than 90 %, as "
             "error 1040 is next.",
             (
                 _by_server(
@@ -620,7 +616,7 @@ def _server() -> list[Panel]:
                 "{{server}}",
             ),
             unit=units.PercentUnit,
-            limit=0.8,
+            limit=0.9,
             alerts=["ConnectionsNearLimit"],
         ),
         _graph(
@@ -740,23 +736,22 @@ def _storage() -> list[Panel]:
             "Age of the newest backup",
             "A line that falls is a backup that ended well. Bad: above the red line.",
             (f"time() - max({BACKUP_ENDS})", "files"),
+            ("time() - max(kube_cronjob_status_last_successful_time{<dumps>})", "dump of SQL"),
             unit=units.DurationSeconds,
             limit="<backup_age>",
-            alerts=["BackupTooOld"],
+            alerts=["BackupTooOld", "DumpTooOld"],
         ),
         _graph(
             "Jobs of backups",
             "What is left of Jobs that made backups, by how they ended. Bad: failed ones.",
             (
-                'sum(kube_job_complete{namespace="<namespace>",condition="true"} '
-                "* on (namespace, job_name) group_left () "
-                "max by (namespace, job_name) (kube_job_owner{<backups>}))",
+                'count(kube_job_complete{namespace="<namespace>",condition="true"} == 1 '
+                f"{_OF_BACKUPS}) or vector(0)",
                 "ended well",
             ),
             (
-                'sum(kube_job_failed{namespace="<namespace>",condition="true"} '
-                "* on (namespace, job_name) group_left () "
-                "max by (namespace, job_name) (kube_job_owner{<backups>})) or vector(0)",
+                'count(kube_job_failed{namespace="<namespace>",condition="true"} == 1 '
+                f"{_OF_BACKUPS}) or vector(0)",
                 "failed",
             ),
             alerts=["BackupFailed"],
@@ -767,7 +762,7 @@ def _storage() -> list[Panel]:
             (f"time() - {DRILL_END}", "drill"),
             unit=units.DurationSeconds,
             limit="<drill_age>",
-            alerts=["RestoreDrillTooOld"],
+            alerts=["RestoreDrillTooOld", "RestoreDrillFailed"],
         ),
         _graph(
             "Binary logs in the store",
@@ -783,7 +778,7 @@ def _storage() -> list[Panel]:
             ),
             unit=units.Seconds,
             limit=900,
-            alerts=["PitrStalled"],
+            alerts=["PointInTimeStalled"],
         ),
     ]
 
@@ -800,6 +795,7 @@ def _operator() -> list[Panel]:
                 "{{controller}}",
             ),
             unit=units.OpsPerSecond,
+            alerts=["OperatorDown"],
         ),
         _graph(
             "Objects that wait",

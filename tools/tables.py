@@ -28,7 +28,7 @@ from components.engines import mariadb, percona
 from components.engines.wiring import WIRING
 from components.guards import immutable
 from components.names import credential_secret
-from components.operations import places
+from components.operations import alerts, places
 from local import go, toolchain
 from tools import stack_schema
 from tools.keys import meaning, rows, yaml_text
@@ -37,7 +37,7 @@ from tools.marks import with_sections
 ROOT = Path(__file__).parents[1]
 PAGES = (
     *("README.md", "docs/backup.md", "docs/configuration.md", "docs/outputs.md"),
-    "docs/performance.md",
+    *("docs/monitoring.md", "docs/performance.md"),
 )
 SCHEMA = "schema/stack.schema.json"
 FIGURES = tuple(ROOT / "bench" / f"{name}.md" for name in ("results", "apps", "cold"))
@@ -339,6 +339,24 @@ def backups() -> str:
     )
 
 
+def alert_table() -> str:
+    """Every alert, with its runbook."""
+    small = resolve({"size": "small"})
+    return table(
+        ("alert", "says", "severity", "`for`", "is there with"),
+        [
+            (
+                f"[{alert.name}](runbooks/{alert.name}.md)",
+                alert.summary,
+                alert.severity,
+                alerts.duration(alert.seconds(small)),
+                alert.when.text,
+            )
+            for alert in alerts.ALERTS
+        ],
+    )
+
+
 def _by_rule(names: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
     """Each reason, with the names that are refused for it."""
     for rule in dict.fromkeys(rule for rule, _ in names.values()):
@@ -357,6 +375,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "outputs": output_table,
     "config": overview,
     "backups": backups,
+    "alerts": alert_table,
     "reference": reference,
     "reserved": reserved,
     "my_cnf": server_option_table,

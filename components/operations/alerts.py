@@ -45,12 +45,6 @@ class Condition:
     text: str
     holds: Callable[[StackConfig], bool]
 
-    def __and__(self, other: "Condition") -> "Condition":
-        return Condition(
-            text=f"{self.text}; {other.text}",
-            holds=lambda config: self.holds(config) and other.holds(config),
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
@@ -143,13 +137,10 @@ SEVERAL_PROXIES = Condition(
     holds=lambda config: PROXIES.holds(config) and config.proxy.replicas > 1,
 )
 OWN_PROXIES = Condition(text="proxies of this program", holds=_own_proxies)
-SERVED_PROXIES = Condition(
-    text="proxies of this program", holds=lambda config: _own_proxies(config) and _serves(config)
-)
 FINDING_PROXIES = Condition(
     text="proxies of this program find the writer: `galera`, or routing `monitor`",
     holds=lambda config: (
-        SERVED_PROXIES.holds(config)
+        OWN_PROXIES.holds(config)
         and config.database.replicas > 1
         and (
             config.database.topology == "galera"
@@ -703,7 +694,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         name="ProxyNoWriter",
-        when=SERVED_PROXIES,
+        when=OWN_PROXIES,
         severity="critical",
         for_=MINUTE,
         expression=_no_writer,
@@ -723,7 +714,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         name="ProxyWaitTimeouts",
-        when=SERVED_PROXIES,
+        when=OWN_PROXIES,
         severity="critical",
         for_=MINUTE,
         expression=_wait_timeouts,
@@ -732,7 +723,7 @@ ALERTS: tuple[Alert, ...] = (
     ),
     Alert(
         name="ProxyBackendErrors",
-        when=SERVED_PROXIES,
+        when=OWN_PROXIES,
         severity="warning",
         for_=5 * MINUTE,
         expression=_backend_errors,

@@ -17,7 +17,9 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config import cron
 from components.config.stack import StackConfig
-from components.operations import heartbeat, series
+from components.config.types import seconds
+from components.operations import series
+from components.operations.drill import TIMES
 
 TEMPLATE = Path(__file__).with_suffix(".json")
 PLACE = re.compile("<([a-z_]+)>")
@@ -25,7 +27,6 @@ WIDTH = 24
 """Columns of Grafana's grid."""
 LONGEST_UID = 40
 """Characters (Grafana, pkg/util/shortid_generator.go)."""
-DAY = 24 * 3600
 
 Facts = Mapping[str, str | int]
 """What fills the template's places, by name. A place without a fact is of something that the
@@ -87,7 +88,7 @@ def facts(config: StackConfig) -> Facts:
         "uid": uid(config.namespace, config.name),
         "title": f"Database {config.name} in {config.namespace}",
         "namespace": config.namespace,
-        "replicas": config.database.replicas,
+        "replicas": config.database.running,
         "server": series.server(config),
         "servers": series.servers(config),
         "volumes": series.volumes(config),
@@ -99,14 +100,17 @@ def facts(config: StackConfig) -> Facts:
         found["galera"] = series.servers(config)
     if config.own_proxies:
         found["proxies"] = series.proxies(config)
-        found["proxy_replicas"] = config.proxy.replicas
+        found["proxy_replicas"] = config.proxy.running
         found["writer"] = config.proxy.hostgroups.writer
     if backup.target:
         found["backups"] = series.backup_jobs(config)
-        found["backup_age"] = backup.newest_allowed_age + heartbeat.TOLERANCE
+        if backup.logical.schedule:
+            found["dumps"] = series.dump(config)
+        found["backup_age"] = backup.newest_allowed_age
     if backup.drilled:
         found["drills"] = series.drill(config)
-        found["drill_age"] = cron.runs(backup.drill.schedule).longest + DAY
+        limit = cron.runs(backup.drill.schedule).longest + TIMES * seconds(backup.timeout)
+        found["drill_age"] = limit
     if backup.target and backup.point_in_time.enabled:
         found["binlogs"] = series.collector(config)
     if monitoring.by_operator and monitoring.alerts.enabled:

@@ -42,6 +42,18 @@ def volumes(config: StackConfig) -> str:
     return f'namespace="{config.namespace}",persistentvolumeclaim=~"{claims}"'
 
 
+HOST = "(.+?)([.][^:]*[a-z][^:]*)?(:[0-9]+)?"
+"""An address; its first group is the first part of a name, or the whole of an IP address."""
+
+
+def server(config: StackConfig) -> str:
+    """The last arguments of `label_replace` that make of SERVER's labels the name of the Pod."""
+    if config.monitoring.scrape == "annotations":
+        pod = f"{ENGINES[config.engine].servers(config.name)}-$1"
+        return f'"{pod}", "service", ".*-([0-9]+)"'
+    return f'"$1", "instance", "{HOST}"'
+
+
 def server_label(config: StackConfig) -> str:
     """The label by which a person tells servers apart."""
     return "service" if config.monitoring.scrape == "annotations" else "instance"
@@ -107,22 +119,12 @@ def operator(config: StackConfig) -> str:
     return f'namespace="{namespace}",{deployment}' if namespace else deployment
 
 
-HOST = "(.+?)([.][^:]*[a-z][^:]*)?(:[0-9]+)?"
-"""An address; its first group is the first part of a name, or the whole of an IP address."""
-
-
-def server(config: StackConfig) -> str:
-    """The last arguments of `label_replace` that make of SERVER's labels the name of the Pod."""
-    if config.monitoring.scrape == "annotations":
-        claim = ENGINES[config.engine].claims(config.name, config.database.topology, 1)[0]
-        pod = claim.partition("-")[2].removesuffix("0")
-        return f'"{pod}$1", "service", ".*-([0-9]+)"'
-    return f'"$1", "instance", "{HOST}"'
+# --- of others ---
 
 
 def alerts(config: StackConfig) -> str:
-    """Alerts of the database's rules that fire."""
-    return f'mysql_ha="{config.name}",alertstate="firing"'
+    """What Prometheus says of the database's rules that hold."""
+    return f'namespace="{config.namespace}",mysql_ha="{config.name}",alertstate="firing"'
 
 
 def controllers(config: StackConfig) -> str:

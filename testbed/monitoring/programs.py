@@ -1,4 +1,4 @@
-"""Finds Prometheus, promtool and mysqld_exporter, or fetches Debian's into the project's cache.
+"""Finds Prometheus and its companions, or fetches Debian's into the project's cache.
 
 Nothing is installed: apt verifies the packages, which are then unpacked (`local.real.debian`).
 """
@@ -64,6 +64,7 @@ class Program:
 
 PROMETHEUS = Program("prometheus", "prometheus", "PROMETHEUS", own_release)
 PROMTOOL = Program("promtool", "prometheus", "PROMTOOL", own_release)
+AMTOOL = Program("amtool", "prometheus-alertmanager", "AMTOOL", own_release)
 EXPORTER = Program(
     "prometheus-mysqld-exporter",
     "prometheus-mysqld-exporter",

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import dashboard as models
 
 from components.config.stack import StackConfig
-from components.operations import dashboard, series
+from components.operations import alerts, dashboard, series
 from tests.unit.models import config
 from tools import dashboard as tool
 
@@ -25,7 +25,7 @@ STORE = {
 }
 MONITORED: dict[str, Any] = {"monitoring": {"scrape": "prometheus_operator"}}
 BY_ANNOTATIONS: dict[str, Any] = {"monitoring": {"scrape": "annotations"}}
-BACKED_UP: dict[str, Any] = {"backup": {"store": STORE}}
+BACKED_UP: dict[str, Any] = {"backup": {"store": STORE, "logical": {"schedule": "40 3 * * *"}}}
 GALERA: dict[str, Any] = {"database": {"topology": "galera"}}
 PERCONA: dict[str, Any] = {"engine": "percona"}
 STACKS: dict[str, dict[str, Any]] = {
@@ -193,6 +193,7 @@ def test_every_selector_is_of_this_database(name: str) -> None:
         series.volumes(of),
         series.backup_jobs(of),
         series.drill(of),
+        series.dump(of),
         series.collector(of),
         series.alerts(of),
         series.controllers(of),
@@ -205,22 +206,62 @@ def test_every_selector_is_of_this_database(name: str) -> None:
             assert any(selector.startswith(begin) for begin in allowed), query
 
 
-def test_limits_are_those_of_the_stack() -> None:
-    found = {panel["title"]: panel for panel in made(stack("replication"))["panels"]}
+def panels(of: StackConfig) -> dict[str, Any]:
+    return {panel["title"]: panel for panel in made(of)["panels"]}
 
-    def last(title: str) -> Any:
-        return found[title]["fieldConfig"]["defaults"]["thresholds"]["steps"][-1]["value"]
 
-    assert last("Servers up") == 3
-    assert found["Servers up"]["fieldConfig"]["defaults"]["unit"] == "suffix: of 3"
-    # A day, the hour or two that a backup may take, and the tolerance.
-    assert last("Last backup") > 86400
-    assert last("Last drill") == 8 * 86400
+def steps(panel: Any) -> list[Any]:
+    return [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+
+
+def test_servers_and_proxies_are_as_many_as_run() -> None:
+    found = panels(stack("replication"))
+    for title in ("Servers up", "Proxies up"):
+        assert steps(found[title]) == [None, 3]
+        assert found[title]["fieldConfig"]["defaults"]["unit"] == "suffix: of 3"
+
+
+LIMITS = {
+    "ReplicationLag": "Lag",
+    "GaleraFlowControl": "Flow control",
+    "ConnectionsNearLimit": "Connections",
+    "RowLockWaits": "Row locks",
+    "ProxyBackendErrors": "Connections that failed",
+    "ProxyConfigDrift": "Proxies that differ",
+    "BackupTooOld": "Last backup",
+    "RestoreDrillTooOld": "Last drill",
+}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_red_begins_where_an_alert_does(name: str) -> None:
+    of = stack(name)
+    found = panels(of)
+    limits = {
+        rule.name: float(rule.expression.rpartition(" > ")[2])
+        for rule in alerts.rules(of)
+        if rule.name in LIMITS
+    }
+    assert limits
+    assert {alert: steps(found[LIMITS[alert]])[-1] for alert in limits} == limits
+
+
+def test_volumes_are_red_where_the_alert_for_them_is() -> None:
+    of = stack("replication")
+    (rule,) = (rule for rule in alerts.rules(of) if rule.name == "VolumeFillsUp")
+    left = float(rule.expression.rpartition(" < ")[2])
+    assert steps(panels(of)["Volumes"])[-1] == 1 - left
+
+
+def test_alerts_that_a_panel_names_are_there() -> None:
+    named = set(re.findall(r"<runbooks>/(\w+)\.md", dashboard.TEMPLATE.read_text()))
+    assert named <= {alert.name for alert in alerts.ALERTS}
+    not_shown = {"KubernetesMetricsMissing"}
+    assert {alert.name for alert in alerts.ALERTS} - named == not_shown
 
 
 def test_a_server_is_called_by_its_pod() -> None:
-    by_operator = dict(server=series.server(stack("replication")))
-    assert by_operator["server"].startswith('"$1", "instance"')
+    assert series.server(stack("replication")) == f'"$1", "instance", "{series.HOST}"'
     assert series.server(stack("annotations")) == '"orders-$1", "service", ".*-([0-9]+)"'
     percona = config(name="orders", **PERCONA, **BY_ANNOTATIONS)
     assert series.server(percona) == '"orders-pxc-$1", "service", ".*-([0-9]+)"'
