@@ -54,14 +54,14 @@ REFUSED: dict[str, Any] = {
                 "apiGroups": ["k8s.mariadb.com"],
                 "apiVersions": ["*"],
                 "operations": ["UPDATE"],
-                "resources": ["users/status"],
+                "resources": ["users/status", "grants/status"],
             }
         ]
     },
     "matchConditions": [{"name": "ours", "expression": f"object.spec.mariaDbRef.name == '{NAME}'"}],
     "validations": [{"expression": "object.status.conditions.all(c, c.status == 'True')"}],
 }
-"""No account of this database is ever said to be missing."""
+"""No account of this database, and no privilege, is ever said to be missing."""
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +86,14 @@ def exporter_of_the_operator(cluster: Cluster) -> dict[str, Any] | None:
     """Its ServiceMonitor, the last that it makes once the accounts are there."""
     ready = {"type": "Ready", "status": "True", "reason": "Created", "message": "by the test"}
     status = {"conditions": [{**ready, "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
-    for user, item in cluster.list("users").items():
-        if item["spec"]["mariaDbRef"]["name"] == NAME:
-            cluster.control_plane.kubectl(
-                *("patch", "user", user, "-n", cluster.namespace, "--subresource=status"),
-                *("--type=merge", "-p", json.dumps({"status": status})),
-            )
+    for kind in ("users", "grants"):
+        for name, item in cluster.list(kind).items():
+            conditions = item.get("status", {}).get("conditions")
+            if item["spec"]["mariaDbRef"]["name"] == NAME and conditions != status["conditions"]:
+                cluster.control_plane.kubectl(
+                    *("patch", kind, name, "-n", cluster.namespace, "--subresource=status"),
+                    *("--type=merge", "-p", json.dumps({"status": status})),
+                )
     return cluster.list("servicemonitors").get(f"{NAME}-metrics")
 
 
