@@ -36,6 +36,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "galera": {"host": "mysql-galera-proxysql.default", "port": 6033},
     "replication": {"host": "mysql-replication-proxysql.default", "port": 6033},
     "replication-primary-service": {"host": "mysql-primary-svc-proxysql.default", "port": 6033},
+    "monitoring": {"host": "shop-proxysql.default", "port": 6033},
     "percona-operator": {"host": "mysql-percona-proxysql.default", "port": 3306, "pods": 6},
     "percona-standalone": {"host": "mysql-pxc-", "port": 6033, "pods": 3},
     "wandb-mysql": {"host": "wandb-mysql-proxysql.wandb", "port": 3306, "pods": 6},

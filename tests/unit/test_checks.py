@@ -49,6 +49,10 @@ SMALL = {"size": "small"}
 ALONE: dict[str, dict[str, Any]] = {
     "name": {"name": "x" * 60},
     "images.proxy.tag": {"images": {"proxy": {"tag": "2.7.3"}}},
+    "images.exporter.tag": {
+        "images": {"exporter": {"tag": "v0.14.0"}},
+        "monitoring": {"scrape": "annotations"},
+    },
     "images.database.tag": {"images": {"database": {"tag": "10.5.1"}}},
     "credentials.root.rotation": {"credentials": {"root": {"rotation": 1}}},
     "security.tls": {"security": {"tls": {"enabled": False, "secret": "s"}}},
