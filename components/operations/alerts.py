@@ -227,13 +227,27 @@ def _online_writers(config: StackConfig) -> str:
 # --- expressions ---
 
 
+def _known(config: StackConfig) -> str:
+    """The servers that were read in the last hour."""
+    return f"group by ({_SERVER}) (last_over_time(mysql_up{{{series.servers(config)}}}[1h]))"
+
+
 def _server_down(config: StackConfig) -> str:
-    return f"mysql_up{{{series.servers(config)}}} == 0"
+    """It refuses the exporter, or it was read and is not, while others are: of one that hangs the
+    exporter does not say anything in time. Not one that the stack no longer has."""
+    up = f"mysql_up{{{series.servers(config)}}}"
+    return f"""
+        max by ({_SERVER}) ({up}) == 0
+        or (
+          {_known(config)} unless on ({_SERVER}) {up}
+          and on () count({up}) < {config.database.running}
+        )"""
 
 
 def _metrics_missing(config: StackConfig) -> str:
-    servers = series.servers(config)
-    return f"(count(mysql_up{{{servers}}}) or vector(0)) < {config.database.running}"
+    """No server is read, or some were not even before."""
+    read = f"(count(mysql_up{{{series.servers(config)}}}) or vector(0))"
+    return f"{read} == 0 or count({_known(config)}) < {config.database.running}"
 
 
 def _kubernetes_missing(config: StackConfig) -> str:
@@ -460,7 +474,7 @@ _DOWN: Mapping[str, Any] = {
     "for_": 2 * MINUTE,
     "expression": _server_down,
     "summary": "A server does not answer.",
-    "description": "The exporter cannot log in to %(server)s.",
+    "description": "The exporter gets no answer of %(server)s.",
 }
 
 ALERTS: tuple[Alert, ...] = (
