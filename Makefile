@@ -2,6 +2,7 @@ PYTHON ?= python3
 PY := venv/bin/python
 STACK ?=
 APP ?=
+JSON ?=
 # A file stays with one worker: its tests share what they have made. For two cores: most tests of the
 # longer tiers wait for servers, the others compute.
 PARALLEL := --dist loadfile --no-loadscope-reorder -n
@@ -37,8 +38,8 @@ restore-drill: venv/.stamp ## Restore their newest backups into scratch servers 
 down: $(INSTALLED) ## Destroy all local stacks (or STACK=...), stop everything, remove the state
 	@$(PY) -m local down $(if $(STACK),--stack $(STACK))
 
-status: $(INSTALLED) ## Local processes, stacks and objects
-	@$(PY) -m local status
+status: $(INSTALLED) ## What runs here; with STACK=... the state of a deployed stack's databases (JSON=1)
+	@$(PY) -m local status $(if $(STACK),--stack $(STACK)) $(if $(JSON),--json)
 
 test: lint ## Lint and every test but those on real nodes
 	@$(PY) -m local build
@@ -63,6 +64,7 @@ lint: venv/.stamp ## ruff, pyright, the directions of imports, what the docs are
 	venv/bin/lint-imports --no-logo --no-cache
 	$(PY) -m tools.tables --check
 	$(PY) -m tools.topology --check
+	$(PY) -m tools.dashboard --check
 
 bench: venv/.stamp ## Figures for docs/performance.md
 	$(PY) -m bench

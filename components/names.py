@@ -23,6 +23,9 @@ def is_dns_label(text: str) -> bool:
 CLIENT_PORT = 6033
 """Where ProxySQL listens for clients by default."""
 
+MOST_SERVERS = 9
+"""A database has at most so many."""
+
 CLUSTER_DOMAIN = "cluster.local"
 """The DNS domain of most clusters (key `cluster_domain`)."""
 
@@ -320,9 +323,34 @@ def metrics(name: str) -> str:
     return f"{name}-metrics"
 
 
+def metrics_config(name: str) -> str:
+    """The Secret from which mariadb-operator's exporter logs in (`MetricsConfigSecretKeyRef`)."""
+    return f"{metrics(name)}-config"
+
+
+def server_metrics(name: str, ordinal: int) -> str:
+    """The Service by which one server's figures are read, where annotations say so."""
+    return f"{metrics(name)}-{ordinal}"
+
+
 def exporter(name: str) -> str:
     """This program's own exporter: not a name of mariadb-operator's, which may have one too."""
     return f"{name}-exporter"
+
+
+def exporter_config(name: str) -> str:
+    """The Secret from which it logs in."""
+    return f"{exporter(name)}-config"
+
+
+def own_exporter_selector(name: str) -> dict[str, str]:
+    """The labels that select its Pods. Immutable, as a Deployment's selector is."""
+    return {"app.kubernetes.io/name": "exporter", "app.kubernetes.io/instance": name}
+
+
+def dashboard(name: str) -> str:
+    """The ConfigMap of the dashboard."""
+    return f"{name}-dashboard"
 
 
 def exporter_selector(name: str) -> dict[str, str]:
@@ -393,6 +421,7 @@ def mariadb_secrets(name: str) -> frozenset[str]:
         {
             mariadb_ca_bundle(name),
             mariadb_agent(name),
+            metrics_config(name),
             *(f"{name}-{kind}" for kind in ("ca", "server-ca", "client-ca")),
             *(f"{name}-{kind}-cert" for kind in ("server", "client")),
         }
@@ -434,6 +463,20 @@ def common_objects(name: str, roles: Iterable[str]) -> frozenset[str]:
 def drill_objects(name: str) -> frozenset[str]:
     """What the objects of a database with drills are called beside those."""
     return frozenset({heartbeat(name), heartbeat_login(name), restore_drill(name)})
+
+
+def monitoring_objects(name: str) -> frozenset[str]:
+    """What the objects of a database whose metrics are read are called beside those."""
+    return frozenset(
+        {
+            metrics(name),
+            metrics_config(name),
+            exporter(name),
+            exporter_config(name),
+            dashboard(name),
+            *(server_metrics(name, ordinal) for ordinal in range(MOST_SERVERS)),
+        }
+    )
 
 
 def mariadb_objects(name: str) -> frozenset[str]:

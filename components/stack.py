@@ -13,7 +13,8 @@ from components.config.stack import StackConfig
 from components.credentials import Credentials, CredentialsArgs
 from components.engines.network import server_policy
 from components.engines.wiring import WIRING, Servers, ServersArgs
-from components.operations import places
+from components.operations import exporter, monitors, places
+from components.operations.dashboard import dashboard
 from components.operations.drill import drill
 from components.operations.heartbeat import heartbeat
 from components.operations.places import Place
@@ -67,8 +68,8 @@ class DatabaseStack(pulumi.ComponentResource):
         place = places.of(config, pulumi.get_stack())
         if config.backup.drilled:
             self._prove_backups(place, credentials, servers)
-        if config.monitoring.by_operator and config.monitoring.alerts.enabled:
-            prometheus_rule(name, config, after=args.after, opts=self._child)
+        if config.monitoring.enabled:
+            self._monitoring(credentials, servers)
         logins = self._given_logins()
         if apps:
             logins |= apps.by_username
@@ -112,6 +113,22 @@ class DatabaseStack(pulumi.ComponentResource):
         )
         containers = WIRING[config.engine].drill
         drill(self._name, config, place, containers, after=after, opts=self._child)
+
+    def _monitoring(self, credentials: Credentials, servers: Servers) -> None:
+        """What is read of servers and proxies, who may, and what is made of it. Nothing waits."""
+        name, config, child = self._name, self._args.config, self._child
+        topology, after, monitoring = servers.topology, self._args.after, config.monitoring
+        if exporter.own(config):
+            login = credentials["exporter"]
+            exporter.exporter(name, config, topology, login, after=after, opts=child)
+        if config.security.network_policy.enabled:
+            exporter.policy(name, config, after=after, opts=child)
+        if monitoring.by_operator:
+            monitors.monitors(name, config, topology, after=after, opts=child)
+        if monitoring.by_operator and monitoring.alerts.enabled:
+            prometheus_rule(name, config, after=after, opts=child)
+        if monitoring.dashboard.enabled:
+            dashboard(name, config, after=after, opts=child)
 
     def _app_passwords(self) -> AppPasswords | None:
         args = self._args

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from local.control_plane import ControlPlane
 from local.kubectl import Kubectl
 from local.place import Place, place_of, places, remains
 from local.toolchain import REAL, SIMULATED, Toolchain
+from tools.status.kubectl import Kubectl as StatusKubectl
+from tools.status.report import NOTHING_TO_SHOW, show
 
 # What `status` lists; the operator's own objects show that it reconciles.
 SQL_KINDS = "users.k8s.mariadb.com,grants.k8s.mariadb.com,databases.k8s.mariadb.com"
@@ -130,13 +132,28 @@ def run_now(wanted: str, job: Callable[[jobs.Follower, StackConfig], bool]) -> i
         return 0 if jobs.of_each(configs, kubectl, job) else 1
 
 
+def screens(wanted: str, as_json: bool) -> int:
+    """The state of each database of a deployed stack; the exit code of `tools.status`."""
+    try:
+        # Also while an update of it runs, which is when somebody looks.
+        with _deployed(wanted, "nothing answers", wait=False) as (configs, _, kubectl):
+            command = tuple(kubectl.command())
+            return show(
+                [(StatusKubectl(command, one.namespace), one.name) for one in configs],
+                as_json=as_json,
+            )
+    except LocalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOTHING_TO_SHOW
+
+
 @contextmanager
 def _deployed(
-    wanted: str, lacking: str
+    wanted: str, lacking: str, *, wait: bool = True
 ) -> Generator[tuple[Sequence[StackConfig], Mapping[str, Any], Kubectl]]:
     """What a deployed stack is: its databases, its outputs, and kubectl on its cluster.
 
-    `lacking`: what simulated containers cannot do.
+    `lacking`: what simulated containers cannot do; `wait`: for a run that deploys it now.
     """
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
@@ -154,7 +171,8 @@ def _deployed(
         raise LocalError(f"Stack {name} is not here: `make up STACK={wanted}` first.")
     if isinstance(place.cluster, ControlPlane):
         raise LocalError(f"The containers of stack {name} are simulated: {lacking}.")
-    with place.locked():  # what a run has half deployed answers nothing
+    # What a run has half deployed answers no SQL.
+    with place.locked() if wait else nullcontext():
         configs = _read(place.engine().config(name))
         outputs = place.engine().outputs(name)
     yield configs, outputs, place.cluster.kubectl
@@ -317,11 +335,13 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("build", "up", "preview", "down", "status", "sql", "drill", "backup"):
         command = commands.add_parser(name)
-        if name not in ("build", "status"):
-            default = None if name == "down" else "dev"
+        if name != "build":
+            default = None if name in ("down", "status") else "dev"
             command.add_argument("--stack", default=default, help="name or file of a stack")
         if name == "up":
             command.add_argument("--yes", action="store_true", help="a named cluster: do not ask")
+        if name == "status":
+            command.add_argument("--json", action="store_true", help="of a stack, for programs")
         if name == "sql":
             command.add_argument("--app", help="whose login; the first app's by default")
             command.add_argument("arguments", nargs="*", help="for the SQL client")
@@ -331,7 +351,7 @@ def main() -> int:
         "up": lambda: up(arguments.stack, arguments.yes),
         "preview": lambda: preview(arguments.stack),
         "down": lambda: down(arguments.stack),
-        "status": status,
+        "status": lambda: screens(arguments.stack, arguments.json) if arguments.stack else status(),
         "sql": lambda: shell(arguments.stack, arguments.app, arguments.arguments),
         "drill": lambda: run_now(arguments.stack, jobs.drill),
         "backup": lambda: run_now(arguments.stack, jobs.backup),

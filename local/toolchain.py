@@ -23,6 +23,7 @@ from local import REPOSITORY, LocalError, commands, go, locks
 LOCAL_PLUGINS = Path(__file__).parent / "plugins" / "bin"
 PERCONA = Path(__file__).parent / "cluster" / "percona.yaml"
 OPERATOR = "github.com/mariadb-operator/mariadb-operator/v25"
+PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 ENGINE = go.Program(
     name="pulumi",
     directory="pulumi",
@@ -73,8 +74,8 @@ CRDS = (
     ("mariadb-operator", OPERATOR, ("config/crd/bases/*.yaml",)),
     ("crds", "github.com/percona/percona-xtradb-cluster-operator", ("deploy/crd.yaml",)),
     (
-        "crds",
-        "github.com/prometheus-operator/prometheus-operator",
+        "prometheus-operator",
+        PROMETHEUS_OPERATOR,
         tuple(
             f"example/prometheus-operator-crd/monitoring.coreos.com_{kind}.yaml"
             for kind in ("servicemonitors", "podmonitors", "prometheusrules")

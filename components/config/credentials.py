@@ -15,6 +15,9 @@ HEARTBEAT_ACCOUNT, HEARTBEAT_SCHEMA = "mysql_ha_heartbeat", "mysql_ha"
 """The account that writes the heartbeat by which a restored backup shows its age, and the database
 that holds it."""
 
+EXPORTER_ACCOUNT = "mysql_ha_exporter"
+"""The account by which the exporter asks the servers for their figures."""
+
 SYSTEM_ACCOUNTS = frozenset(
     {"root", "mysql", "mariadb.sys", "mysql.sys", "mysql.session", "mysql.infoschema", "repl"}
     | set(OWN_ACCOUNTS)
@@ -104,6 +107,8 @@ class Credentials(Model):
     heartbeat: Credential = Credential()
     """The account `mysql_ha_heartbeat`, which writes the row by which a drill knows a backup's
     age."""
+    exporter: Credential = Credential()
+    """The account `mysql_ha_exporter`, by which the exporter asks the servers for their figures."""
 
     def items(self) -> Iterator[tuple[str, Credential]]:
         """(role, credential) pairs in declaration order."""

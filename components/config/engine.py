@@ -59,6 +59,8 @@ class Engine:
     rotates: frozenset[str] = frozenset()
     """Roles of `credentials.SET_AT_FIRST_BOOT` whose new password the operator brings to servers
     that run."""
+    exports: bool
+    """Whether the operator runs an exporter of its own, where prometheus-operator is."""
     reader_service: bool
     """Whether the operator has a Service of its own for reads."""
     revokes: bool
@@ -93,14 +95,16 @@ class Engine:
     """Ends of names of all Services that the operator deletes, whoever made them, while its object
     does not ask for them."""
 
-    def owned(self, name: str, *, drilled: bool) -> frozenset[str]:
+    def owned(self, name: str, *, drilled: bool, scraped: bool) -> frozenset[str]:
         """Every name that database `name` may give to an object, its own and the operator's.
 
-        `drilled`: whether it has drills, and a heartbeat.
+        `drilled`: whether it has drills, and a heartbeat. `scraped`: whether its metrics are read.
         """
-        roles = Credentials.model_fields.keys() - (set() if drilled else {"heartbeat"})
+        absent = {*(() if drilled else ("heartbeat",)), *(() if scraped else ("exporter",))}
+        roles = Credentials.model_fields.keys() - absent
         drills = names.drill_objects(name) if drilled else frozenset[str]()
-        return names.common_objects(name, roles) | drills | self.objects(name)
+        metrics = names.monitoring_objects(name) if scraped else frozenset[str]()
+        return names.common_objects(name, roles) | drills | metrics | self.objects(name)
 
     def makes_secret(self, secret: str, name: str, apps: Iterable[str]) -> bool:
         """Whether database `name` or its operator may make a Secret of that name. `apps`: theirs.
@@ -110,6 +114,7 @@ class Engine:
         made = (
             names.proxysql_tls(name),
             names.proxysql_users(name),
+            names.exporter_config(name),
             *(names.credential_secret(name, role) for role in Credentials.model_fields),
             *(of(name, app) for app in apps for of in (names.app_secret, names.account_secret)),
         )
@@ -151,6 +156,7 @@ MARIADB = Engine(
     longest_name=40,
     longest_account=80,  # mariadb.com/docs, "Identifier Names"
     oldest_server=(10, 6),  # mariadb-operator docs/README.md, "MariaDB compatibility"
+    exports=True,  # api/v1alpha1/mariadb_types.go, MariadbMetrics
     reader_service=True,
     revokes=True,
     hashes=True,
@@ -184,6 +190,7 @@ PERCONA = Engine(
     oldest_server=(8, 0),  # 5.7 has reached its end
     # percona-xtradb-cluster-operator v1.18.0 pkg/controller/pxc/users.go, handleRootUser
     rotates=frozenset({"root"}),
+    exports=False,
     reader_service=False,
     revokes=False,  # pkg/controller/pxc/users_custom.go
     hashes=False,

@@ -556,7 +556,9 @@ def _shared_objects(databases: Sequence[Loaded]) -> Iterator[Fault]:
     for one in databases:
         config = one.config
         of_apps = owned(config.name, config.apps)
-        every = ENGINES[config.engine].owned(config.name, drilled=config.backup.drilled) | of_apps
+        every = of_apps | ENGINES[config.engine].owned(
+            config.name, drilled=config.backup.drilled, scraped=config.monitoring.enabled
+        )
         # Logical names know no namespace.
         claims = {(config.namespace, name) for name in every} | {("", name) for name in of_apps}
         taken = [claim for claim in sorted(claims) if owners.setdefault(claim, one) is not one]

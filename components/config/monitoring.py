@@ -59,6 +59,11 @@ class Monitoring(Model):
     """A dashboard of Grafana's, in a ConfigMap that a sidecar of Grafana's loads."""
 
     @property
+    def said(self) -> bool:
+        """Whether the stack says who reads metrics, be it nobody."""
+        return "scrape" in self.model_fields_set
+
+    @property
     def enabled(self) -> bool:
         """Whether anybody reads metrics."""
         return self.scrape != "none"

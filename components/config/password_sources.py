@@ -52,7 +52,8 @@ def roles(config: StackConfig) -> tuple[str, ...]:
     replication = ("replication",) if config.database.topology == "replication" else ()
     proxies = config.proxy_roles if config.own_proxies else ()
     heartbeat = ("heartbeat",) if config.backup.drilled else ()
-    return ("root", *replication, *proxies, *heartbeat)
+    exporter = ("exporter",) if config.monitoring.enabled else ()
+    return ("root", *replication, *proxies, *heartbeat, *exporter)
 
 
 def protected(config: StackConfig) -> frozenset[str]:

@@ -31,10 +31,10 @@ PROXYSQL = Demand(
 )
 
 
-HEARTBEAT = Demand(
+IN_A_FILE = Demand(
     re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}"),
-    f"must be at least {SHORTEST} characters of A-Z, a-z, 0-9, '_' and '-', because a client reads "
-    "it from an option file",
+    f"must be at least {SHORTEST} characters of A-Z, a-z, 0-9, '_' and '-', because "
+    "programs read it from an option file",
     "choose such a password, or remove the source to have one generated",
 )
 
@@ -47,8 +47,8 @@ def demand(config: StackConfig, holder: Holder) -> Demand:
     match holder:
         case Role(name) if name in config.proxy_roles:
             return PROXYSQL
-        case Role("heartbeat"):
-            return HEARTBEAT
+        case Role("heartbeat" | "exporter"):
+            return IN_A_FILE
         case Role("replication"):
             # pkg/controller/replication/config.go, changeMaster
             return _without(

@@ -8,6 +8,7 @@ from components import names
 from components.config.apps import App
 from components.config.backup import Backup
 from components.config.credentials import (
+    EXPORTER_ACCOUNT,
     HEARTBEAT_ACCOUNT,
     PROXY_ROLES,
     STATS_READER_ROLE,
@@ -133,6 +134,7 @@ class StackConfig(Model):
         return SYSTEM_ACCOUNTS.union(
             {STATS_READER} if self.own_proxies and self.proxy.stats_readers else (),
             {HEARTBEAT_ACCOUNT} if self.backup.drilled else (),
+            {EXPORTER_ACCOUNT} if self.monitoring.enabled else (),
         )
 
     @property

@@ -16,7 +16,7 @@ from components.config.engine import MARIADB
 from components.config.stack import StackConfig
 from components.config.types import TopologyKind
 from components.credentials import Credentials, ResolvedCredential
-from components.engines import adopted
+from components.engines import adopted, mariadb_exporter
 from components.engines.sql_objects import Kind, sql_object
 from components.operations import restore
 from components.pods import probes, scheduling, security
@@ -60,6 +60,9 @@ class MariaDb(pulumi.ComponentResource):
         config = args.config
         self.topology = topology(config)
         made = [c.resource for c in args.credentials.resolved.values() if c.resource]
+        made += mariadb_exporter.exporter_account(
+            name, config, args.credentials, parent=self, after=args.after
+        )
         mariadb = pulumi.CustomResource(
             MARIADB.api.type_token,
             f"{name}-mariadb",
@@ -176,10 +179,10 @@ KEPT = (
     "terminationGracePeriodSeconds",
 )
 """Fields below `spec` that people may set, for the operator's features and procedures. This program
-never sets them, or for a new object only (`bootstrapFrom`). They are listed by name: otherwise an
-update would take them over from kubectl and drop them (pulumi-kubernetes
-`provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to whatever a manager named
-`kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
+never sets them, or for a new object only (`bootstrapFrom`), or where a key says so (`metrics`).
+They are listed by name: otherwise an update would take them over from kubectl and drop them
+(pulumi-kubernetes `provider/pkg/await/await.go`, fixCSAFieldManagers, which does so to whatever a
+manager named `kubectl…` wrote, and handleSSAIgnoreFields, which does not to these)."""
 KEPT_OF = {
     "replication": (
         *("gtidStrictMode", "primary.autoFailover", "primary.podIndex", "standaloneProbes"),
@@ -205,6 +208,8 @@ def _left_alone(config: StackConfig) -> list[str]:
     fields += [f"spec.{topology}.{field}" for field in KEPT_OF.get(topology, ())]
     if config.database.galera.provider_options:
         fields.remove("spec.galera.providerOptions")
+    if config.monitoring.said:
+        fields.remove("spec.metrics")
     for field in _probes(config):
         fields.remove(f"spec.{field}")
     if topology == "replication":
@@ -350,6 +355,8 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
         result["replication"] = _replication(config, credentials["replication"])
     if config.database.topology == "galera":
         result["galera"] = _galera(config)
+    if config.monitoring.by_operator:
+        result["metrics"] = mariadb_exporter.metrics(config, credentials["exporter"])
     return result
 
 

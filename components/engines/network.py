@@ -16,6 +16,7 @@ from components import names
 from components.config.database import Client
 from components.config.engine import ENGINES
 from components.config.stack import StackConfig
+from components.operations import exporter
 from components.pods.network import Peer, Rule, allow, any_of, anywhere, incoming, network, pods
 
 SQL, ADMIN = 3306, 33062
@@ -62,8 +63,8 @@ def mariadb(config: StackConfig) -> ServerPolicy:
     """Of mariadb-operator's servers, whose restore jobs have the same labels."""
     selector = names.mariadb_selector(config.name)
     servers, operator = pods(selector), _operator(config)
-    exporter = pods(names.exporter_selector(config.name))
-    rules = [allow([SQL], _clients(config, [servers, operator, exporter]))]
+    inside = [servers, operator, *_exporter(config)]
+    rules = [allow([SQL], _clients(config, inside))]
     if config.database.topology != "standalone":
         rules.append(allow([AGENT, AGENT_PROBES], [operator]))
     if config.database.topology == "galera":
@@ -79,7 +80,7 @@ def percona(config: StackConfig) -> ServerPolicy:
         name=names.pxc(config.name),
         selector=selector,
         rules=[
-            allow([SQL], _clients(config, [cluster, operator])),
+            allow([SQL], _clients(config, [cluster, operator, *_exporter(config)])),
             allow([ADMIN], [cluster, operator]),
             *_galera([pods(selector), pods(names.pxc_backup_selector(config.name))]),
         ],
@@ -105,6 +106,13 @@ def _clients(config: StackConfig, inside: Sequence[Peer]) -> list[Peer] | None:
 
 def _client(client: Client) -> Peer:
     return network(client.cidr) if client.cidr else pods(client.pod_labels, client.namespace)
+
+
+def _exporter(config: StackConfig) -> list[Peer]:
+    """What asks for figures; without this program's, one that people asked mariadb-operator for."""
+    if config.monitoring.enabled or ENGINES[config.engine].exports:
+        return [pods(exporter.selector(config))]
+    return []
 
 
 def _operator(config: StackConfig) -> Peer:

@@ -15,7 +15,11 @@ import pulumi_kubernetes as k8s
 from components import names
 from components.config import memory
 from components.config.apps import privileges
-from components.config.credentials import HEARTBEAT_ACCOUNT, HEARTBEAT_SCHEMA
+from components.config.credentials import (
+    EXPORTER_ACCOUNT,
+    HEARTBEAT_ACCOUNT,
+    HEARTBEAT_SCHEMA,
+)
 from components.config.engine import PERCONA
 from components.config.images import proxysql_is_patched
 from components.config.security import PodUser
@@ -262,7 +266,12 @@ def spec(config: StackConfig, credentials: Credentials) -> dict[str, Any]:
     `pause` where the stack says so."""
     percona, proxies = config.percona, config.operator_proxies
     assert percona is not None  # the preset of the engine has it
-    users = [*_monitors(config, credentials), *_heartbeat(config, credentials), *_apps(config)]
+    users = [
+        *_monitors(config, credentials),
+        *_heartbeat(config, credentials),
+        *_exporter(config, credentials),
+        *_apps(config),
+    ]
     return {
         "crVersion": percona.cr_version,
         # Without it the operator puts a larger size back (pkg/controller/pxc/volumes.go).
@@ -349,6 +358,16 @@ def _heartbeat(config: StackConfig, credentials: Credentials) -> list[dict[str, 
             "grants": list(heartbeat_script.PRIVILEGES),
         }
     ]
+
+
+def _exporter(config: StackConfig, credentials: Credentials) -> list[dict[str, Any]]:
+    """The account of the exporter, with what SHOW REPLICA STATUS needs; status and variables need
+    nothing (dev.mysql.com, "SHOW Statements"). The operator cannot limit its connections."""
+    if not config.monitoring.enabled:
+        return []
+    password = credentials["exporter"]
+    account = _account(EXPORTER_ACCOUNT, password.secret, password.key)
+    return [{**account, "grants": ["REPLICATION CLIENT"]}]
 
 
 def _apps(config: StackConfig) -> list[dict[str, Any]]:

@@ -31,13 +31,14 @@ def sql_object(
     component: str,
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource],
+    awaited: bool = True,
 ) -> pulumi.Resource:
     """An object about something in the servers of `config`; `spec` without the reference to them.
 
-    Waits until the operator has done it, unless `await_sql` is off. `after`: what it needs. Pulumi
-    deletes it before those, so a Grant is revoked while its account exists.
+    Waits until the operator has done it, unless `await_sql` is off or it is not `awaited`. `after`:
+    what it needs. Pulumi deletes it before those, so a Grant is revoked while its account exists.
     """
-    waits = {"pulumi.com/waitFor": "condition=Ready"} if config.await_sql else {}
+    waits = {"pulumi.com/waitFor": "condition=Ready"} if awaited and config.await_sql else {}
     return k8s.apiextensions.CustomResource(
         logical_name,
         api_version=MARIADB.api.group_version,

@@ -44,6 +44,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
         **_backups(config),
         **_passwords(config),
         **_tls(config),
+        **({"scrape": config.monitoring.scrape} if config.monitoring.said else {}),
         **WIRING[config.engine].immutable(config),
         **(_proxies(config) if config.proxy.enabled else {}),
         **(_own_proxies(config) if config.own_proxies else {}),

@@ -67,6 +67,7 @@ class _Database(_Facts):
     backup: str = ""
     heartbeat: str = ""
     restored: str = ""
+    scrape: str = ""
     tls: str = ""
     tls_source: str = ""
     pull_secrets: str = ""

@@ -42,6 +42,18 @@ def volumes(config: StackConfig) -> str:
     return f'namespace="{config.namespace}",persistentvolumeclaim=~"{claims}"'
 
 
+HOST = "(.+?)([.][^:]*[a-z][^:]*)?(:[0-9]+)?"
+"""An address; its first group is the first part of a name, or the whole of an IP address."""
+
+
+def server(config: StackConfig) -> str:
+    """The last arguments of `label_replace` that make of SERVER's labels the name of the Pod."""
+    if config.monitoring.scrape == "annotations":
+        pod = f"{ENGINES[config.engine].servers(config.name)}-$1"
+        return f'"{pod}", "service", ".*-([0-9]+)"'
+    return f'"$1", "instance", "{HOST}"'
+
+
 def server_label(config: StackConfig) -> str:
     """The label by which a person tells servers apart."""
     return "service" if config.monitoring.scrape == "annotations" else "instance"
@@ -105,3 +117,28 @@ def operator(config: StackConfig) -> str:
     deployment = f'deployment=~"(.+-)?({"|".join(ENGINES[config.engine].operators)})"'
     namespace = config.operator.namespace
     return f'namespace="{namespace}",{deployment}' if namespace else deployment
+
+
+# --- of others ---
+
+
+def alerts(config: StackConfig) -> str:
+    """What Prometheus says of the database's rules that hold."""
+    return f'namespace="{config.namespace}",mysql_ha="{config.name}",alertstate="firing"'
+
+
+def controllers(config: StackConfig) -> str:
+    """What the engine's operator says of its own work, for all databases that it runs.
+
+    `controller` is a label of controller-runtime's; the names are those of mariadb-operator
+    v25.10.4 (internal/controller, by kind) and percona-xtradb-cluster-operator v1.18.0
+    (pkg/naming/naming.go; `Named` of pkg/controller).
+    """
+    controllers = {
+        "mariadb": "mariadb|user|grant|database|backup|physicalbackup|restore",
+        "percona": "pxc-controller|pxcbackup-controller|pxcrestore-controller",
+    }[config.engine]
+    pods = "|".join(ENGINES[config.engine].operators)
+    found = f'pod=~".*({pods})-.+",controller=~"{controllers}"'
+    where = config.operator.namespace
+    return f'namespace="{where}",{found}' if where else found

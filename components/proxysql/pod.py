@@ -40,10 +40,21 @@ def template(
     return k8s.core.v1.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(
             labels={**config.proxy.pod_labels, **names.labels(config.name, "proxysql")},
-            annotations=config.proxy.pod_annotations or None,
+            annotations={**_scraped(config), **config.proxy.pod_annotations} or None,
         ),
         spec=_spec(config, _mounts(config, topology, secret)),
     )
+
+
+def _scraped(config: StackConfig) -> dict[str, str]:
+    """How the job `kubernetes-pods` of Prometheus's own chart reads a proxy's figures."""
+    if config.monitoring.scrape != "annotations":
+        return {}
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(METRICS_PORT),
+        "prometheus.io/path": "/metrics",
+    }
 
 
 def grace_period(drain: Drain) -> int:

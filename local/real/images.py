@@ -38,9 +38,15 @@ MARIADB = (*BASE, "mariadb-server", "mariadb-backup", "galera-4", "socat", "proc
            "rsync", "pv", "tzdata")  # fmt: skip
 """The server, and what its state transfers and the operator's scripts run."""
 PROXYSQL = (*BASE, "mariadb-client", "procps")
+EXPORTER_RELEASE = MARIADB_RELEASE
+"""The first of Debian's whose exporter has `/probe`; it runs with the libc of the one before."""
+EXPORTER = "prometheus-mysqld-exporter"
+"""The package and its program, which needs a libc and the links of a merged /usr."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MYSQL_ID = 999
 """User and group of the official MariaDB and ProxySQL images."""
+NOBODY = "65534:65534"
+"""Who runs the official image of the exporter."""
 KEPT = 30 * 24 * 3600  # seconds from an archive's last use to its removal
 REGISTRY_TIMEOUT = 3  # seconds until a registry counts as out of reach
 PROXYSQL_WAYS = """\
@@ -141,6 +147,8 @@ class Images:
             yield config.images.data_plane, self._operator_image
         if config.own_proxies:
             yield config.images.proxy, self._proxysql
+        if config.monitoring.enabled:
+            yield config.images.exporter, self._exporter
 
     @property
     def _operator_version(self) -> str:
@@ -157,11 +165,7 @@ class Images:
 
     def _mariadb(self, image: Image) -> Callable[[], Archive]:
         _refuse_digest(image)
-        if lacks := MARIADB_RELEASE.lacks():
-            raise LocalError(
-                f"{image.reference} cannot be pulled (no registry answers) nor packed: this "
-                f"machine has no {lacks}. NODES=simulated goes without."
-            )
+        _refuse_without(MARIADB_RELEASE, image)
         if _series(image.tag) != _series(MARIADB_SERIES):
             raise LocalError(
                 f"{image.reference} cannot be pulled (no registry answers), and Debian "
@@ -228,6 +232,24 @@ class Images:
         stat = program.stat()
         stamp = f"{program} {stat.st_size} {stat.st_mtime_ns}".encode()
         return self._pack(f"proxysql-{version}", Config(cmd=("proxysql",)), build, stamp)
+
+    def _exporter(self, image: Image) -> Callable[[], Archive]:
+        _refuse_digest(image)
+        _refuse_without(EXPORTER_RELEASE, image)
+        return self._pack_exporter
+
+    def _pack_exporter(self) -> Archive:
+        packages = self._debian(EXPORTER_RELEASE)
+        folder = packages.unpack(("base-files", "base-passwd", EXPORTER))
+        version = packages.version(folder, EXPORTER)
+
+        def build(root: Path) -> str:
+            _clone(folder, root)
+            _base(root)
+            return f"mysqld_exporter {version} of Debian {EXPORTER_RELEASE.codename}"
+
+        config = Config(entrypoint=(f"/usr/bin/{EXPORTER}",), user=NOBODY)
+        return self._pack(f"exporter-{version}", config, build)
 
     # Packing
 
@@ -324,6 +346,14 @@ def _refuse_digest(image: Image) -> None:
         raise LocalError(
             f"{image.reference} is pinned by digest, and no registry answers here: an image that "
             "is packed has another digest. Leave the digest out, or NODES=simulated."
+        )
+
+
+def _refuse_without(release: Release, image: Image) -> None:
+    if lacks := release.lacks():
+        raise LocalError(
+            f"{image.reference} cannot be pulled (no registry answers) nor packed: this machine "
+            f"has no {lacks}. NODES=simulated goes without."
         )
 
 

@@ -215,19 +215,19 @@ class Proxy:
                     "LOAD MYSQL SERVERS TO RUNTIME",
                 )
 
-    def _succeeds(self, script: str) -> bool:
-        environment = {"PATH": os.environ.get("PATH", os.defpath)}
-        return (
-            subprocess.run(
-                ("sh", "-c", self._local(script)),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-                check=False,
-            ).returncode
-            == 0
+    def run(self, script: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """A shell script in the container."""
+        return subprocess.run(
+            ("sh", "-c", self._local(script)),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            check=False,
         )
+
+    def _succeeds(self, script: str) -> bool:
+        return self.run(script).returncode == 0
 
     def _local(self, text: str) -> str:
         for name, here in self._texts.items():

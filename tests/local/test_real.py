@@ -205,6 +205,36 @@ def test_what_cannot_be_packed_is_refused(maker: Images, which: dict[str, Any], 
         maker.sources(stack(size="small", proxy={"enabled": False}, images=which))
 
 
+def test_a_stack_with_metrics_needs_the_exporter(
+    maker: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Release, "lacks", lacks_nothing)
+    exporter = "docker.io/prom/mysqld-exporter:v0.15.1"
+    assert exporter not in maker.sources(stack())
+    assert maker.sources(stack(monitoring={"scrape": "annotations"}))[exporter]
+    digest = {"exporter": {"digest": f"sha256:{'0' * 64}"}}
+    with pytest.raises(LocalError, match="mysqld-exporter.* is pinned by digest"):
+        maker.sources(stack(monitoring={"scrape": "annotations"}, images=digest))
+
+
+def test_an_exporter_that_cannot_be_packed_is_refused(
+    maker: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Release, "lacks", lacks_a_mirror)
+    monkeypatch.setattr(images, "registry_answers", registry_of_servers)
+    exporter = {"registry": "exporters.example"}
+    with pytest.raises(LocalError, match=r"^exporters\.example/.*has no a mirror.*NODES=simulated"):
+        maker.sources(stack(monitoring={"scrape": "annotations"}, images={"exporter": exporter}))
+
+
+def registry_of_servers(host: str) -> bool:
+    return host == "docker.io"
+
+
+def lacks_a_mirror(_: object) -> str:
+    return "a mirror of debian in the apt sources"
+
+
 def test_an_archive_holds_a_layer_and_its_digest(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -270,6 +270,42 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
         "scheduling": {"database": {"tolerations": [{"key": "db", "operator": "Exists"}]}},
     },
+    # By annotations, without TLS, in a registry of one's own.
+    "monitored": {
+        "size": "small",
+        "namespace": "shop",
+        "database": {"topology": "galera", "network_policy": {"enabled": True}},
+        "images": {"pull_secrets": ["registry"]},
+        "security": {
+            "tls": {"enabled": False},
+            "network_policy": {"metrics_from": ["monitoring"]},
+        },
+        "proxy": {"pod_annotations": {"example.com/team": "shop"}},
+        "scheduling": {"database": {"tolerations": [{"key": "db", "operator": "Exists"}]}},
+        "monitoring": {"scrape": "annotations"},
+    },
+    "monitored-dev": {
+        "size": "dev",
+        "monitoring": {"scrape": "prometheus_operator", "interval_seconds": 5},
+    },
+    "monitored-percona": {
+        "engine": "percona",
+        "size": "small",
+        "images": {"pull_secrets": ["registry"]},
+        "proxy": {"managed_by": "mysql-ha"},
+        "scheduling": {"database": {"tolerations": [{"key": "db", "operator": "Exists"}]}},
+        "monitoring": {
+            "scrape": "prometheus_operator",
+            "labels": {"release": "prometheus", "team": "db"},
+        },
+    },
+    "monitored-percona-operator": {
+        "engine": "percona",
+        "size": "large",
+        "database": {"network_policy": {"enabled": True}},
+        "security": {"network_policy": {"enabled": True, "metrics_from": ["monitoring"]}},
+        "monitoring": {"scrape": "annotations"},
+    },
     "ipv6": {"size": "small", "proxy": {"interfaces": "[::]:6033;0.0.0.0:6033;0.0.0.0:6034"}},
     "other-servers": {
         "size": "small",

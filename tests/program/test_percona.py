@@ -263,7 +263,7 @@ def test_every_object_is_among_the_names_that_clash() -> None:
             object_name = resource.inputs.get("metadata", {}).get("name", name)
             if resource.read or "-cnf-" in object_name:
                 continue
-            assert object_name in PERCONA.owned(name, drilled=True)
+            assert object_name in PERCONA.owned(name, drilled=True, scraped=True)
 
 
 # --- the outputs ---

@@ -49,7 +49,7 @@ def test_no_key_is_foreign_to_all_engines() -> None:
 def test_objects_of_this_programs_proxies_are_its_own(engine: str) -> None:
     """Otherwise a second database could take the name."""
     record = ENGINES[engine]
-    assert record.proxies("db") in record.owned("db", drilled=True)
+    assert record.proxies("db") in record.owned("db", drilled=True, scraped=True)
 
 
 def test_the_object_of_a_database_by_its_path() -> None:

@@ -66,18 +66,24 @@ def test_object_names_are_distinct() -> None:
 
 def test_every_name_is_owned() -> None:
     """Otherwise a second database could take it."""
-    owned = MARIADB.owned("db", drilled=True)
+    owned = MARIADB.owned("db", drilled=True, scraped=True)
     assert {*services("db"), names.mariadb_ca_bundle("db"), names.proxysql_tls("db")} <= owned
     assert {names.proxysql_monitor("db"), names.proxysql_users("db")} <= owned
     assert {names.credential_secret("db", role) for role in ROLES} <= owned
+    assert {names.metrics("db"), names.server_metrics("db", 8), names.exporter("db")} <= owned
 
 
 def test_an_engine_owns_no_name_of_the_other() -> None:
-    common = MARIADB.owned("db", drilled=True) & PERCONA.owned("db", drilled=True)
+    percona = PERCONA.owned("db", drilled=True, scraped=True)
+    common = MARIADB.owned("db", drilled=True, scraped=True) & percona
     assert names.mariadb_primary("db") not in common
     assert names.pxc("db") not in common
     assert {"db", names.proxysql("db"), names.proxysql_tls("db")} <= common
-    assert MARIADB.proxies("db") != PERCONA.proxies("db") in PERCONA.owned("db", drilled=True)
+    assert (
+        MARIADB.proxies("db")
+        != PERCONA.proxies("db")
+        in PERCONA.owned("db", drilled=True, scraped=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -253,5 +259,5 @@ def test_other_names_are_marked(text: str, start: str) -> None:
 def test_secrets_of_an_app(app: str) -> None:
     secrets = {names.app_secret(LONGEST, app), names.account_secret(LONGEST, app)}
     assert len(secrets) == 2
-    assert not secrets & MARIADB.owned(LONGEST, drilled=True)
+    assert not secrets & MARIADB.owned(LONGEST, drilled=True, scraped=True)
     assert all(SUBDOMAIN.fullmatch(secret) and len(secret) <= 253 for secret in secrets)

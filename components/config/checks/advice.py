@@ -29,7 +29,9 @@ def proxies_that_are_off_read_nothing(
     if config.proxy.enabled:
         return
     keys = sorted(given.get("proxy", {}).keys() - {"enabled", "managed_by"})
-    beside = (*OWN_TIER_KEYS, "scheduling.proxy", "images.proxy")
+    read = ("security.network_policy",) if config.monitoring.enabled else ()
+    own = (path for path in OWN_TIER_KEYS if path not in read)
+    beside = (*own, "scheduling.proxy", "images.proxy")
     paths = (*(f"proxy.{key}" for key in keys), *beside)
     yield from _ignored(given, paths, "while proxy.enabled is false")
 
@@ -209,6 +211,32 @@ def without_drills_nothing_writes_a_heartbeat(
         yield from _ignored(given, ("credentials.heartbeat",), "without backups and their drills")
 
 
+def without_a_scraper_nothing_is_made(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Nor where it has no kinds of its own, or what is read by a sidecar is switched off."""
+    monitoring = config.monitoring
+    keys = tuple(
+        f"monitoring.{key}" for key in sorted(given.get("monitoring", {}).keys() - {"scrape"})
+    )
+    if not monitoring.enabled:
+        beside = ("images.exporter", "credentials.exporter")
+        yield from _ignored(given, (*keys, *beside), "while monitoring.scrape is none")
+    elif not monitoring.by_operator:
+        of_operator = ("monitoring.labels", "monitoring.interval_seconds")
+        yield from _ignored(given, of_operator, "while monitoring.scrape is annotations")
+
+
+def a_scraper_is_let_in(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
+    policy = config.security.network_policy
+    if config.monitoring.enabled and policy.enabled and not policy.metrics_from:
+        yield (
+            "security.network_policy.metrics_from",
+            "is empty: no Prometheus outside of the database's namespace reads the metrics",
+            "name its namespace",
+        )
+
+
 def a_backup_is_not_read_on_its_way(
     config: StackConfig, given: Mapping[str, Any]
 ) -> Iterator[Fault]:
@@ -224,6 +252,8 @@ def a_backup_is_not_read_on_its_way(
 RULES = (
     data_is_backed_up,
     without_drills_nothing_writes_a_heartbeat,
+    without_a_scraper_nothing_is_made,
+    a_scraper_is_let_in,
     a_backup_is_not_read_on_its_way,
     proxies_that_are_off_read_nothing,
     what_another_topology_has_is_not_read,

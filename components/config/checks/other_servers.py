@@ -28,7 +28,9 @@ def hostgroup_is_not_the_databases(config: StackConfig) -> Iterator[Fault]:
 
 def server_is_not_the_databases(config: StackConfig) -> Iterator[Fault]:
     """By another hostgroup statements would get past the fence and a hold of the watcher."""
-    owned = ENGINES[config.engine].owned(config.name, drilled=config.backup.drilled)
+    owned = ENGINES[config.engine].owned(
+        config.name, drilled=config.backup.drilled, scraped=config.monitoring.enabled
+    )
     for path, server in _others(config):
         # A Service, or a Pod of one; what follows is the namespace, if anything does.
         first, *rest = server.host.split(".")

@@ -8,10 +8,10 @@ not know; what is missing on one side came or goes as a whole.
 from collections.abc import Collection, Iterator
 
 from components.config.errors import Fault
-from components.guards.edits import apps, database, proxies, removal, versions
+from components.guards.edits import apps, database, monitoring, proxies, removal, versions
 from components.guards.edits.facts import Facts
 
-RULES = (*database.RULES, *versions.RULES, *proxies.RULES, *apps.RULES)
+RULES = (*database.RULES, *versions.RULES, *proxies.RULES, *apps.RULES, *monitoring.RULES)
 """Of a database that stays."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from components.config import quantity
 from components.config.credentials import SET_AT_FIRST_BOOT
 from components.config.errors import Fault
-from components.guards.edits.facts import MIGRATE, Facts, changed
+from components.guards.edits.facts import MIGRATE, Facts, changed, is_scraped
 
 
 def its_place_and_kind_stay(name: str, before: Facts, now: Facts) -> Iterator[Fault]:
@@ -118,9 +118,9 @@ def accounts_stay_while_it_is_paused(name: str, before: Facts, now: Facts) -> It
 
 
 def _accounts(facts: Facts) -> tuple[Any, ...]:
-    """Of apps, the monitor and the heartbeat."""
+    """Of apps, the monitor, the heartbeat and the exporter."""
     fields = ("apps", "monitor", "monitor_rotation", "heartbeat")
-    return tuple(facts.get(field) for field in fields)
+    return (*(facts.get(field) for field in fields), is_scraped(facts))
 
 
 def a_new_one_runs(name: str, now: Facts) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from components.config.engine import ENGINES
 from components.config.errors import Fault
 
 Facts: TypeAlias = Mapping[str, Any]
@@ -16,6 +17,17 @@ OLDER_KIND, NEWER_KIND = "mysql_native_password", "caching_sha2_password"
 def changed(field: str, before: Facts, now: Facts) -> bool:
     """Whether a fact of both sides is another one."""
     return field in before and field in now and before[field] != now[field]
+
+
+def is_scraped(facts: Facts) -> bool:
+    """Whether metrics are read, and there is an account for that."""
+    return facts.get("scrape", "none") != "none"
+
+
+def operators_exporter(facts: Facts) -> bool:
+    """Whether the operator runs the exporter."""
+    by_operator = facts.get("scrape") == "prometheus_operator"
+    return by_operator and ENGINES[facts["engine"]].exports
 
 
 def staying_apps(before: Facts, now: Facts) -> Iterator[tuple[str, Facts, Facts]]:

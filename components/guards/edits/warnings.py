@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator
 
+from components import names
 from components.guards.edits import versions
-from components.guards.edits.facts import NEWER_KIND, OLDER_KIND, Facts, staying_apps
+from components.guards.edits.facts import (
+    NEWER_KIND,
+    OLDER_KIND,
+    Facts,
+    operators_exporter,
+    staying_apps,
+)
 
 
 def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
@@ -11,6 +18,7 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     yield from _downgrade(name, before, now)
     yield from _closed(name, before, now)
     yield from _backups(name, before, now)
+    yield from _exporter(name, before, now)
     yield from _logins(name, before, now)
     yield from _privileges(name, before, now)
     yield from _removals(name, before.get("apps", {}), now.get("apps", {}))
@@ -54,6 +62,18 @@ def _backups(name: str, before: Facts, now: Facts) -> Iterator[str]:
             )
     elif had and had != has:
         yield f"database '{name}' is backed up to {has} from now on. {_left(had)}"
+
+
+def _exporter(name: str, before: Facts, now: Facts) -> Iterator[str]:
+    """Of an operator that makes objects and never deletes them (v25.10.4,
+    internal/controller/mariadb_controller_metrics.go)."""
+    if operators_exporter(before) and not operators_exporter(now):
+        objects = f"deployment,service,servicemonitor {names.metrics(name)}"
+        yield (
+            f"database '{name}': mariadb-operator leaves its exporter, which is refused by the "
+            f"servers from now on. Delete it: kubectl -n {now['namespace']} delete {objects}, and "
+            f"secret {names.metrics_config(name)}"
+        )
 
 
 def _left(place: str) -> str:

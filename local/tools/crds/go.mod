@@ -6,5 +6,4 @@ go 1.25.0
 require (
 	github.com/cert-manager/cert-manager v1.18.2
 	github.com/percona/percona-xtradb-cluster-operator v1.15.0
-	github.com/prometheus-operator/prometheus-operator v0.85.0
 )

@@ -1,0 +1,110 @@
+"""A MariaDB's part in its figures: the account of the exporter, and what its operator is told.
+
+Field reference: mariadb-operator v25.10.4 `api/v1alpha1`, `MariadbMetrics` and `Exporter`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from components import names
+from components.config.credentials import EXPORTER_ACCOUNT
+from components.config.stack import StackConfig
+from components.credentials import Credentials, ResolvedCredential
+from components.engines.sql_objects import Kind, sql_object
+from components.operations import exporter, monitors
+from components.pods import scheduling, security
+
+PRIVILEGES = ("SLAVE MONITOR",)
+"""For `SHOW ALL SLAVES STATUS`; status and variables need none (mariadb.com/docs, GRANT). The
+operator would also grant SELECT on everything, PROCESS and REPLICATION CLIENT."""
+
+
+def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:
+    """`spec.metrics`, by which the operator runs an exporter and has it read.
+
+    Every field is explicit: what the operator fills in, nobody would take away again.
+    """
+    image, monitoring = config.images.exporter, config.monitoring
+    pod: dict[str, Any] = {
+        "image": image.reference,
+        "imagePullPolicy": image.pull_policy,
+        "args": list(exporter.ARGUMENTS),
+        "port": exporter.PORT,
+        "resources": scheduling.resources(monitoring.exporter.resources),
+        "podMetadata": {"labels": {"app.kubernetes.io/part-of": "mysql-ha"}},
+        "podSecurityContext": security.of_pod(config.security, exporter.NOBODY),
+        "securityContext": dict(exporter.CONTAINER),
+    }
+    if config.images.pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
+    if tolerations := scheduling.pod_spec(config.scheduling.database, {}).get("tolerations"):
+        pod["tolerations"] = tolerations
+    release = monitoring.labels.get("release")
+    return {
+        "enabled": True,
+        "exporter": pod,
+        "serviceMonitor": {
+            **({"prometheusRelease": release} if release else {}),
+            # The job is called as Prometheus would call it by default: as the Service.
+            "jobLabel": "app.kubernetes.io/instance",
+            **monitors.times(config),
+        },
+        "username": EXPORTER_ACCOUNT,
+        "passwordSecretKeyRef": {"name": password.secret, "key": password.key, "generate": False},
+    }
+
+
+def exporter_account(
+    name: str,
+    config: StackConfig,
+    credentials: Credentials,
+    *,
+    parent: pulumi.Resource,
+    after: Sequence[pulumi.Resource],
+) -> Sequence[pulumi.Resource]:
+    """The User and Grant of the exporter, before the servers: nothing waits until they are done.
+
+    They are called as the operator would call its own, which it makes only where there are none
+    (pkg/controller/auth/controller.go), and never changes: so its exporter has no more privileges
+    than it needs, and its account follows another Secret.
+    """
+    if not config.monitoring.enabled:
+        return ()
+
+    def made(kind: Kind, spec: Mapping[str, Any], after: Sequence[pulumi.Resource]) -> Any:
+        return sql_object(
+            f"{name}-exporter-{kind.lower()}",
+            kind,
+            names.metrics(config.name),
+            {"host": "%", "cleanupPolicy": "Delete", **spec},
+            config=config,
+            component="exporter",
+            parent=parent,
+            after=after,
+            awaited=False,
+        )
+
+    password = credentials["exporter"]
+    secret = [password.resource] if password.resource else []
+    user = made(
+        "User",
+        {
+            "name": EXPORTER_ACCOUNT,
+            "passwordSecretKeyRef": {"name": password.secret, "key": password.key},
+            "maxUserConnections": exporter.CONNECTIONS,
+        },
+        [*after, *secret],
+    )
+    grant = made(
+        "Grant",
+        {
+            "username": EXPORTER_ACCOUNT,
+            "privileges": list(PRIVILEGES),
+            "database": "*",
+            "table": "*",
+        },
+        [user],
+    )
+    return user, grant

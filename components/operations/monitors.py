@@ -1,0 +1,114 @@
+"""What prometheus-operator reads: a ServiceMonitor of the servers, a PodMonitor of the proxies.
+
+Field reference: prometheus-operator v0.85.0, `pkg/apis/monitoring/v1`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components import names
+from components.config.engine import ENGINES
+from components.config.stack import StackConfig
+from components.operations import exporter
+from components.topology import Topology
+
+API = "monitoring.coreos.com/v1"
+PROXY_PORT = "metrics"
+"""Of the proxies' Pods."""
+LONGEST_READING = 10
+"""Seconds, at most, that one may take; Prometheus's own default."""
+
+
+def times(config: StackConfig) -> dict[str, str]:
+    """How often, and how long it may take: never longer than until the next one."""
+    interval = config.monitoring.interval_seconds
+    timeout = min(LONGEST_READING, interval)
+    return {"interval": f"{interval}s", "scrapeTimeout": f"{timeout}s"}
+
+
+def servers(config: StackConfig, topology: Topology) -> dict[str, Any]:
+    """The `spec` of the ServiceMonitor: one endpoint per server.
+
+    The labels are those that mariadb-operator gives (v25.10.4, pkg/builder/servicemonitor_builder),
+    which writes them into what was read. These are in place before it is read, so each server has
+    an `up` of its own.
+    """
+    return {
+        "selector": {"matchLabels": names.labels(config.name, "exporter")},
+        "namespaceSelector": {"matchNames": [config.namespace]},
+        "endpoints": [
+            {
+                "port": exporter.PORT_NAME,
+                "path": exporter.PROBE,
+                **times(config),
+                "params": {"target": [exporter.target(host, topology.port)]},
+                "relabelings": [_constant("instance", host), _constant("target", _pod(host))],
+            }
+            for host in topology.hosts
+        ],
+    }
+
+
+def _constant(label: str, value: str) -> dict[str, Any]:
+    return {"action": "replace", "targetLabel": label, "replacement": value}
+
+
+def _pod(host: str) -> str:
+    return host.split(".")[0]
+
+
+def proxies(config: StackConfig) -> dict[str, Any]:
+    """The `spec` of the PodMonitor. ProxySQL has a label `endpoint` of its own, which otherwise
+    would give way to prometheus-operator's."""
+    return {
+        "selector": {"matchLabels": names.proxysql_selector(config.name)},
+        "namespaceSelector": {"matchNames": [config.namespace]},
+        "podTargetLabels": ["app.kubernetes.io/instance"],
+        "podMetricsEndpoints": [
+            {"port": PROXY_PORT, "path": "/metrics", "honorLabels": True, **times(config)}
+        ],
+    }
+
+
+def monitors(
+    name: str,
+    config: StackConfig,
+    topology: Topology,
+    *,
+    after: Sequence[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Those that this program makes; of its exporter mariadb-operator makes one itself."""
+    child = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after)))
+    if exporter.own(config):
+        spec, service = servers(config, topology), names.metrics(config.name)
+        _monitor(f"{name}-metrics", "ServiceMonitor", service, spec, config, child)
+    if config.own_proxies:
+        spec, tier = proxies(config), ENGINES[config.engine].proxies(config.name)
+        _monitor(f"{name}-proxysql-metrics", "PodMonitor", tier, spec, config, child)
+
+
+def _monitor(
+    logical_name: str,
+    kind: str,
+    object_name: str,
+    spec: Mapping[str, Any],
+    config: StackConfig,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """`monitoring.labels` are those by which a Prometheus chooses it."""
+    k8s.apiextensions.CustomResource(
+        logical_name,
+        api_version=API,
+        kind=kind,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=object_name,
+            namespace=config.namespace,
+            labels={**config.monitoring.labels, **names.labels(config.name, "metrics")},
+        ),
+        spec=spec,
+        opts=opts,
+    )

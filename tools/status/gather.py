@@ -1,0 +1,342 @@
+"""Asks a cluster, everything at once; each part that does not answer says why in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from components import names
+from components.config.engine import ENGINES
+from components.topology import CA_KEY
+from tools import why
+
+from . import ask, drift, objects
+from .kubectl import Absent, Cluster, Unreachable
+from .model import Certificate, Database, Galera, Proof, Proxy, Replication, SemiSync, Server
+from .objects import Facts, Object
+
+THREADS = 16
+"""More than a database has Pods, nearly always."""
+
+
+def gather(cluster: Cluster, name: str, *, now: datetime | None = None) -> Database:
+    """What is known of a database. Raises Absent if there is none, Unreachable if no cluster."""
+    found = _operators(cluster, name)
+    known = objects.facts(found)
+    with ThreadPoolExecutor(THREADS) as pool:
+        return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole()
+
+
+def _operators(cluster: Cluster, name: str) -> Object:
+    """The object of whichever operator runs the database."""
+    refusals: list[Unreachable] = []
+    for engine in ENGINES.values():
+        try:
+            return cluster.get(f"{engine.api.plural}.{engine.api.group}", name)[0]
+        except Unreachable as error:  # also where that operator is not installed
+            refusals.append(error)
+    for error in refusals:
+        if not isinstance(error, Absent):
+            raise error
+    raise Absent("; ".join(dict.fromkeys(map(str, refusals))))
+
+
+class _Gathering:
+    """One look."""
+
+    def __init__(
+        self, cluster: Cluster, pool: ThreadPoolExecutor, found: Object, known: Facts, now: datetime
+    ) -> None:
+        self._cluster, self._pool = cluster, pool
+        self._found, self._facts, self._now = found, known, now
+        self._unknown: list[str] = []
+
+    def whole(self) -> Database:
+        """Everything."""
+        facts, name = self._facts, self._facts.name
+        listed = self._list(why.KINDS)
+        events = self._list("events")
+        slices = self._list(
+            "endpointslices", f"--selector=kubernetes.io/service-name={facts.service}"
+        )
+        jobs, cron_jobs = self._list("jobs"), self._list("cronjobs")
+        copies = self._list(_COPIES[facts.engine])
+        own = why.belonging(self._of(listed), name)
+        proxies, wanted, spec = self._proxies(own)
+        servers = [
+            self._pool.submit(self._server, pod, self._pod(own, pod))
+            for pod in (f"{facts.pods}-{ordinal}" for ordinal in range(facts.servers))
+        ]
+        asked = [self._pool.submit(self._proxy, pod, self._pod(own, pod), spec) for pod in proxies]
+        secrets = dict(facts.certificate_secrets)
+        if shown := objects.volume_secret(spec, "tls"):
+            secrets["proxies"] = shown
+        certificates = [
+            self._pool.submit(self._certificate, of, secret) for of, secret in secrets.items()
+        ]
+        return Database(
+            namespace=str(self._found["metadata"].get("namespace", "")),
+            name=name,
+            engine=facts.engine,
+            topology=facts.topology,
+            now=self._now,
+            state=facts.state,
+            primary=facts.primary,
+            service=facts.service,
+            leads_to=objects.leads_to(self._of(slices)),
+            paused=facts.paused,
+            servers_wanted=facts.servers,
+            servers=tuple(one.result() for one in servers),
+            proxied=bool(spec),
+            proxies_wanted=wanted,
+            proxies=tuple(one.result() for one in asked),
+            proofs=tuple(self._proofs(self._of(copies), self._of(jobs), self._of(cron_jobs))),
+            certificates=tuple(one.result() for one in certificates),
+            reasons=tuple(why.reasons([self._found, *own], self._recent(self._of(events)))),
+            unknown=tuple(self._unknown),
+        )
+
+    # --- objects ---
+
+    def _list(self, *what: str) -> Future[list[Object]]:
+        def listed() -> list[Object]:
+            try:
+                return self._cluster.get(*what)
+            except Absent:  # a kind that nothing here needs
+                return []
+            except Unreachable as error:
+                self._unknown.append(f"{what[0].partition('.')[0]}: {error}")
+                return []
+
+        return self._pool.submit(listed)
+
+    @staticmethod
+    def _of(future: Future[list[Object]]) -> list[Object]:
+        return future.result()
+
+    def _recent(self, events: Sequence[Object]) -> list[Object]:
+        """Events of the last quarter of an hour: older ones tell of what is over."""
+        since = self._now - timedelta(minutes=15)
+        return [
+            event
+            for event in events
+            if (at := objects.moment(event.get("lastTimestamp") or event.get("eventTime")))
+            and at > since
+        ]
+
+    @staticmethod
+    def _pod(own: Sequence[Object], name: str) -> Object | None:
+        return next((o for o in own if o["kind"] == "Pod" and o["metadata"]["name"] == name), None)
+
+    def _proxies(self, own: Sequence[Object]) -> tuple[list[str], int, Object]:
+        """Names of the proxies' Pods, how many there are to be, and what a new one is made of."""
+        facts = self._facts
+        called = (ENGINES[facts.engine].proxies(facts.name),)
+        if facts.operator_proxies:
+            called = (names.pxc_proxysql(facts.name),)
+        for found in own:
+            if found["kind"] == "StatefulSet" and found["metadata"]["name"] in called:
+                wanted = int(found["spec"]["replicas"])
+                pods = [f"{found['metadata']['name']}-{ordinal}" for ordinal in range(wanted)]
+                return pods, wanted, found["spec"]["template"]["spec"]
+        return [], 0, {}
+
+    # --- Pods ---
+
+    def _server(self, name: str, pod: Object | None) -> Server:
+        if pod is None:
+            return Server(pod=name, unknown="there is no such Pod")
+        facts, is_ready = self._facts, objects.ready(pod)
+        script, sql = (
+            (ask.MARIADB, ask.MARIADB_SQL)
+            if facts.engine == "mariadb"
+            else (ask.PERCONA, ask.PERCONA_SQL)
+        )
+        try:
+            answer = self._asked(name, facts.container, script, sql)
+        except Unreachable as error:
+            return Server(pod=name, ready=is_ready, unknown=str(error))
+        return server(name, is_ready, answer)
+
+    def _proxy(self, name: str, pod: Object | None, spec: Object) -> Proxy:
+        if pod is None:
+            return Proxy(pod=name, unknown="there is no such Pod")
+        is_ready, theirs = objects.ready(pod), self._facts.operator_proxies
+        try:
+            answer = self._asked(
+                name, "proxysql", ask.PERCONA_PROXY if theirs else ask.PROXY, ask.PROXY_SQL
+            )
+        except Unreachable as error:
+            return Proxy(pod=name, ready=is_ready, unknown=str(error))
+        outdated = objects.volume_secret(pod["spec"], "config") != objects.volume_secret(
+            spec, "config"
+        )
+        writer = ask.PERCONA_WRITER if theirs else None
+        return proxy(name, is_ready, answer, writer=writer, outdated=outdated)
+
+    def _asked(self, pod: str, container: str, script: str, sql: str) -> dict[str, list[str]]:
+        answer = ask.parts(self._cluster.run(pod, container, script, sql))
+        if ask.END not in answer:
+            raise Unreachable("it stopped answering")
+        return answer
+
+    # --- the rest ---
+
+    def _certificate(self, of: str, secret: str) -> Certificate:
+        key = CA_KEY if of.endswith("CA") else "tls.crt"
+        try:
+            ends = objects.ends(self._cluster.certificate(secret, key))
+            return Certificate(of=of, secret=secret, ends=ends)
+        except Unreachable as error:
+            return Certificate(of=of, secret=secret, unknown=str(error))
+        except ValueError:
+            return Certificate(of=of, secret=secret, unknown=f"{key} is not a certificate")
+
+    def _proofs(
+        self, copies: Sequence[Object], jobs: Sequence[Object], cron_jobs: Sequence[Object]
+    ) -> list[Proof]:
+        name = self._facts.name
+        found = list(objects.backups(self._found, copies, jobs))
+        for one in cron_jobs:
+            called = str(one["metadata"]["name"])
+            if called == names.restore_drill(name):
+                found.append(objects.cron_proof("drill", one, jobs, objects.DRILL_TOLERANCE))
+            elif called.startswith(names.dump(name, "")):
+                found.append(objects.cron_proof("dump", one, jobs, objects.DUMP_TOLERANCE))
+        return found
+
+
+_COPIES = {
+    "mariadb": f"physicalbackups.{ENGINES['mariadb'].api.group}",
+    "percona": f"perconaxtradbclusterbackups.{ENGINES['percona'].api.group}",
+}
+
+
+def server(name: str, is_ready: bool, answer: dict[str, list[str]]) -> Server:
+    """What a server answered."""
+    variables = ask.pairs(ask.table(answer["variables"]))
+    status = ask.pairs(ask.table(answer["status"]))
+    following = ask.table(answer.get("replication", ()))
+    semi_sync = galera = None
+    if _on(variables, "rpl_semi_sync_master_enabled"):
+        semi_sync = SemiSync(
+            waits=_on(status, "rpl_semi_sync_master_status"),
+            clients=_number(status, "rpl_semi_sync_master_clients"),
+            acknowledges=_on(status, "rpl_semi_sync_slave_status"),
+        )
+    if _on(variables, "wsrep_on"):
+        galera = Galera(
+            status=status.get("wsrep_cluster_status", "unknown"),
+            state=status.get("wsrep_local_state_comment", "unknown"),
+            size=_number(status, "wsrep_cluster_size"),
+        )
+    return Server(
+        pod=name,
+        ready=is_ready,
+        version=variables.get("version", "").partition("-")[0],
+        read_only=_on(variables, "read_only"),
+        connections=_number(status, "threads_connected"),
+        max_connections=_number(variables, "max_connections"),
+        replication=_replication(following[0]) if following else None,
+        semi_sync=semi_sync,
+        galera=galera,
+    )
+
+
+def _replication(row: ask.Row) -> Replication:
+    lag = row.get("Seconds_Behind_Master")
+    return Replication(
+        source=row.get("Master_Host") or "",
+        io=row.get("Slave_IO_Running") or "unknown",
+        sql=row.get("Slave_SQL_Running") or "unknown",
+        lag=int(lag) if lag is not None else None,
+        error=_without_query(row.get("Last_SQL_Error") or row.get("Last_IO_Error") or ""),
+    )
+
+
+def _without_query(error: str) -> str:
+    """A replica's error without the statement, which may show data."""
+    return error.partition(" Query: ")[0].replace("\n", " ")
+
+
+def proxy(
+    name: str,
+    is_ready: bool,
+    answer: dict[str, list[str]],
+    *,
+    writer: int | None = None,
+    outdated: bool = False,
+) -> Proxy:
+    """What a proxy answered. `writer`: its writer hostgroup, where no file tells."""
+    tables = {title: ask.table(answer.get(title, ())) for title in ask.TABLES}
+    variables = ask.pairs(ask.table(answer.get("variables", ())))
+    counters = ask.pairs(ask.table(answer.get("counters", ())))
+    file = drift.parse(answer.get("files", ()))
+    hostgroup = writer if writer is not None else drift.writer_hostgroup(file)
+    servers = tables["mysql_servers"]
+    in_writer = [row for row in servers if row["hostgroup_id"] == str(hostgroup)]
+    online = [str(row["hostname"]) for row in in_writer if row["status"] == "ONLINE"]
+    held = _held(answer)
+    compared = "files" in answer
+    found = list(drift.drift(file, tables, variables, held=held is not None)) if compared else []
+    used, allowed = _shares(ask.table(answer.get("pool", ())), servers)
+    return Proxy(
+        pod=name,
+        ready=is_ready,
+        writers=tuple(sorted(online)),
+        others=tuple(
+            f"{row['hostname']} {row['status']}" for row in in_writer if row["status"] != "ONLINE"
+        ),
+        held_seconds=held,
+        gave_up=len(answer.get("gave-up", ())) > 1,
+        paused=counters.get("mysql_listener_paused", "false") not in ("false", "0"),
+        clients=_number(counters, "client_connections_connected"),
+        max_clients=_number(variables, "mysql-max_connections"),
+        used=used,
+        allowed=allowed,
+        drift=tuple(found or (_lacks(answer) if compared else ())),
+        compared=compared,
+        outdated=outdated,
+    )
+
+
+def _held(answer: dict[str, list[str]]) -> int | None:
+    """Seconds for which writes have waited, of the watcher's file."""
+    since, now = answer.get("hold", ())[1:], answer.get("watch", ())[1:]
+    return max(0, int(now[0]) - int(since[0])) if since and now else None
+
+
+def _lacks(answer: dict[str, list[str]]) -> list[str]:
+    """What the Pod's own checks miss, by which the startup probe decides."""
+    found: list[str] = []
+    for text in answer.get("lacks", ())[1:]:
+        if text != "1":
+            found.append(f"the self check misses: {text}")
+    if answer.get("live", ())[1:] == ["0"]:
+        found.append("the self check misses: logins or peers")
+    return found
+
+
+def _shares(pool: ask.Table, servers: ask.Table) -> tuple[int, int]:
+    """Connections that are used and allowed, of the server where most of them are."""
+    allowed = {
+        (row["hostgroup_id"], row["hostname"], row["port"]): int(row["max_connections"] or 0)
+        for row in servers
+    }
+    found = [
+        (int(row["ConnUsed"] or 0), allowed[where])
+        for row in pool
+        if (where := (row["hostgroup"], row["srv_host"], row["srv_port"])) in allowed
+    ]
+    return max(found, key=lambda one: (one[0] / max(one[1], 1), one[0]), default=(0, 0))
+
+
+def _on(values: dict[str, str], name: str) -> bool:
+    """A switch: `read_only` is a word from MariaDB 12 on."""
+    return values.get(name, "OFF").upper() not in ("OFF", "0", "NO", "")
+
+
+def _number(values: dict[str, str], name: str) -> int:
+    text = values.get(name, "")
+    return int(text) if text.isdigit() else 0
