@@ -446,8 +446,9 @@ def _paused(config: StackConfig) -> str:
 
 
 def _config_drift(config: StackConfig) -> str:
+    """By the proxy that differs, and not by those that see it."""
     differs = f"proxysql_servers_checksums_diff_check{{{series.proxies(config)}}}"
-    return f"max by ({_PROXY}, name) ({differs}) > 30"
+    return f"max by (namespace, hostname, name) ({differs}) > 30"
 
 
 def _clients_near_limit(config: StackConfig) -> str:
@@ -760,7 +761,7 @@ ALERTS: tuple[Alert, ...] = (
         for_=15 * MINUTE,
         expression=_config_drift,
         summary="Proxies have different configurations.",
-        description="{{ $labels.name }} of {{ $labels.pod }} differs from another proxy's.",
+        description="{{ $labels.name }} of {{ $labels.hostname }} differs from other proxies'.",
     ),
     Alert(
         name="ProxyClientsNearLimit",

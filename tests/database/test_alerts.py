@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,19 +19,14 @@ import pytest
 
 from components.config.load import resolve
 from components.config.stack import StackConfig
-from components.operations import alerts
 from testbed.database import operator_sql
 from testbed.database.servers import HOST, Cluster, Installation, SqlError, eventually
-from testbed.monitoring import rules, series, site
-from testbed.monitoring.prometheus import Prometheus, prometheus
-from testbed.monitoring.series import Series
+from testbed.monitoring import series, site
+from testbed.monitoring.watch import Watch, watch
 
 from .conftest import clustered, replicated
 
 pytestmark = pytest.mark.database
-
-LOOKS = 4
-"""So often the rules are looked at, and say the same, before it is believed."""
 
 
 def config(topology: str) -> StackConfig:
@@ -49,29 +44,10 @@ def config(topology: str) -> StackConfig:
 
 @dataclass(frozen=True)
 class Site:
-    """Servers, and a Prometheus that looks at them."""
+    """Servers, and what is said of them."""
 
     cluster: Cluster
-    config: StackConfig
-    prometheus: Prometheus
-    elsewhere: Series
-    """What the rest of a cluster says: whoever changes it changes what is read next."""
-
-    def says(self, *names: str) -> None:
-        """These alerts fire and no other, or it fails."""
-        assert eventually(lambda: self.prometheus.firing() == set(names)), (
-            names,
-            self.prometheus.alerts(),
-            self.prometheus.targets(),
-        )
-        for _ in range(LOOKS):
-            self.prometheus.look()
-            assert self.prometheus.firing() == set(names), self.prometheus.alerts()
-        assert not self.prometheus.rule_errors()
-
-    def has(self, expression: str) -> bool:
-        """Whether an expression has an answer."""
-        return bool(self.prometheus.query(expression))
+    watch: Watch
 
 
 @contextmanager
@@ -79,18 +55,14 @@ def watched(cluster: Cluster, prometheus_program: Path, exporter_program: Path) 
     """Until the block ends."""
     of, login = config(cluster.topology), site.EXPORTER_LOGIN
     cluster.execute(*operator_sql.create_user(login), operator_sql.grant(site.PRIVILEGES, login))
-    elsewhere = series.kubernetes(of, time.time())
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         exporter = stack.enter_context(site.exporter(exporter_program, folder))
-        others = stack.enter_context(site.served(lambda: series.exposition({**elsewhere})))
         servers = [f"{HOST}:{server.port}" for server in cluster.servers]
-        jobs = [site.servers(of, exporter, servers), site.elsewhere(others)]
-        running = stack.enter_context(
-            prometheus(prometheus_program, folder / "prometheus", jobs, rules.hurried(of))
-        )
-        assert eventually(lambda: len(running.query("mysql_up")) == len(servers))
-        yield Site(cluster, of, running, elsewhere)
+        jobs = [site.servers(of, exporter, servers)]
+        found = stack.enter_context(watch(prometheus_program, folder / "prometheus", of, jobs))
+        assert eventually(lambda: len(found.prometheus.query("mysql_up")) == len(servers))
+        yield Site(cluster, found)
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +86,15 @@ def quiet_at_both_ends(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     found: Site = request.getfixturevalue("pair")
-    found.says()
+    found.watch.says()
     yield
-    found.says()
+    found.watch.says()
 
 
 def test_every_series_of_the_rules_is_there(pair: Site) -> None:
     """23: as real programs name them; those that are made up have a list of their own
     (tests/unit/test_alerts.py)."""
-    for rule in alerts.rules(pair.config):
-        for metric, matchers in rules.selectors(rule.expression):
-            if metric.startswith("mysql_"):
-                assert pair.has(f"{metric}{{{matchers}}}"), (rule.name, metric)
+    assert not pair.watch.unknown("mysql_")
 
 
 def follow(found: Site, number: int) -> None:
@@ -138,7 +107,7 @@ def follow(found: Site, number: int) -> None:
 def test_a_replica_is_killed(pair: Site) -> None:
     replica = pair.cluster.servers[2]
     replica.stop()
-    pair.says("DatabaseServerDown")
+    pair.watch.says("DatabaseServerDown")
     replica.start()
     replica.wait()
     follow(pair, 2)
@@ -148,7 +117,7 @@ def test_a_replica_is_killed(pair: Site) -> None:
 def test_the_primary_is_gone(pair: Site, how: str) -> None:
     primary = pair.cluster.primary
     primary.stop() if how == "killed" else primary.pause()
-    pair.says("DatabaseServerDown", "DatabaseNoWritableServer")
+    pair.watch.says("DatabaseServerDown", "DatabaseNoWritableServer")
     if how == "killed":
         primary.start()
         primary.wait()
@@ -162,9 +131,9 @@ def test_the_primary_is_gone(pair: Site, how: str) -> None:
 @pytest.mark.parametrize("sql", ["STOP SLAVE SQL_THREAD", "STOP SLAVE IO_THREAD", "STOP SLAVE"])
 def test_a_replica_stops(pair: Site, sql: str) -> None:
     pair.cluster.servers[1].query(sql)
-    pair.says("ReplicationBroken")
+    pair.watch.says("ReplicationBroken")
     lag = 'mysql_slave_status_seconds_behind_master{instance=~"db-1[.].*"}'
-    assert not pair.has(lag)  # NULL: an alert of lag alone would be silent
+    assert not pair.watch.has(lag)  # NULL: an alert of lag alone would be silent
     follow(pair, 1)
 
 
@@ -174,7 +143,7 @@ def test_a_replica_has_a_row_of_its_own(pair: Site) -> None:
         session.query("SET SESSION sql_log_bin = 0")
         session.query("INSERT INTO shop.rows VALUES (2)")
     pair.cluster.primary.query("INSERT INTO shop.rows VALUES (2)")
-    pair.says("ReplicationBroken")
+    pair.watch.says("ReplicationBroken")
     with replica.session() as session:
         session.query("SET SESSION sql_log_bin = 0")
         session.query("DELETE FROM shop.rows WHERE id = 2")
@@ -191,20 +160,20 @@ def test_a_replica_is_behind(pair: Site) -> None:
             session.query("SET timestamp = UNIX_TIMESTAMP() - 3600")
             session.query("UPDATE shop.rows SET id = -1 WHERE id = 1")
             session.query("UPDATE shop.rows SET id = 1 WHERE id = -1")
-        pair.says("ReplicationLag")
+        pair.watch.says("ReplicationLag")
         holder.query("ROLLBACK")
 
 
 def test_two_servers_are_writable(pair: Site) -> None:
     pair.cluster.servers[2].query("SET GLOBAL read_only = 0")
     # Of the second one no replica acknowledges anything.
-    pair.says("DatabaseTwoWritableServers", "SemiSyncOff")
+    pair.watch.says("DatabaseTwoWritableServers", "SemiSyncOff")
     follow(pair, 2)
 
 
 def test_all_servers_are_read_only(pair: Site) -> None:
     pair.cluster.primary.query("SET GLOBAL read_only = 1")
-    pair.says("DatabaseNoWritableServer")
+    pair.watch.says("DatabaseNoWritableServer")
     pair.cluster.primary.query("SET GLOBAL read_only = 0")
 
 
@@ -212,11 +181,11 @@ def test_all_servers_are_read_only(pair: Site) -> None:
 def test_semi_sync_is_off(pair: Site, where: str) -> None:
     if where == "primary":
         pair.cluster.primary.query("SET GLOBAL rpl_semi_sync_master_enabled = 0")
-        pair.says("SemiSyncOff")
+        pair.watch.says("SemiSyncOff")
         pair.cluster.primary.query("SET GLOBAL rpl_semi_sync_master_enabled = 1")
         return
     semi_sync(pair, on=False)
-    pair.says("SemiSyncOff")
+    pair.watch.says("SemiSyncOff")
     semi_sync(pair, on=True)
 
 
@@ -234,7 +203,7 @@ def test_connections_are_nearly_used_up(pair: Site) -> None:
     with ExitStack() as stack:
         for _ in range(46):
             stack.enter_context(replica.session())
-        pair.says("ConnectionsNearLimit")
+        pair.watch.says("ConnectionsNearLimit")
     replica.query("SET GLOBAL max_connections = 151")
 
 
@@ -252,22 +221,10 @@ def test_transactions_wait_for_a_row(pair: Site) -> None:
         holder.query(sql)
         for thread in waiting:
             thread.start()
-        pair.says("RowLockWaits")
+        pair.watch.says("RowLockWaits")
         holder.query("ROLLBACK")
     for thread in waiting:
         thread.join()
-
-
-def changed(found: Site, metric: str, text: str, value: float) -> Callable[[], None]:
-    """Have series say something else, until what this returns is called."""
-    before = {
-        name: old
-        for name, old in found.elsewhere.items()
-        if name.startswith(f"{metric}{{") and text in name
-    }
-    assert before
-    found.elsewhere.update(dict.fromkeys(before, value))
-    return lambda: found.elsewhere.update(before)
 
 
 @pytest.mark.parametrize(
@@ -292,18 +249,18 @@ def changed(found: Site, metric: str, text: str, value: float) -> Callable[[], N
 def test_the_cluster_says(
     pair: Site, metric: str, text: str, value: float, says: tuple[str, ...]
 ) -> None:
-    undo = changed(pair, metric, text, value)
-    pair.says(*says)
+    undo = pair.watch.change(metric, text, value)
+    pair.watch.says(*says)
     undo()
 
 
 def test_a_backup_fails_beside_one_that_did_not(pair: Site) -> None:
-    owner, kind = series.backup_owner(pair.config)
-    bad = series.job(pair.config, f"{owner}-bad", owner, kind, failed=0)
-    pair.elsewhere.update(series.at(time.time(), bad))
-    pair.says("BackupFailed")
-    good = series.job(pair.config, f"{owner}-good", owner, kind, completed=60)
-    pair.elsewhere.update(series.at(time.time(), good))
+    owner, kind = series.backup_owner(pair.watch.config)
+    bad = series.job(pair.watch.config, f"{owner}-bad", owner, kind, failed=0)
+    pair.watch.elsewhere.update(series.at(time.time(), bad))
+    pair.watch.says("BackupFailed")
+    good = series.job(pair.watch.config, f"{owner}-good", owner, kind, completed=60)
+    pair.watch.elsewhere.update(series.at(time.time(), good))
 
 
 def test_a_cluster_loses_a_node_and_then_its_quorum(
@@ -313,12 +270,9 @@ def test_a_cluster_loses_a_node_and_then_its_quorum(
         clustered(installation, workspace, "alerts-galera") as cluster,
         watched(cluster, prometheus_program, exporter_program) as found,
     ):
-        found.says()
-        for rule in alerts.rules(found.config):
-            for metric, matchers in rules.selectors(rule.expression):
-                if metric.startswith("mysql_"):
-                    assert found.has(f"{metric}{{{matchers}}}"), (rule.name, metric)
+        found.watch.says()
+        assert not found.watch.unknown("mysql_")
         cluster.servers[2].stop()
-        found.says("DatabaseServerDown")
+        found.watch.says("DatabaseServerDown")
         cluster.servers[1].kill()
-        found.says("DatabaseServerDown", "GaleraNotPrimary", "GaleraNodeMissing")
+        found.watch.says("DatabaseServerDown", "GaleraNotPrimary", "GaleraNodeMissing")
