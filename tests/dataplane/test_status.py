@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +34,7 @@ def look(site: Deployment) -> tuple[Database, list[Verdict]]:
     """A look, which is printed."""
     database = gather(DeployedCluster(site, backed_up()), NAME)
     found = verdicts(database)
-    print(render(database, found, colour=False))
+    print(render(database, found, colour=sys.stdout.isatty()))
     return database, found
 
 

@@ -313,6 +313,33 @@ def test_a_galera_writer_is_the_proxies() -> None:
     assert "  db-1     node    Synced  3 of 3  4 of 300" in text
 
 
+def test_proxies_choose_a_galera_writer_and_not_the_operator() -> None:
+    """They do not follow its Service either."""
+    fake = galera()
+    fake.objects["mariadbs.k8s.mariadb.com"] = [mariadb("galera", currentPrimary="db-2")]
+    fake.objects["endpointslices"] = [slices()]
+    assert alerts(fake) == set()
+
+
+def test_proxies_that_are_behind_the_operator() -> None:
+    fake = small(mariadb(currentPrimary="db-1"), db_0=REPLICA, db_1=PRIMARY)
+    assert (
+        "warning",
+        "ProxyWriters",
+        "the proxies write to db-0, the operator's primary is db-1",
+    ) in said(look(fake)[1])
+
+
+def test_without_proxies_a_service_that_leads_nowhere_refuses() -> None:
+    fake = dev()
+    fake.objects["endpointslices"] = [slices()]
+    assert said(look(fake)[1])[0] == (
+        "critical",
+        "DatabaseNoWritableServer",
+        "db leads to no server: connections are refused",
+    )
+
+
 def test_percona_is_asked_in_its_own_containers() -> None:
     fake = pxc()
     database, found = look(fake)
@@ -852,6 +879,14 @@ def test_of_a_secret_only_the_certificate_is_asked_for(tmp_path: Path) -> None:
     found = kubectl(tmp_path, f'echo "$@" > {log}; echo YWJj').certificate("s", "tls.crt")
     assert found == b"abc"
     assert log.read_text().strip().endswith(r"get secret s -o jsonpath={.data.tls\.crt}")
+
+
+def test_what_a_failed_call_printed_counts_of_a_script_only(tmp_path: Path) -> None:
+    """kubectl without a login asks for one."""
+    failing = kubectl(tmp_path, "echo 'Please enter Username: '; echo 'error: EOF' >&2; exit 1")
+    with pytest.raises(Unreachable, match="error: EOF"):
+        failing.get("pods")
+    assert failing.run("p", "c", "script") == "Please enter Username: \n"
 
 
 def test_a_program_that_is_not_there() -> None:

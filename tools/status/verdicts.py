@@ -338,8 +338,10 @@ def short_status(text: str) -> str:
 
 def _writers(database: Database) -> Iterator[Verdict]:
     """Whether the proxies agree, and with the operator, and lead anywhere."""
+    hosts = {short(host) for proxy in database.proxies for host in proxy.writers}
+    used = database.service in hosts if database.proxies else bool(database.service)
     asked = not any(text.startswith("endpointslices") for text in database.unknown)
-    if database.service and asked and not (database.leads_to or database.paused):
+    if used and asked and not (database.leads_to or database.paused):
         waits = "statements wait in the proxies" if database.proxies else "connections are refused"
         yield _said(
             "critical",
@@ -360,7 +362,7 @@ def _writers(database: Database) -> Iterator[Verdict]:
         yield _said(
             "critical", "ProxyWriters", f"proxies write to several servers: {told}", "their logs"
         )
-    elif found and database.primary and found[0] != database.primary:
+    elif found and database.topology == "replication" and database.primary not in ("", *found):
         yield _said(
             "warning",
             "ProxyWriters",
