@@ -25,6 +25,7 @@ from components.proxysql import cnf, layout, live
 from components.proxysql.model import Secrets
 from tests.unit import libconfig, models
 from tools.status import ask, drift
+from tools.status import kubectl as status_kubectl
 from tools.status.gather import gather, proxy, server
 from tools.status.kubectl import Absent, Kubectl, Unreachable, refused
 from tools.status.model import Database, Proxy, Verdict
@@ -647,6 +648,38 @@ def test_a_drill_that_is_too_old_or_failed() -> None:
     ]
 
 
+def test_a_dump_is_the_cron_jobs() -> None:
+    fake = small()
+    dump = {
+        "metadata": {"name": "db-dump-1a2b3c", "creationTimestamp": ago(days=90)},
+        "spec": {"schedule": "5 3 * * *"},
+        "status": {"lastSuccessfulTime": ago(hours=27)},
+    }
+    other = {**dump, "metadata": {**dump["metadata"], "name": "other-dump-1a2b3c"}}
+    fake.objects["cronjobs"] = [DRILL, dump, other]
+    database, found = look(fake)
+    assert [proof.kind for proof in database.proofs] == ["backup", "drill", "dump"]
+    assert said(found) == [
+        ("critical", "BackupTooOld", "the last dump is 27 h old, allowed are 26 h")
+    ]
+
+
+@pytest.mark.parametrize("schedule", ["@daily", "CRON_TZ=UTC 0 0 * * *"])
+def test_a_schedule_that_somebody_else_wrote(schedule: str) -> None:
+    fake = small()
+    fake.objects["cronjobs"] = [{**DRILL, "spec": {"schedule": schedule}}]
+    (verdict,) = look(fake)[1]
+    assert (verdict.severity, verdict.alert) == ("warning", "RestoreDrillTooOld")
+    assert schedule in verdict.what
+
+
+def test_a_suspended_backup() -> None:
+    fake = small()
+    schedule = {"cron": "17 2 * * *", "suspend": True}
+    fake.objects[PHYSICALS] = [{**PHYSICAL, "spec": {**PHYSICAL["spec"], "schedule": schedule}}]
+    assert said(look(fake)[1]) == [("warning", "BackupTooOld", "db-backup-1 is suspended")]
+
+
 def test_a_failed_backup_of_percona() -> None:
     fake = pxc()
     failed = {
@@ -892,6 +925,13 @@ def test_what_a_failed_call_printed_counts_of_a_script_only(tmp_path: Path) -> N
 def test_a_program_that_is_not_there() -> None:
     with pytest.raises(Unreachable, match="No such file"):
         Kubectl(("/nowhere/kubectl",), "shop").get("pods")
+
+
+def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_kubectl, "ASK_LIMIT", 0)
+    monkeypatch.setattr(status_kubectl, "GRACE", 0.2)
+    with pytest.raises(Unreachable, match="no answer in 0 s"):
+        kubectl(tmp_path, "exec sleep 60").get("pods")
 
 
 @pytest.mark.parametrize(

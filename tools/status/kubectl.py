@@ -17,6 +17,8 @@ ASK_LIMIT = 10
 """Seconds that the API server may take."""
 EXEC_LIMIT = 20
 """Seconds that a script in a Pod may take, beside the limit of each client in it."""
+GRACE = 2
+"""Seconds more in which kubectl itself must end."""
 
 
 class Unreachable(Exception):
@@ -76,7 +78,7 @@ class Kubectl:
         try:
             done = subprocess.run(
                 command, input=stdin, capture_output=True, text=True, errors="replace",
-                timeout=limit + 2, check=False,
+                timeout=limit + GRACE, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise Unreachable(f"no answer in {limit} s") from None
