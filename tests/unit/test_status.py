@@ -570,6 +570,15 @@ def test_a_proxy_that_waits_for_its_roll_is_no_fault() -> None:
     assert not wrong(found)
 
 
+def test_an_edit_that_is_not_deployed_is_no_fault() -> None:
+    same, other = (gather(small(), "db", wanted=name, now=NOW) for name in ("cnf-1", "cnf-2"))
+    assert verdicts(same) == []
+    assert not wrong(verdicts(other))
+    assert [one.what for one in verdicts(other)] == [
+        "the stack's file says otherwise of the proxies than what is deployed"
+    ]
+
+
 def test_a_paused_database_is_no_fault() -> None:
     fake = dev()
     fake.objects["mariadbs.k8s.mariadb.com"] = [
@@ -824,7 +833,7 @@ def test_an_endpoint_that_is_not_ready_is_none() -> None:
 
 def test_exit_codes_and_json() -> None:
     out = io.StringIO()
-    assert show([(small(), "db"), (small(db_2=DEAD), "db")], as_json=True, output=out) == 1
+    assert show([(small(), "db", ""), (small(db_2=DEAD), "db", "")], as_json=True, output=out) == 1
     document = json.loads(out.getvalue())
     assert document["schema_version"] == 1
     well, ill = document["databases"]
@@ -836,7 +845,7 @@ def test_exit_codes_and_json() -> None:
 
 def test_no_such_database(capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    assert show([(Fake({}, {}), "db")], as_json=False, output=out) == 2
+    assert show([(Fake({}, {}), "db", "")], as_json=False, output=out) == 2
     assert out.getvalue() == ""
     assert '"db" not found' in capsys.readouterr().err
 
@@ -851,7 +860,7 @@ def test_a_cluster_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> N
     """Also where the other operator is not installed."""
     fake = small()
     fake.objects["mariadbs.k8s.mariadb.com"] = Unreachable("connection refused")
-    assert show([(fake, "db")], as_json=False, output=io.StringIO()) == 2
+    assert show([(fake, "db", "")], as_json=False, output=io.StringIO()) == 2
     assert capsys.readouterr().err == "db: connection refused\n"
 
 
@@ -861,7 +870,7 @@ def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
             return True
 
     def shown(out: io.StringIO) -> bool:
-        show([(small(db_2=DEAD), "db")], as_json=False, output=out)
+        show([(small(db_2=DEAD), "db", "")], as_json=False, output=out)
         return "\x1b[" in out.getvalue()
 
     monkeypatch.delenv("NO_COLOR", raising=False)

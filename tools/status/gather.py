@@ -20,12 +20,17 @@ THREADS = 16
 """More than a database has Pods, nearly always."""
 
 
-def gather(cluster: Cluster, name: str, *, now: datetime | None = None) -> Database:
-    """What is known of a database. Raises Absent if there is none, Unreachable if no cluster."""
+def gather(
+    cluster: Cluster, name: str, *, wanted: str = "", now: datetime | None = None
+) -> Database:
+    """What is known of a database. Raises Absent if there is none, Unreachable if no cluster.
+
+    `wanted`: the Secret of the proxies' configuration that its stack's file makes, where known.
+    """
     found = _operators(cluster, name)
     known = objects.facts(found)
     with ThreadPoolExecutor(THREADS) as pool:
-        return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole()
+        return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole(wanted)
 
 
 def _operators(cluster: Cluster, name: str) -> Object:
@@ -52,8 +57,8 @@ class _Gathering:
         self._found, self._facts, self._now = found, known, now
         self._unknown: list[str] = []
 
-    def whole(self) -> Database:
-        """Everything."""
+    def whole(self, configuration: str) -> Database:
+        """Everything. `configuration`: of the proxies, as the stack wants it, or nothing."""
         facts, name = self._facts, self._facts.name
         listed = self._list(why.KINDS)
         events = self._list("events")
@@ -91,6 +96,8 @@ class _Gathering:
             proxied=bool(spec),
             proxies_wanted=wanted,
             proxies=tuple(one.result() for one in asked),
+            undeployed=bool(spec and configuration)
+            and objects.volume_secret(spec, "config") != configuration,
             proofs=tuple(self._proofs(self._of(copies), self._of(jobs), self._of(cron_jobs))),
             certificates=tuple(one.result() for one in certificates),
             reasons=tuple(why.reasons([self._found, *own], self._recent(self._of(events)))),

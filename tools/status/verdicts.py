@@ -234,6 +234,14 @@ def _proxies(database: Database) -> Iterator[Verdict]:
             "no proxy runs: clients are kept out",
             "remove proxy.paused, then `pulumi up`",
         )
+    if database.undeployed:
+        yield Verdict(
+            severity="notice",
+            alert="",
+            what="the stack's file says otherwise of the proxies than what is deployed",
+            do="make preview, then make up",
+            page="docs/local.md#commands",
+        )
     down = [proxy for proxy in database.proxies if proxy.unknown]
     for proxy in down:
         yield _said(
