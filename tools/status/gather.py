@@ -67,7 +67,7 @@ class _Gathering:
         )
         jobs, cron_jobs = self._list("jobs"), self._list("cronjobs")
         copies = self._list(_COPIES[facts.engine])
-        own = why.belonging(self._of(listed), name)
+        own = why.belonging(listed.result(), name)
         proxies, wanted, spec = self._proxies(own)
         servers = [
             self._pool.submit(self._server, pod, self._pod(own, pod))
@@ -89,7 +89,7 @@ class _Gathering:
             state=facts.state,
             primary=facts.primary,
             service=facts.service,
-            leads_to=objects.leads_to(self._of(slices)),
+            leads_to=objects.leads_to(slices.result()),
             paused=facts.paused,
             servers_wanted=facts.servers,
             servers=tuple(one.result() for one in servers),
@@ -98,9 +98,9 @@ class _Gathering:
             proxies=tuple(one.result() for one in asked),
             undeployed=bool(spec and configuration)
             and objects.volume_secret(spec, "config") != configuration,
-            proofs=tuple(self._proofs(self._of(copies), self._of(jobs), self._of(cron_jobs))),
+            proofs=tuple(self._proofs(copies.result(), jobs.result(), cron_jobs.result())),
             certificates=tuple(one.result() for one in certificates),
-            reasons=tuple(why.reasons([self._found, *own], self._recent(self._of(events)))),
+            reasons=tuple(why.reasons([self._found, *own], self._recent(events.result()))),
             unknown=tuple(self._unknown),
         )
 
@@ -117,10 +117,6 @@ class _Gathering:
                 return []
 
         return self._pool.submit(listed)
-
-    @staticmethod
-    def _of(future: Future[list[Object]]) -> list[Object]:
-        return future.result()
 
     def _recent(self, events: Sequence[Object]) -> list[Object]:
         """Events of the last quarter of an hour: older ones tell of what is over."""
