@@ -112,6 +112,16 @@ class Prometheus:
         """The names of the rules that held for their `for`."""
         return {alert.name for alert in self.alerts() if alert.state == "firing"}
 
+    def look(self) -> None:
+        """Wait until it has looked at all rules again. Raises RuntimeError if it does not."""
+        before = self._evaluated()
+        if not eventually(lambda: not before & self._evaluated()):
+            raise RuntimeError("the rules are not evaluated")
+
+    def _evaluated(self) -> set[tuple[str, str]]:
+        groups = self._get("rules")["groups"]
+        return {(group["name"], group["lastEvaluation"]) for group in groups}
+
     def rule_errors(self) -> dict[str, str]:
         """Rules whose last evaluation failed, such as for series that match many to many."""
         groups = self._get("rules")["groups"]
