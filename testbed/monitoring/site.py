@@ -70,12 +70,13 @@ def proxies(
         ],
         "metric_relabel_configs": [
             {
-                "source_labels": ["endpoint"],
-                "target_label": "endpoint",
-                "regex": f"{address}:(.+)",
-                "replacement": f"{name}:$1",
+                "source_labels": [label],
+                "target_label": label,
+                "regex": f"{address}(:.+)?",
+                "replacement": f"{name}$1",
             }
             for name, address in (renamed or {}).items()
+            for label in ("endpoint", "hostname")
         ],
     }
 
