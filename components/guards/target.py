@@ -15,6 +15,7 @@ from components.config.load import Loaded, Stack
 from components.engines.live import at
 from components.guards import api
 from components.guards.api import Cluster, Object, Refused, Unanswered
+from components.operations import monitors
 
 IDENTITY = "/api/v1/namespaces/kube-system"
 """Its `uid` is what tells clusters apart: it lives as long as the cluster does."""
@@ -26,8 +27,8 @@ def seen(
     """What tells the cluster from others (None if the user may not see it), once it was looked at.
 
     Fails with a ConfigError if the cluster cannot be asked or is another one than before, if a
-    namespace or an existing Secret is not there, or if a new database has the name of somebody
-    else's. `known`: the facts at the last update; `settings`: those of the provider.
+    namespace, an existing Secret or a kind of prometheus-operator's is not there, or if a new
+    database has the name of somebody else's. `known`: the facts at the last update; `settings`: those of the provider.
     """
 
     def everything(known: Mapping[str, Any]) -> tuple[Stack, Mapping[str, Any]]:
@@ -37,15 +38,18 @@ def seen(
 
 
 class _Seen:
-    """Metadata of what is in the cluster. What the user may not read is taken for nothing."""
+    """What is in the cluster, its metadata unless `whole`. What the user may not read is taken for
+    nothing."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.hidden: list[str] = []
 
-    def get(self, path: str, otherwise: Object | None = None) -> Object | None:
+    def get(
+        self, path: str, otherwise: Object | None = None, *, whole: bool = False
+    ) -> Object | None:
         try:
-            return self._cluster.get(path)
+            return self._cluster.get(path, whole=whole)
         except Refused:
             self.hidden.append(path)
             return otherwise
@@ -72,6 +76,7 @@ def _faults(
     stack: Stack, known: Mapping[str, Any], identity: str | None, cluster: _Seen
 ) -> Iterator[Fault]:
     yield from another_cluster(known, identity)
+    yield from _missing_kinds(stack, cluster)
     made = {one.config.namespace for one in stack.databases if one.config.create_namespace}
     before = {facts.get("namespace") for facts in known.values() if facts.get("create_namespace")}
     for one in stack.databases:
@@ -94,6 +99,24 @@ def _faults(
             yield from _missing_secrets(one, cluster)
             if config.name not in known and not config.adopting:
                 yield from _owners(one, cluster)
+
+
+def _missing_kinds(stack: Stack, cluster: _Seen) -> Iterator[Fault]:
+    """Of prometheus-operator's. Without, mariadb-operator would only say so in its log, every ten
+    seconds, and an update would end half way."""
+    wanted = [(one, kinds) for one in stack.databases if (kinds := monitors.kinds(one.config))]
+    if not wanted:
+        return
+    # Which kinds there are, every user may see (kubernetes.io/docs, "Discovery Roles").
+    served = cluster.get(f"/apis/{monitors.API}", {}, whole=True)
+    known = {resource["kind"] for resource in at(served, "resources") or ()}
+    for one, kinds in wanted:
+        if served != {} and (missing := kinds - known):
+            yield (
+                one.at("monitoring.scrape"),
+                f"needs the kinds {', '.join(sorted(missing))}, which the cluster does not have",
+                "install the CRDs of prometheus-operator first, or set it to annotations",
+            )
 
 
 def another_cluster(known: Mapping[str, Any], identity: str | None) -> Iterator[Fault]:

@@ -22,6 +22,15 @@ LONGEST_READING = 10
 """Seconds, at most, that one may take; Prometheus's own default."""
 
 
+def kinds(config: StackConfig) -> frozenset[str]:
+    """Those of prometheus-operator's that a stack needs, whoever makes the objects."""
+    if not config.monitoring.by_operator:
+        return frozenset()
+    rules = {"PrometheusRule"} if config.monitoring.alerts.enabled else set[str]()
+    proxies = {"PodMonitor"} if config.own_proxies else set[str]()
+    return frozenset({"ServiceMonitor"} | rules | proxies)
+
+
 def times(config: StackConfig) -> dict[str, str]:
     """How often, and how long it may take: never longer than until the next one."""
     interval = config.monitoring.interval_seconds
