@@ -227,13 +227,27 @@ def _online_writers(config: StackConfig) -> str:
 # --- expressions ---
 
 
+def _known(config: StackConfig) -> str:
+    """The servers that were read in the last hour."""
+    return f"group by ({_SERVER}) (last_over_time(mysql_up{{{series.servers(config)}}}[1h]))"
+
+
 def _server_down(config: StackConfig) -> str:
-    return f"mysql_up{{{series.servers(config)}}} == 0"
+    """It refuses the exporter, or it was read and is not, while others are: of one that hangs the
+    exporter does not say anything in time. Not one that the stack no longer has."""
+    up = f"mysql_up{{{series.servers(config)}}}"
+    return f"""
+        max by ({_SERVER}) ({up}) == 0
+        or (
+          {_known(config)} unless on ({_SERVER}) {up}
+          and on () count({up}) < {config.database.running}
+        )"""
 
 
 def _metrics_missing(config: StackConfig) -> str:
-    servers = series.servers(config)
-    return f"(count(mysql_up{{{servers}}}) or vector(0)) < {config.database.running}"
+    """No server is read, or some were not even before."""
+    read = f"(count(mysql_up{{{series.servers(config)}}}) or vector(0))"
+    return f"{read} == 0 or count({_known(config)}) < {config.database.running}"
 
 
 def _kubernetes_missing(config: StackConfig) -> str:
@@ -432,8 +446,9 @@ def _paused(config: StackConfig) -> str:
 
 
 def _config_drift(config: StackConfig) -> str:
+    """By the proxy that differs, and not by those that see it."""
     differs = f"proxysql_servers_checksums_diff_check{{{series.proxies(config)}}}"
-    return f"max by ({_PROXY}, name) ({differs}) > 30"
+    return f"max by (namespace, hostname, name) ({differs}) > 30"
 
 
 def _clients_near_limit(config: StackConfig) -> str:
@@ -460,7 +475,7 @@ _DOWN: Mapping[str, Any] = {
     "for_": 2 * MINUTE,
     "expression": _server_down,
     "summary": "A server does not answer.",
-    "description": "The exporter cannot log in to %(server)s.",
+    "description": "The exporter gets no answer of %(server)s.",
 }
 
 ALERTS: tuple[Alert, ...] = (
@@ -746,7 +761,7 @@ ALERTS: tuple[Alert, ...] = (
         for_=15 * MINUTE,
         expression=_config_drift,
         summary="Proxies have different configurations.",
-        description="{{ $labels.name }} of {{ $labels.pod }} differs from another proxy's.",
+        description="{{ $labels.name }} of {{ $labels.hostname }} differs from other proxies'.",
     ),
     Alert(
         name="ProxyClientsNearLimit",

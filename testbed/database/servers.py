@@ -280,6 +280,12 @@ class Server:
         terminate(self._process, STOP_TIMEOUT)
         self._process = None
 
+    def kill(self) -> None:
+        """End the server without a goodbye."""
+        assert self._process is not None
+        kill(self._process)
+        self._process = None
+
     def pause(self) -> None:
         """Let it hang: its connections stay, and nothing answers."""
         assert self._process is not None

@@ -4,7 +4,7 @@ A text per series, as Prometheus's exposition format and promtool's unit tests w
 labels are those of real programs; tests/unit/test_alerts.py holds them against lists.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from components import names
 from components.config.engine import ENGINES
@@ -40,10 +40,10 @@ def proxy(config: StackConfig, ordinal: int) -> dict[str, str]:
 
 
 def healthy(config: StackConfig, protocol: str | None = None) -> Series:
-    """All is well. `protocol`: the label that ProxySQL has from 3.0.2 on."""
+    """All is well at the time 0. `protocol`: the label that ProxySQL has from 3.0.2 on."""
     return {
         **dict(_servers(config)),
-        **dict(_kubernetes(config)),
+        **kubernetes(config),
         **(dict(_proxies(config, protocol)) if config.own_proxies else {}),
     }
 
@@ -88,8 +88,24 @@ def _servers(config: StackConfig) -> Iterator[tuple[str, float]]:
                 yield series(f"mysql_slave_status_{name}", **labels, **source), value
 
 
+def kubernetes(config: StackConfig, now: float = 0) -> Series:
+    """What kubelets, kube-state-metrics and Percona's collector say while all is well.
+
+    `now`: the time, in seconds since 1970.
+    """
+    return at(now, _kubernetes(config))
+
+
+def at(now: float, found: Iterable[tuple[str, float]]) -> Series:
+    """Series whose times were told as of 0."""
+    times = ("_time", "_created", "_timestamp")
+    return {
+        name: value + now if name.partition("{")[0].endswith(times) else value
+        for name, value in found
+    }
+
+
 def _kubernetes(config: StackConfig) -> Iterator[tuple[str, float]]:
-    """Of the kubelets and of kube-state-metrics. Times are seconds since 1970, and now is 0."""
     engine, namespace = ENGINES[config.engine], config.namespace
     for claim in engine.claims(config.name, config.database.topology, config.database.replicas):
         labels = {"namespace": namespace, "persistentvolumeclaim": claim}
@@ -185,6 +201,6 @@ def _proxies(config: StackConfig, protocol: str | None) -> Iterator[tuple[str, f
         yield series("proxysql_servers_checksums_diff_check", **labels, **peer), 0
 
 
-def exposition(found: Mapping[str, float], without: tuple[str, ...] = ()) -> str:
-    """The text that a program of Prometheus's kind serves."""
-    return "".join(f"{name} {value!r}\n" for name, value in found.items() if name not in without)
+def exposition(found: Mapping[str, float]) -> str:
+    """The text that a program serves whose figures a Prometheus reads."""
+    return "".join(f"{name} {value!r}\n" for name, value in found.items())

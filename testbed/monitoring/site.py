@@ -156,7 +156,10 @@ def made_up(config: StackConfig) -> Callable[[], str]:
             lines.append(f'kube_job_{kind}{{{job},condition="true"}} 1')
             lines.append(f'kube_job_{kind}{{{job},condition="false"}} 0')
         drill = f'{own},cronjob="{names.restore_drill(config.name)}"'
-        lines.append(f"kube_cronjob_status_last_successful_time{{{drill}}} {began - 50 * HOUR:.0f}")
+        dump = f'{own},cronjob="{names.dump(config.name, "0a1b2c")}"'
+        for cron_job, age_then in ((drill, 50 * HOUR), (dump, 9 * HOUR)):
+            ended_at = f"{began - age_then:.0f}"
+            lines.append(f"kube_cronjob_status_last_successful_time{{{cron_job}}} {ended_at}")
         operator = 'namespace="mariadb-system",pod="mariadb-operator-6d5f7c9b8-x2x7k"'
         for controller, errors, depth in (("mariadb", 2, 1), ("physicalbackup", 1, 0)):
             labels = f'{operator},controller="{controller}"'

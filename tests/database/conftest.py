@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,15 @@ def standalone(installation: Installation, workspace: Path) -> Iterator[Cluster]
 @pytest.fixture(scope="session")
 def replication(installation: Installation, workspace: Path) -> Iterator[Cluster]:
     """A primary and two semi-sync replicas, made as mariadb-operator makes them."""
+    with replicated(installation, workspace, "replication") as cluster:
+        yield cluster
+
+
+@contextmanager
+def replicated(installation: Installation, workspace: Path, name: str) -> Generator[Cluster]:
+    """The same, for a test that breaks them. `name`: of their folders."""
     servers = tuple(
-        Server(installation, workspace / f"replication-{index}", port, replication_settings(index))
+        Server(installation, workspace / f"{name}-{index}", port, replication_settings(index))
         for index, port in enumerate(ports.free(3))
     )
     with stopping(servers):
@@ -90,12 +98,19 @@ def replication(installation: Installation, workspace: Path) -> Iterator[Cluster
 @pytest.fixture(scope="session")
 def galera(installation: Installation, workspace: Path) -> Iterator[Cluster]:
     """Three nodes that certify each other's writes; joiners get the data through rsync."""
+    with clustered(installation, workspace, "galera") as cluster:
+        yield cluster
+
+
+@contextmanager
+def clustered(installation: Installation, workspace: Path, name: str) -> Generator[Cluster]:
+    """The same, for a test that breaks them. `name`: of their folders."""
     provider = installation.galera_provider()
     if provider is None:
         pytest.skip("no Galera provider on this machine (Debian: galera-4)")
     free = ports.free(12)
     servers = tuple(
-        Server(installation, workspace / f"galera-{index}", free[9 + index], settings)
+        Server(installation, workspace / f"{name}-{index}", free[9 + index], settings)
         for index, settings in enumerate(_galera(provider, free[:3], free[3:6], free[6:9]))
     )
     with stopping(servers):

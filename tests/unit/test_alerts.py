@@ -29,6 +29,7 @@ from testbed.monitoring.series import (
     job,
     proxy,
     series,
+    server,
 )
 
 S3 = {"endpoint": "s3.example.com", "bucket": "backups"}
@@ -284,6 +285,8 @@ WITHOUT_KUBERNETES: tuple[Edit, ...] = (
     (LAST, "", None),
 )
 
+GONE = {**server(CONFIGS["small"], 0), "instance": "orders-3.orders-internal:3306"}
+
 BREAKS: tuple[Case, ...] = (
     # Servers.
     Case(
@@ -306,9 +309,36 @@ BREAKS: tuple[Case, ...] = (
         fires=("DatabaseServerDown",),
     ),
     Case(
-        id="one server is not read",
+        id="one server was never read",
         of="small",
         edits=((UP, THIRD, None),),
+        fires=("DatabaseMetricsMissing",),
+    ),
+    Case(
+        id="one server hangs, of which the exporter says nothing",
+        of="small",
+        edits=((UP, THIRD, "1x20 stale"),),
+        fires=("DatabaseServerDown",),
+    ),
+    Case(
+        id="one server hangs for two hours",
+        of="small",
+        edits=((UP, THIRD, "1x20 stale"),),
+        fires=("DatabaseMetricsMissing",),
+        minutes=120,
+    ),
+    Case(
+        id="the stack had a server more",
+        of="small",
+        more={series(UP, **GONE): "1x20 stale"},
+    ),
+    Case(
+        id="the exporter is gone",
+        of="small",
+        edits=(
+            (UP, 'namespace="shop"', "1x20 stale"),
+            (READ_ONLY, 'namespace="shop"', "1x20 stale"),
+        ),
         fires=("DatabaseMetricsMissing",),
     ),
     Case(
