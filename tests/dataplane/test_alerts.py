@@ -91,7 +91,10 @@ def test_a_proxy_answers_what_the_runbook_asks(
     pair: Site, page: str, ordinal: int, script: str
 ) -> None:
     """43: by the client and the login that its Pod has."""
-    done = pair.at.tier.proxies[ordinal].run(script)
+    proxy = pair.at.tier.proxies[ordinal]
+    if "RESUME" in script:
+        proxy.admin("PROXYSQL PAUSE")
+    done = proxy.run(script)
     assert (done.returncode, done.stderr) == (0, ""), page
     if "stats_mysql_connection_pool" in script or "monitor_ping" in script:
         assert done.stdout
