@@ -12,7 +12,7 @@ INSTALLED := $(if $(wildcard venv/.stamp),,venv/.stamp)
 # Environments that set this, as many containers do, would pay for every import of every process anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help up preview render sql backup-now restore-drill down status test test-cluster test-long test-fast lint bench
+.PHONY: help up preview render sql backup-now restore-drill down status test test-cluster test-further test-long test-fast lint bench
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -41,9 +41,13 @@ down: $(INSTALLED) ## Destroy all local stacks (or STACK=...), stop everything, 
 status: $(INSTALLED) ## What runs here; with STACK=... the state of a deployed stack's databases (JSON=1)
 	@$(PY) -m local status $(if $(STACK),--stack $(STACK)) $(if $(JSON),--json)
 
-test: lint ## Lint and every test but those on real nodes
+test: lint ## Lint and every test but those on real nodes and on further stacks
 	@$(PY) -m local build
-	$(PY) -m pytest -m "not cluster" $(PARALLEL) 4
+	$(PY) -m pytest -m "not cluster and not further" $(PARALLEL) 4
+
+test-further: venv/.stamp ## What `make test` shows on one stack, on others
+	@$(PY) -m local build
+	$(PY) -m pytest -m further $(PARALLEL) 2 tests/engine
 
 test-cluster: venv/.stamp ## The tests on real nodes, without the long ones
 	@$(PY) -m local build

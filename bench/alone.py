@@ -22,7 +22,7 @@ def with_apps(count: int) -> dict[str, Any]:
 
 def preview(config: Mapping[str, Any]) -> None:
     """Run the program. Raises SystemExit with its error."""
-    error = recorder.run(config, preview=True).error
+    error = recorder.run(config, preview=True, shortcuts=False).error
     if error:
         raise SystemExit(error)
 

@@ -18,6 +18,9 @@ from components.config import load as configuration
 from components.config.engine import ENGINES
 from components.config.errors import ConfigError
 from components.config.stack import StackConfig
+from components.engines.wiring import WIRING
+from components.proxysql import config_files
+from components.proxysql.model import cnf_model
 from local import REPOSITORY, LocalError, engine, jobs, locks, sql
 from local.choice import choose, this_machine
 from local.control_plane import ControlPlane
@@ -139,12 +142,23 @@ def screens(wanted: str, as_json: bool) -> int:
         with _deployed(wanted, "nothing answers", wait=False) as (configs, _, kubectl):
             command = tuple(kubectl.command())
             return show(
-                [(StatusKubectl(command, one.namespace), one.name) for one in configs],
+                [
+                    (StatusKubectl(command, one.namespace), one.name, _configuration(one))
+                    for one in configs
+                ],
                 as_json=as_json,
             )
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return NOTHING_TO_SHOW
+
+
+def _configuration(config: StackConfig) -> str:
+    """The Secret of the proxies' configuration; nothing where this program runs none."""
+    if not config.own_proxies:
+        return ""
+    topology = WIRING[config.engine].topology(config)
+    return config_files.secret_name(config, cnf_model(config, topology))
 
 
 @contextmanager

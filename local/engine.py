@@ -159,7 +159,11 @@ class Engine:
 
     def config(self, name: str) -> dict[str, Any]:
         """The `config` section that a stack was deployed with."""
-        return stack_config(self._work / f"Pulumi.{name}.yaml")
+        return stack_config(self.stack_file(name))
+
+    def stack_file(self, name: str) -> Path:
+        """The file that a stack was deployed with, as the engine has it."""
+        return self._work / f"Pulumi.{name}.yaml"
 
     def destroy(self, name: str, on_output: Callable[[str], Any], color: str) -> None:
         """Destroy a stack and forget it, protected resources too."""
@@ -168,7 +172,7 @@ class Engine:
         self.command.run(
             ["state", "unprotect", "--all", "--yes", "--stack", name],
             cwd=str(self._work),
-            additional_env=self._environment(),
+            additional_env=self.environment(),
         )
         stack.destroy(on_output=on_output, color=color, remove=True)
         on_output(f"stack {name}: removed")
@@ -186,11 +190,11 @@ class Engine:
         (self.directory / "state").mkdir(exist_ok=True, mode=0o700)
         shutil.copyfile(REPOSITORY / "Pulumi.yaml", self._work / "Pulumi.yaml")
         return LocalWorkspaceOptions(
-            work_dir=str(self._work), pulumi_command=self.command, env_vars=self._environment()
+            work_dir=str(self._work), pulumi_command=self.command, env_vars=self.environment()
         )
 
-    def _environment(self) -> dict[str, str]:
-        """No variable of the environment decides about backend, secrets or cluster."""
+    def environment(self) -> dict[str, str]:
+        """For its processes: no other variable decides about backend, secrets or cluster."""
         path = os.environ.get("PATH", os.defpath)
         if self.plugin_path:
             path = os.pathsep.join((str(self.plugin_path), path))

@@ -39,6 +39,11 @@ class Process:
         return [*self.argv, *variables, *digests]
 
 
+KEPT = ("PATH", "GOGC")
+"""Variables that processes take over: where programs are, and how often those of Go collect
+garbage (https://pkg.go.dev/runtime#hdr-Environment_Variables)."""
+
+
 def identity(pid: int) -> str | None:
     """What tells a process from every other one that had or gets its number; None once it ended.
 
@@ -88,11 +93,12 @@ class Processes:
         if self.up_to_date(process):
             return False
         self.end(process.name)
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         with (self.directory / f"{process.name}.log").open("wb") as log:
             child = subprocess.Popen(
                 process.argv,
                 cwd=self.directory,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.directory), **process.env},
+                env={**kept, "HOME": str(self.directory), **process.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -7,27 +7,37 @@ unknown values, so that goldens and invariants look at exactly what would go int
 # pulumi.runtime.mocks declares its dictionaries without types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import asyncio
 import base64
 import gc
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
 
 import pulumi
-from google.protobuf import json_format
-from pulumi.runtime import mocks, rpc, settings, stack, sync_await
+from google.protobuf import json_format, struct_pb2
+from pulumi import _types  # pyright: ignore[reportPrivateUsage]
+from pulumi.runtime import mocks, rpc, settings, stack
 from pulumi.runtime.config import set_all_config
-from pulumi.runtime.proto import source_pb2
+from pulumi.runtime.proto import provider_pb2, resource_pb2, source_pb2
 
+from components.config.backup import S3Keys
+from components.config.store_secrets import AZURE_ACCOUNT
 from components.guards import api
 from components.guards.api import Unanswered
 from components.guards.remembered import READ_OUTPUTS
 
 ROOT = Path(__file__).parents[1]
+_KEYS = S3Keys(name="store")
+STORE_KEYS = (_KEYS.access_key, _KEYS.secret_key, AZURE_ACCOUNT)
+"""Keys of a store's Secret that a config need not name."""
 SECRET = "4dabf18193072939515e22adb298388d"
 """The key that marks a special value (pulumi sdk/python runtime/rpc.py)."""
 
@@ -165,12 +175,14 @@ class Recorder(mocks.MockMonitor):
     def __init__(
         self,
         recording: Recording,
-        answers: "_Answers",
         stack_name: str,
+        preview: bool,
+        existing: Mapping[str, Mapping[str, str]],
+        live: Mapping[str, Mapping[str, Any]],
+        previous: Mapping[str, Any],
     ) -> None:
-        super().__init__(answers)
-        self.recording = recording
-        self.stack_name = stack_name
+        self.recording, self.stack_name, self.preview = recording, stack_name, preview
+        self.existing, self.live, self.previous = existing, live, previous
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """The engine's URN: all parents' types but the Stack's (sdk/go/common/resource/urn)."""
@@ -180,95 +192,129 @@ class Recorder(mocks.MockMonitor):
         return f"urn:pulumi:{self.stack_name}::mysql-ha::{type_}::{name}"
 
     def RegisterResource(self, request: Any) -> Any:
-        self._record(request, request.object, read=False)
-        return super().RegisterResource(request)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        resource = self._record(request, request.object, read=False)
+        return resource_pb2.RegisterResourceResponse(
+            urn=urn,
+            id=resource.import_id or f"id-{resource.name}",
+            object=self._made(resource, request.object),
+        )
 
     def ReadResource(self, request: Any) -> Any:
-        self._record(request, request.properties, read=True)
-        return super().ReadResource(request)
+        resource = self._record(request, request.properties, read=True)
+        return resource_pb2.ReadResourceResponse(
+            urn=resource.urn, properties=_struct(self._found(resource, request.id))
+        )
 
     def Invoke(self, request: Any) -> Any:
+        assert request.tok == READ_OUTPUTS, f"unexpected invoke {request.tok}"
         self.recording.called.append(request.tok)
-        return super().Invoke(request)
+        answer: dict[str, Any] = {
+            "name": request.args["name"],
+            "outputs": dict(self.previous),
+            "secretOutputNames": [],
+        }
+        return provider_pb2.InvokeResponse(**cast(Any, {"return": _struct(answer)}))
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         if "::pulumi:pulumi:Stack::" in request.urn:
             self.recording.outputs = marked(json_format.MessageToDict(request.outputs))
         return super().RegisterResourceOutputs(request)
 
-    def _record(self, request: Any, properties: Any, *, read: bool) -> None:
-        if request.type == "pulumi:pulumi:Stack":
-            return
+    def _made(self, resource: Resource, inputs: struct_pb2.Struct) -> struct_pb2.Struct:
+        """The outputs of a resource: its inputs, and the text of a password.
+
+        A preview of a new password does not know it, like the official provider.
+        """
+        if resource.type != "random:index/randomPassword:RandomPassword" or self.preview:
+            return inputs
+        outputs = struct_pb2.Struct()
+        outputs.CopyFrom(inputs)
+        rotation = resource.inputs["keepers"]["rotation"]
+        outputs["result"] = generated_password(resource.name, rotation)
+        return outputs
+
+    def _found(self, resource: Resource, object_id: str) -> dict[str, Any]:
+        """What the cluster has of an object that is read."""
+        kind = resource.type.rpartition(":")[2]
+        if kind == "Secret":
+            if object_id not in self.existing:
+                raise ValueError(f"Secret {object_id} not found")
+            return {
+                "data": {
+                    key: base64.b64encode(text.encode(errors="surrogateescape")).decode()
+                    for key, text in self.existing[object_id].items()
+                }
+            }
+        assert kind in ("MariaDB", "PerconaXtraDBCluster"), f"unexpected read of a {kind}"
+        if f"{kind} {object_id}" not in self.live:
+            raise ValueError(f"{kind} {object_id} not found")
+        return {"spec": self.live[f"{kind} {object_id}"]}
+
+    def _record(self, request: Any, properties: Any, *, read: bool) -> Resource:
         inputs = marked(json_format.MessageToDict(properties))
         if request.type == "kubernetes:core/v1:Secret" and not read:
             inputs = readable(inputs)
         timeouts = getattr(request, "customTimeouts", None)
-        self.recording.resources.append(
-            Resource(
-                urn=self.make_urn(request.parent, request.type, request.name),
-                type=request.type,
-                name=request.name,
-                inputs=inputs,
-                protect=getattr(request, "protect", False),
-                retain_on_delete=getattr(request, "retainOnDelete", False),
-                parent=request.parent,
-                provider=request.provider,
-                depends_on=tuple(getattr(request, "dependencies", ())),
-                aliases=tuple(str(alias) for alias in getattr(request, "aliases", ())),
-                ignore_changes=tuple(getattr(request, "ignoreChanges", ())),
-                import_id=getattr(request, "importId", ""),
-                timeouts={"create": timeouts.create, "update": timeouts.update}
-                if timeouts and timeouts.create
-                else {},
-                secret_outputs=tuple(sorted(set(getattr(request, "additionalSecretOutputs", ())))),
-                read=read,
-            )
+        resource = Resource(
+            urn=self.make_urn(request.parent, request.type, request.name),
+            type=request.type,
+            name=request.name,
+            inputs=inputs,
+            protect=getattr(request, "protect", False),
+            retain_on_delete=getattr(request, "retainOnDelete", False),
+            parent=request.parent,
+            provider=request.provider,
+            depends_on=tuple(getattr(request, "dependencies", ())),
+            aliases=tuple(str(alias) for alias in getattr(request, "aliases", ())),
+            ignore_changes=tuple(getattr(request, "ignoreChanges", ())),
+            import_id=getattr(request, "importId", ""),
+            timeouts={"create": timeouts.create, "update": timeouts.update}
+            if timeouts and timeouts.create
+            else {},
+            secret_outputs=tuple(sorted(set(getattr(request, "additionalSecretOutputs", ())))),
+            read=read,
         )
+        self.recording.resources.append(resource)
+        return resource
 
 
-class _Answers(mocks.Mocks):
-    def __init__(
-        self,
-        preview: bool,
-        existing: Mapping[str, Mapping[str, str]],
-        live: Mapping[str, Mapping[str, Any]],
-        previous: Mapping[str, Any],
-    ) -> None:
-        self.preview, self.existing, self.live = preview, existing, live
-        self.previous = previous
+def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
+    """Plain data as the engine sends it."""
+    return json_format.ParseDict(values, struct_pb2.Struct())
 
-    def call(self, args: mocks.MockCallArgs) -> Any:
-        assert args.token == READ_OUTPUTS, f"unexpected invoke {args.token}"
-        return {
-            "name": args.args["name"],
-            "outputs": dict(self.previous),
-            "secretOutputNames": [],
-        }
 
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        if args.typ == "random:index/randomPassword:RandomPassword":
-            inputs = cast(dict[str, Any], args.inputs)
-            # A preview of a new password does not know it, like the official provider.
-            return args.name, {**args.inputs} if self.preview else {
-                **args.inputs,
-                "result": generated_password(args.name, inputs["keepers"]["rotation"]),
-            }
-        if args.resource_id and args.typ == "kubernetes:core/v1:Secret":
-            if args.resource_id not in self.existing:
-                raise ValueError(f"Secret {args.resource_id} not found")
-            encoded = {
-                key: base64.b64encode(text.encode(errors="surrogateescape")).decode()
-                for key, text in self.existing[args.resource_id].items()
-            }
-            return args.resource_id, {"data": encoded}
-        kind = args.typ.rpartition(":")[2]
-        # A read names the object; an import comes with its spec and is given that back.
-        read = args.resource_id and "spec" not in args.inputs
-        if read and kind in ("MariaDB", "PerconaXtraDBCluster"):
-            if f"{kind} {args.resource_id}" not in self.live:
-                raise ValueError(f"{kind} {args.resource_id} not found")
-            return args.resource_id, {"spec": self.live[f"{kind} {args.resource_id}"]}
-        return args.resource_id or f"id-{args.name}", args.inputs
+_unwrapped = cache(_types.unwrap_type)
+"""The SDK takes the same few types apart for every value that it sends."""
+
+
+def _at_once(
+    loop: asyncio.AbstractEventLoop,
+    executor: Executor | None,
+    function: Callable[..., Any],
+    *arguments: Any,
+) -> asyncio.Future[Any]:
+    """In place of `run_in_executor`: nothing here waits for a server that threads would be for."""
+    done = loop.create_future()
+    try:
+        done.set_result(function(*arguments))
+    except Exception as error:
+        done.set_exception(error)
+    return done
+
+
+@contextmanager
+def _shortcuts() -> Generator[None]:
+    """Without threads, and without work that the SDK does again and again."""
+    with (
+        mock.patch.object(asyncio.BaseEventLoop, "run_in_executor", _at_once),
+        mock.patch.object(_types, "unwrap_type", _unwrapped),
+        # The SDK waits for all outputs, and looks at every one again whenever one is known.
+        mock.patch.object(asyncio, "FIRST_COMPLETED", asyncio.FIRST_EXCEPTION),
+    ):
+        yield
 
 
 def generated_password(logical_name: str, rotation: str = "0") -> str:
@@ -280,6 +326,18 @@ def generated_password(logical_name: str, rotation: str = "0") -> str:
 def _full(key: str) -> str:
     """A config key with its namespace."""
     return key if ":" in key else f"mysql-ha:{key}"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text below a value of a config."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for below in cast(Mapping[str, Any], value).values():
+            yield from _texts(below)
+    elif isinstance(value, list):
+        for below in cast(list[Any], value):
+            yield from _texts(below)
 
 
 def _made(config: Mapping[str, Any]) -> set[str]:
@@ -305,12 +363,14 @@ def run(
     stack_name: str = "test",
     found: Mapping[str, Any] | Unanswered | None = None,
     root: Path | None = None,
+    shortcuts: bool = True,
 ) -> Recording:
     """Run `__main__` with `config` (keys without or with a namespace, values as in YAML).
 
     `secret_keys`: config keys that the stack file keeps encrypted. `found`: what a look at the
     cluster's API finds, by path; or why the cluster does not answer. `root`: the project's folder,
-    where the stack's file may be. An error of the program is kept in `Recording.error`, as the
+    where the stack's file may be. `shortcuts`: the SDK does less than under an engine, and the same
+    comes of it. An error of the program is kept in `Recording.error`, as the
     engine would print it.
     """
     recording = Recording()
@@ -319,16 +379,18 @@ def run(
         for key, value in config.items()
     }
     collecting = gc.isenabled()
-    # Whoever ran `asyncio.run` before in this process has left it without an event loop.
-    sync_await._ensure_event_loop()  # pyright: ignore[reportPrivateUsage]
-    answers = _Answers(preview, existing or {}, live or {}, plain(previous or {}))
-    mocks.set_mocks(
-        answers,
-        project="mysql-ha",
-        stack=stack_name,
-        preview=preview,
-        monitor=Recorder(recording, answers, stack_name),
-        organization="organization",
+    monitor = Recorder(
+        recording, stack_name, preview, existing or {}, live or {}, plain(previous or {})
+    )
+    settings.configure(
+        mocks.MockSettings(
+            monitor=monitor,
+            engine=mocks.MockEngine(None),
+            project="mysql-ha",
+            stack=stack_name,
+            dry_run=preview,
+            organization="organization",
+        )
     )
     set_all_config(values, [_full(key) for key in secret_keys])
     runtime = cast(Any, settings.SETTINGS)
@@ -345,9 +407,13 @@ def run(
             """No server: nothing of the machine's own is asked."""
 
         def get(self, path: str, *, whole: bool = False) -> Any:
-            """What every stack is in is there, and not asked for: namespaces, existing Secrets."""
+            """What every stack is in is there, and not asked for: namespaces, existing Secrets;
+            those of stores have every key that a config may name."""
             if isinstance(found, Unanswered):
                 raise found
+            if whole and "/secrets/" in path:
+                every = {key: "" for key in (*STORE_KEYS, *_texts(config))}
+                return (found or {}).get(path, {"metadata": {}, "data": every})
             place = path.removeprefix("/api/v1/namespaces/").replace("/secrets/", "/")
             if place not in (existing or {}) and "/" in place:
                 recording.asked.append(path)
@@ -362,10 +428,10 @@ def run(
             # The engine would be told where each resource was made, for its messages: under pytest
             # that takes a third of a run, and nothing here records it.
             mock.patch("pulumi.runtime.resource._get_stack_trace", source_pb2.StackTrace),
+            _shortcuts() if shortcuts else nullcontext(),
         ):
-            sync_await._sync_await(  # pyright: ignore[reportPrivateUsage]
-                stack.run_in_stack(program)
-            )
+            # In a loop of its own: what a refused config leaves there ends with it.
+            asyncio.run(stack.run_in_stack(program))
     except pulumi.RunError as error:
         recording.error = str(error)
     finally:

@@ -317,16 +317,14 @@ def _traffic() -> list[Panel]:
             stacked=True,
         ),
         _graph(
-            "Time of a statement",
-            "Seconds that servers took for a statement, on average. Bad: it grows while the "
-            "number of statements does not.",
+            "Bytes",
+            "What the proxies sent to the servers, and what they received of them.",
             (
-                _by_proxy(f"rate(proxysql_backend_query_time_seconds_total{{<proxies>}}[{RATE}])")
-                + " / "
-                + _by_proxy(f"rate(proxysql_connpool_conns_queries_total{{<proxies>}}[{RATE}])"),
-                "{{pod}}",
+                "sum by (traffic_flow) "
+                f"(rate(proxysql_connpool_data_bytes_total{{<proxies>}}[{RATE}]))",
+                "{{traffic_flow}}",
             ),
-            unit=units.Seconds,
+            unit=units.BytesPerSecondIEC,
         ),
         _graph(
             "Errors that clients saw",
@@ -344,11 +342,24 @@ def _traffic() -> list[Panel]:
         ),
         _graph(
             "Clients",
-            "Connections of clients by proxy, and how many a proxy accepts. Bad: more than 80 % "
-            "of that.",
+            "Connections of clients by proxy. Good: proxies that share them evenly.",
             (_by_proxy("proxysql_client_connections_connected{<proxies>}"), "{{pod}}"),
-            ("min(proxysql_mysql_max_connections{<proxies>})", "accepted by each"),
+            stacked=True,
+            width=6,
+        ),
+        _graph(
+            "Clients, of those accepted",
+            "Connections of clients as a part of how many a proxy accepts. Bad: more than 80 %.",
+            (
+                _by_proxy("proxysql_client_connections_connected{<proxies>}")
+                + " / "
+                + _by_proxy("proxysql_mysql_max_connections{<proxies>}"),
+                "{{pod}}",
+            ),
+            unit=units.PercentUnit,
+            limit=0.8,
             alerts=["ProxyClientsNearLimit"],
+            width=6,
         ),
         _graph(
             "Logins refused",
@@ -369,13 +380,15 @@ def _traffic() -> list[Panel]:
             ),
             unit=units.OpsPerSecond,
             alerts=["LoginsRefused"],
+            width=6,
         ),
         _graph(
-            "Open transactions and slow statements",
+            "Open transactions, slow statements",
             "Transactions that are open now, and statements a second that took longer than "
             "mysql-long_query_time. Bad: transactions that stay open hold locks.",
             ("sum(proxysql_active_transactions{<proxies>})", "open transactions"),
             (f"sum(rate(proxysql_slow_queries_total{{<proxies>}}[{RATE}]))", "slow, per second"),
+            width=6,
         ),
     ]
 
@@ -457,10 +470,7 @@ def _routing() -> list[Panel]:
             "Proxies that differ",
             "Checks in a row in which a proxy's configuration differed from its peers'. Bad: "
             "somebody changed one proxy by hand, or a roll stopped half way.",
-            (
-                "max by (pod, name) (proxysql_servers_checksums_diff_check{<proxies>})",
-                "{{pod}} {{name}}",
-            ),
+            (_by_proxy("proxysql_servers_checksums_diff_check{<proxies>}", "max"), "{{pod}}"),
             limit=30,
             alerts=["ProxyConfigDrift"],
             width=12,
@@ -506,29 +516,47 @@ def _replication() -> list[Panel]:
             unit=units.Seconds,
             limit=30,
             alerts=["ReplicationLag"],
+            width=6,
         ),
         _graph(
             "Replicas that acknowledge",
             "Semi-sync replicas of each server that takes writes. Bad: 0, as a failover may then "
             "lose commits.",
             (
-                _by_server("mysql_global_status_rpl_semi_sync_master_clients{<replicated>}"),
+                _by_server("mysql_global_status_rpl_semi_sync_master_clients{<semi_sync>}"),
                 "{{server}}",
             ),
             alerts=["SemiSyncOff"],
+            width=6,
         ),
         _graph(
             "Commits that nobody acknowledged",
             "Commits that did not wait for a replica, or not long enough. Good: 0.",
             (
                 _by_server(
-                    f"rate(mysql_global_status_rpl_semi_sync_master_no_tx{{<replicated>}}[{RATE}])",
+                    f"rate(mysql_global_status_rpl_semi_sync_master_no_tx{{<semi_sync>}}[{RATE}])",
                     "sum",
                 ),
                 "{{server}}",
             ),
             unit=units.OpsPerSecond,
             alerts=["SemiSyncOff"],
+            width=6,
+        ),
+        _graph(
+            "Wait for a replica",
+            "How long a commit waited for a replica to acknowledge it, on average. Bad: it grows, "
+            "as network or replicas are slow.",
+            (
+                _by_server(
+                    "rate(mysql_global_status_rpl_semi_sync_master_tx_wait_time"
+                    f"{{<semi_sync>}}[{RATE}]) / "
+                    f"rate(mysql_global_status_rpl_semi_sync_master_tx_waits{{<semi_sync>}}[{RATE}])"
+                ),
+                "{{server}}",
+            ),
+            unit=units.Microseconds,
+            width=6,
         ),
     ]
 

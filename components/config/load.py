@@ -525,6 +525,7 @@ def _warnings(databases: Sequence[Loaded]) -> list[str]:
         for one in databases
         for path, rule, fix in checks.warnings(one.config, one.own)
     }
+    found |= dict.fromkeys(checks.warnings_of_all([one.config for one in databases]))
     return [format_fault(*fault) for fault in found]
 
 

@@ -45,12 +45,13 @@ class Monitoring(Model):
 
     scrape: Scrape = "none"
     """`prometheus_operator`: a ServiceMonitor and a PodMonitor, whose kinds the cluster must have;
-    `annotations`: `prometheus.io/…` on Services and Pods; `none`: no exporter, no objects."""
+    `annotations`: `prometheus.io/…` on Services and Pods; `none`: no exporter, no objects. With
+    MariaDB it is set to `none`, not removed, to turn metrics off."""
     interval_seconds: Annotated[int, Strict(), Field(ge=5, le=60)] = 30
     """Seconds between two readings. By annotations it is the Prometheus that says."""
     labels: Labels = {}
     """Labels by which a Prometheus chooses the objects of `prometheus_operator`, such as
-    `release: kube-prometheus-stack`."""
+    `release: kube-prometheus-stack`. With MariaDB no other than `release`."""
     exporter: Exporter = Exporter()
     """The Pod that asks the servers for their figures."""
     alerts: Alerts = Alerts()

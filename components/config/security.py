@@ -46,7 +46,7 @@ class NetworkPolicy(Model):
     """
 
     enabled: Bool
-    """A NetworkPolicy for the proxies of this program."""
+    """A NetworkPolicy for the proxies of this program, and for the exporter of metrics."""
     clients_from: tuple[Namespace, ...] = ()
     """Namespaces whose Pods may log in. Empty: anyone who can reach the Service."""
     metrics_from: tuple[Namespace, ...] = ()

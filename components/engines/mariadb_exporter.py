@@ -24,7 +24,8 @@ operator would also grant SELECT on everything, PROCESS and REPLICATION CLIENT."
 def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:
     """`spec.metrics`, by which the operator runs an exporter and has it read.
 
-    Every field is explicit: what the operator fills in, nobody would take away again.
+    Every field is explicit: what the operator fills in, nobody would take away again. But for pull
+    secrets: it adds those of the servers itself (pkg/builder/deployment_builder.go).
     """
     image, monitoring = config.images.exporter, config.monitoring
     pod: dict[str, Any] = {
@@ -37,8 +38,6 @@ def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]
         "podSecurityContext": security.of_pod(config.security, exporter.NOBODY),
         "securityContext": dict(exporter.CONTAINER),
     }
-    if config.images.pull_secrets:
-        pod["imagePullSecrets"] = [{"name": name} for name in config.images.pull_secrets]
     if tolerations := scheduling.pod_spec(config.scheduling.database, {}).get("tolerations"):
         pod["tolerations"] = tolerations
     release = monitoring.labels.get("release")

@@ -1,5 +1,6 @@
 """What a restore must not be of: a backup of the future, or what its own backups would delete; what
-an attempt that did not end has begun; and that none happens a second time."""
+an attempt that did not end has begun; and that none happens a second time, or is taken for another.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -25,11 +26,29 @@ Restored: TypeAlias = tuple[Loaded, bool]
 
 def check(stack: Stack, name: str, now: datetime) -> None:
     """Raise ConfigError with every fault. `name`: the Pulumi stack's."""
-    refuse(
+    of_each = (
         (one.at(path), rule, fix)
         for one in stack.databases
         for path, rule, fix in faults(one.config, places.of(one.config, name), now)
     )
+    refuse([*of_each, *_of_one_name(stack)])
+
+
+def _of_one_name(stack: Stack) -> Iterator[Fault]:
+    """Two of Percona's databases whose restores are one object: its name is theirs and the id."""
+    owners: dict[tuple[str, str], str] = {}
+    for one in stack.databases:
+        config, chosen = one.config, one.config.database.restore_from
+        if chosen is None or config.engine != "percona":
+            continue
+        restore = names.pxc_restore(config.name, chosen.id)
+        owner = owners.setdefault((config.namespace, restore), config.name)
+        if owner != config.name:
+            yield (
+                one.at(f"{PATH}.id"),
+                f"makes the object '{restore}', and so does the restore of database '{owner}'",
+                "choose another id",
+            )
 
 
 def faults(config: StackConfig, own: Place, now: datetime) -> Iterator[Fault]:

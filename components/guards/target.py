@@ -10,10 +10,10 @@ import pulumi
 from components import names, owner
 from components.config import password_sources
 from components.config.engine import ENGINES
-from components.config.errors import Fault, refuse, reject
+from components.config.errors import Fault, format_fault, refuse, reject
 from components.config.load import Loaded, Stack
 from components.engines.live import at
-from components.guards import api
+from components.guards import api, secrets
 from components.guards.api import Cluster, Object, Refused, Unanswered
 
 IDENTITY = "/api/v1/namespaces/kube-system"
@@ -26,8 +26,9 @@ def seen(
     """What tells the cluster from others (None if the user may not see it), once it was looked at.
 
     Fails with a ConfigError if the cluster cannot be asked or is another one than before, if a
-    namespace or an existing Secret is not there, or if a new database has the name of somebody
-    else's. `known`: the facts at the last update; `settings`: those of the provider.
+    namespace or an existing Secret is not there, if that of a store lacks a key, or if a new
+    database has the name of somebody else's. `known`: the facts at the last update; `settings`:
+    those of the provider.
     """
 
     def everything(known: Mapping[str, Any]) -> tuple[Stack, Mapping[str, Any]]:
@@ -37,15 +38,18 @@ def seen(
 
 
 class _Seen:
-    """Metadata of what is in the cluster. What the user may not read is taken for nothing."""
+    """What is in the cluster. What the user may not read is taken for nothing."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.hidden: list[str] = []
 
-    def get(self, path: str, otherwise: Object | None = None) -> Object | None:
+    def get(
+        self, path: str, otherwise: Object | None = None, *, whole: bool = False
+    ) -> Object | None:
+        """Metadata unless `whole`; `otherwise` if the user may not see it."""
         try:
-            return self._cluster.get(path)
+            return self._cluster.get(path, whole=whole)
         except Refused:
             self.hidden.append(path)
             return otherwise
@@ -55,7 +59,9 @@ def _ask(cluster: Cluster, subject: tuple[Stack, Mapping[str, Any]]) -> str | No
     seen = _Seen(cluster)
     identity = at(seen.get(IDENTITY), "metadata", "uid")
     refuse([*_faults(*subject, identity, seen)])
-    if hidden := [path for path in seen.hidden if path != IDENTITY]:
+    for fault in dict.fromkeys(_warnings(subject[0], seen)):
+        pulumi.log.warn(format_fault(*fault))
+    if hidden := [path for path in dict.fromkeys(seen.hidden) if path != IDENTITY]:
         pulumi.log.warn(f"not looked at, as this user may not: GET {', '.join(hidden)}")
     return identity
 
@@ -74,10 +80,11 @@ def _faults(
     yield from another_cluster(known, identity)
     made = {one.config.namespace for one in stack.databases if one.config.create_namespace}
     before = {facts.get("namespace") for facts in known.values() if facts.get("create_namespace")}
+    stores: list[secrets.Wanted] = []
     for one in stack.databases:
         config = one.config
-        path = f"/api/v1/namespaces/{config.namespace}"
-        live = cluster.get(path, {})
+        new = config.name not in known
+        live = cluster.get(_namespace(one), {})
         if live is None and config.namespace not in made:
             yield (
                 one.at("namespace"),
@@ -92,8 +99,23 @@ def _faults(
             )
         if live is not None:
             yield from _missing_secrets(one, cluster)
-            if config.name not in known and not config.adopting:
+            stores += secrets.wanted(one, new=new)
+            if new and not config.adopting:
                 yield from _owners(one, cluster)
+        elif config.namespace in made and new:
+            yield from secrets.too_early(one)
+    yield from secrets.missing(stores, lambda path: cluster.get(path, {}, whole=True))
+
+
+def _namespace(one: Loaded) -> str:
+    """Where the API has the namespace of a database."""
+    return f"/api/v1/namespaces/{one.config.namespace}"
+
+
+def _warnings(stack: Stack, cluster: _Seen) -> Iterator[Fault]:
+    for one in stack.databases:
+        if cluster.get(_namespace(one), {}) is None:  # else it would have been refused
+            yield from secrets.afterwards(one)
 
 
 def another_cluster(known: Mapping[str, Any], identity: str | None) -> Iterator[Fault]:

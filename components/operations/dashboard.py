@@ -96,6 +96,8 @@ def facts(config: StackConfig) -> Facts:
     }
     if topology == "replication":
         found["replicated"] = series.servers(config)
+        if config.database.semi_sync:
+            found["semi_sync"] = series.servers(config)
     if topology == "galera":
         found["galera"] = series.servers(config)
     if config.own_proxies:

@@ -1,9 +1,18 @@
 """The files of a proxy's configuration directory. Pure."""
 
+from components import names
+from components.config import password_sources
+from components.config.stack import StackConfig
 from components.proxysql import cnf, layout, scripts, watcher
 from components.proxysql.model import CnfModel, Secrets
 from components.proxysql.self_check import self_check
 from components.proxysql.watcher import Watch
+
+
+def secret_name(config: StackConfig, model: CnfModel) -> str:
+    """The Secret that has them: another one for each version of what is not secret."""
+    digest = cnf.digest(model, password_sources.password_sources(config))
+    return names.proxysql_config(config.name, digest)
 
 
 def files(model: CnfModel, secrets: Secrets) -> dict[str, str]:

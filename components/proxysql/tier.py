@@ -13,7 +13,6 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.config import password_sources
 from components.config.engine import ENGINES
 from components.config.proxysql import ADMIN_PORT, METRICS_PORT
 from components.config.stack import StackConfig
@@ -21,7 +20,6 @@ from components.credentials import Credentials, encoded
 from components.pods.network import incoming
 from components.proxysql import (
     certificate,
-    cnf,
     config_files,
     layout,
     live,
@@ -102,14 +100,13 @@ class ProxySql(pulumi.ComponentResource):
 
     def _config_secret(self, name: str) -> k8s.core.v1.Secret:
         args, config, model = self._args, self._args.config, self._model
-        digest = cnf.digest(model, password_sources.password_sources(config))
         passwords = {role: args.credentials[role].password for role in config.proxy_roles}
         files = pulumi.Output.all(**passwords).apply(
             lambda known: config_files.files(model, Secrets(**known))
         )
         return k8s.core.v1.Secret(
             f"{name}-proxysql-cnf",
-            metadata=self._metadata(names.proxysql_config(config.name, digest)),
+            metadata=self._metadata(config_files.secret_name(config, model)),
             type="Opaque",
             data=encoded(files),
             opts=self._child,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import shutil
 import signal
-from collections.abc import Callable, Generator
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +18,12 @@ from typing import Any
 
 from components import names
 from components.config import load as configuration
+from components.config.load import merge
 from components.config.stack import StackConfig
 from components.operations import places
 from components.operations.places import Kind
-from local import jobs
+from local import REPOSITORY, jobs
+from local.engine import stack_config
 from local.real.cluster import RealCluster
 from local.real.network import SERVER
 from testbed.database.object_store import ObjectStore, object_store
@@ -31,9 +38,13 @@ FILLER, FILLER_ROWS, AT_ONCE = "shop.filler", 131_072, 16_384
 """A table of 128 MiB, and the rows of one transaction."""
 BEGUN = 16 << 20
 """Bytes after which a copy is halted: it has the first files, and not yet the filler's."""
+BROKEN_OFF = 8 << 20
+"""Bytes that a store has received of a backup when it dies."""
 PROGRAM = "mariadb-backup"
 FIRST_BACKUP = 300.0
 """Seconds in which a database that is ready makes its first backup."""
+LEFT_OUT = (".*", "venv", "tests", "docs", "bench", "examples")
+"""What a clone of this repository has and a command of the Makefile does not need."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,10 @@ class Store:
         """The backups of a site, the oldest first."""
         prefix = place(site).prefix(kind)
         return self.inside(lambda: self.server.objects(prefix))
+
+    def source(self, site: Site) -> dict[str, Any]:
+        """What `restore_from` says of a site's backups."""
+        return {"prefix": place(site).prefix("full"), "s3": self.config}
 
     def size(self, site: Site, name: str) -> int:
         """Bytes of a backup."""
@@ -117,11 +132,14 @@ class Admin:
         self.said.append(line)
 
 
-def first_backup(site: Site, store: Store) -> str:
-    """The name of the first scheduled backup, once it is in the store and its Job is complete."""
-    eventually(lambda: bool(store.names(site)), FIRST_BACKUP)
+def first_backup(site: Site, names_of: Callable[[], list[str]]) -> str:
+    """The name of the first scheduled backup, once it is in the store and its Job is complete.
+
+    `names_of`: what is in the store, the oldest first.
+    """
+    eventually(lambda: bool(names_of()), FIRST_BACKUP)
     eventually(lambda: not _unfinished(site), FIRST_BACKUP)
-    return store.names(site)[0]
+    return names_of()[0]
 
 
 def _unfinished(site: Site) -> list[str]:
@@ -137,16 +155,20 @@ def _unfinished(site: Site) -> list[str]:
     ]
 
 
-def restored(site: Site, store: Store, backup: str) -> Site:
-    """A second stack, not yet deployed: a new database from a backup of the first."""
+def restored(site: Site, source: Mapping[str, Any], backup: str) -> Site:
+    """A second stack, not yet deployed: a new database from a backup of the first.
+
+    `source`: where its backups are, as `restore_from` says it.
+    """
     root = {"existing_secret": {"name": f"{site.name}-root", "key": "password"}}
-    source = {"id": "e2e", "backup": backup, "prefix": place(site).prefix("full")}
-    config = {
-        **site.config,
-        "name": f"{site.name}-v2",
-        "credentials": {"root": root},
-        "database": {"restore_from": {**source, "s3": store.config}},
-    }
+    config = merge(
+        site.config,
+        {
+            "name": f"{site.name}-v2",
+            "credentials": {"root": root},
+            "database": {"restore_from": {"id": "e2e", "backup": backup, **source}},
+        },
+    )
     return Site(site.cluster, site.engine, site.inside, f"{site.stack_name}-v2", config)
 
 
@@ -185,15 +207,35 @@ def halted_copy(site: Site, admin: Admin) -> Generator[Copy]:
             node.kill(uid, PROGRAM, signal.SIGCONT)
 
 
+@contextmanager
+def broken_off(site: Site, store: Store, admin: Admin) -> Generator[Future[bool]]:
+    """A backup whose upload the store ended by its own death; it is back when the block ends.
+
+    What `make backup-now` calls it in the end: another Pod tries again.
+    """
+    before = store.server.received
+    with ThreadPoolExecutor(1, "backup") as thread:
+        result = thread.submit(admin.backup)
+        eventually(lambda: store.server.received > before + BROKEN_OFF, FIRST_BACKUP)
+        store.server.kill()
+        try:
+            eventually(lambda: bool(_of_backups(site, "Failed")), FIRST_BACKUP)
+            yield result
+        finally:
+            store.inside(store.server.start)
+
+
 def _copying(site: Site) -> list[dict[str, Any]]:
     """Pods of backups that are on a node and have not ended."""
+    found = _of_backups(site, "Pending", "Running")
+    return [pod for pod in found if pod["spec"].get("nodeName")]
+
+
+def _of_backups(site: Site, *phases: str) -> list[dict[str, Any]]:
+    """Pods that make backups of a site, in one of the phases."""
     labels = f"{names.ROLE}=backup,app.kubernetes.io/instance={site.name}"
     found = json.loads(site.kubectl("get", "pods", "-l", labels, "-o", "json"))["items"]
-    return [
-        pod
-        for pod in found
-        if pod["spec"].get("nodeName") and pod["status"]["phase"] in ("Pending", "Running")
-    ]
+    return [pod for pod in found if pod["status"]["phase"] in phases]
 
 
 def _on(site: Site, node: str) -> str:
@@ -210,6 +252,100 @@ def scheduled(site: Site) -> list[str]:
         for item in found["items"]
         if item["spec"]["mariaDbRef"]["name"] == site.name and "schedule" in item["spec"]
     ]
+
+
+def dumped(site: Site) -> str:
+    """The object of which the operator makes dumps."""
+    found = json.loads(site.kubectl("get", "backups.k8s.mariadb.com", "-o", "json"))["items"]
+    (own,) = (item for item in found if item["spec"]["mariaDbRef"]["name"] == site.name)
+    return own["metadata"]["name"]
+
+
+def files(site: Site, claim: str) -> list[Path]:
+    """Backups on a volume, the oldest first; of a claim that waits for its first Pod, none.
+
+    Volumes of these nodes are folders of this machine.
+    """
+    volume = site.get(f"pvc {claim}")["spec"].get("volumeName")
+    if not volume:
+        return []
+    folder = Path(site.get(f"pv {volume}")["spec"]["local"]["path"])
+    return sorted(file for file in folder.glob("*backup*") if not file.name.endswith(".txt"))
+
+
+def load_dump(site: Site, file: Path, server: str, schema: str) -> None:
+    """Give a server one schema of a dump of SQL, as a person would."""
+    command = f'MYSQL_PWD="$MARIADB_ROOT_PASSWORD" mariadb -u root --one-database {schema}'
+    text = gzip.decompress(file.read_bytes()).decode()
+    site.cluster.kubectl(
+        "exec", "-i", server, "-c", "mariadb", "--", "sh", "-c", command, stdin=text
+    )
+
+
+def shell(site: Site, directory: Path, text: str, *, stdin: str = "") -> str:
+    """What commands of docs/restore.md say, which are of the namespace `shop`, to an admin who may
+    use the stacks' state. Raises AssertionError if one fails.
+
+    `directory`: where they run, and leave files. `stdin`: what is typed into them.
+    """
+    here = text.replace("-n shop ", f"-n {NAMESPACE} ").replace(" shop ", f" {NAMESPACE} ")
+    environment = site.engine.environment()
+    programs = (
+        Path(sys.executable).parent,
+        site.cluster.tools.path("kubectl").parent,
+        Path(site.engine.command.command).parent,
+    )
+    shutil.copy(REPOSITORY / "Pulumi.yaml", directory)
+    shutil.copy(site.engine.stack_file(site.stack_name), directory)
+    ran = subprocess.run(
+        ("bash", "-o", "pipefail", "-ec", here),
+        env={
+            **os.environ,
+            **environment,
+            "PATH": os.pathsep.join((*map(str, programs), environment["PATH"])),
+            "PYTHONPATH": str(REPOSITORY),
+        },
+        cwd=directory,
+        input=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    print(ran.stdout)
+    assert ran.returncode == 0, f"{here}\n{ran.stdout}"
+    return ran.stdout
+
+
+def make(site: Site, directory: Path, *targets: str) -> str:
+    """What `make TARGET STACK=…` says in a clone of the repository, of a stack that names its
+    cluster. Raises AssertionError if one fails. `directory`: for the clone."""
+    clone = directory / "clone"
+    if not clone.exists():
+        shutil.copytree(REPOSITORY, clone, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        (clone / "venv").mkdir()
+        for part in Path(sys.prefix).iterdir():
+            if part.name != ".stamp":
+                (clone / "venv" / part.name).symlink_to(part)
+        (clone / "venv" / ".stamp").touch()  # newer than what it is made of: nothing is installed
+    written = site.engine.stack_file(site.stack_name)
+    assert stack_config(written)["kubernetes:kubeconfig"]
+    shutil.copy(written, clone)
+    said = ""
+    for target in targets:
+        ran = subprocess.run(
+            ("make", "-C", str(clone), target, f"STACK={site.stack_name}"),
+            env={**os.environ, **site.engine.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        said += ran.stdout
+        print(ran.stdout)
+        assert ran.returncode == 0, said
+    return said
 
 
 def drilled(site: Site) -> bool:

@@ -24,6 +24,8 @@ from .inside import Inside, enter
 
 WARM_UP = 3.0
 """Seconds of load before something happens."""
+ENOUGH = 100
+"""Acknowledged writes without which a scenario tells nothing."""
 FLOW = 2.0
 """Seconds of load after writes flow again."""
 SETTLE = 60.0
@@ -320,7 +322,7 @@ def passes(site: Site, happening: Callable[[Site], None]) -> Seen:
     """No acknowledged write is lost on any server, all clients write again, no drift."""
     seen = site.watch(happening)
     print(f"{site.name}, {happening.__name__}: {seen}")
-    assert seen.acknowledged > 100, seen
+    assert seen.acknowledged > ENOUGH, seen
     assert not seen.lost, seen
     assert seen.flows, seen
     assert not site.changes()

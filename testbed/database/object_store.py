@@ -38,12 +38,47 @@ class ObjectStore:
     bucket = BUCKET
     environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
-    def __init__(self, host: str, s3_port: int, filer_port: int, authority: Path | None) -> None:
+    def __init__(
+        self, address: tuple[str, int], filer_port: int, arguments: list[str], directory: Path
+    ) -> None:
+        """`arguments`: its command line; `directory`: where its data is."""
+        host, s3_port = address
         self.endpoint = f"{host}:{s3_port}"
-        self.authority = authority
+        self.authority: Path | None = None
         """The file of who signed its certificate; None: it speaks plain HTTP."""
-        self._address = (host, s3_port)
+        self._address = address
         self._files = f"http://{host}:{filer_port}/buckets"
+        self._arguments, self._directory = arguments, directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Serve what is on disk, in the network namespace of the calling thread.
+
+        Raises RuntimeError with what it said if it does not.
+        """
+        with (self._directory / "output.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._directory,
+                start_new_session=True,
+            )
+        if not eventually(self.answers, START_TIMEOUT):
+            said = (self._directory / "output.log").read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"the S3 server did not start\n{said}")
+
+    def kill(self) -> None:
+        """End it in the middle of what it does. What is on disk stays."""
+        if self._process:
+            kill(self._process)
+            self._process = None
+
+    @property
+    def received(self) -> int:
+        """Bytes of all objects, also of those that are not whole yet."""
+        return sum(file.stat().st_size for file in self._directory.glob("*.dat"))
 
     def objects(self, prefix: str) -> list[str]:
         """The names of the objects in a folder of the bucket, without the folder; sorted."""
@@ -127,31 +162,19 @@ def object_store(
     identities = directory / "identities.json"
     identities.write_text(json.dumps(_identities()))
     arguments = _arguments(weed, host, directory, identities, numbers)
-    authority: Path | None = None
+    store = ObjectStore((host, numbers["s3"][0]), numbers["filer"][0], arguments, directory)
     if tls:
         signed = Authority(directory / "pki")
         signed.issue("s3", "s3", names=[host])
         arguments += [f"-s3.{kind}.file={directory}/pki/s3.{end}" for kind, end in TLS_FILES]
-        authority = Path(shutil.copy(directory / "pki" / "ca.crt", directory))
-    with (directory / "output.log").open("ab") as log:
-        process = subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=directory,
-            start_new_session=True,
-        )
-    store = ObjectStore(host, numbers["s3"][0], numbers["filer"][0], authority)
+        store.authority = Path(shutil.copy(directory / "pki" / "ca.crt", directory))
     try:
-        if not eventually(store.answers, START_TIMEOUT):
-            said = (directory / "output.log").read_text(errors="replace")[-3000:]
-            raise RuntimeError(f"the S3 server did not start\n{said}")
+        store.start()
         store.make_bucket()
         yield store
     finally:
         # It takes long to say goodbye to itself, and nothing of it is needed again.
-        kill(process)
+        store.kill()
 
 
 def _identities() -> dict[str, Any]:

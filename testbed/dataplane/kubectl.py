@@ -18,7 +18,7 @@ from typing import Any
 
 from components import names
 from testbed.database.servers import SqlError
-from tools.status.kubectl import Absent, Unreachable, refused
+from tools.status.kubectl import Absent, refused
 
 from .deployment import Deployment
 from .nodes import Node
@@ -74,9 +74,8 @@ class DeployedCluster:
         self.printed.append(done.stdout)
         if done.returncode and not done.stdout:
             # The socket is elsewhere in a container.
-            raise refused(re.sub(r"'/[^']*/my[^']*'", f"'{SOCKET}'", done.stderr))
-        if done.returncode == 137:
-            raise Unreachable("killed")
+            said = re.sub(r"'/[^']*/my[^']*'", f"'{SOCKET}'", done.stderr)
+            raise refused(f"{said}\ncommand terminated with exit code {done.returncode}")
         return self._named(done.stdout)
 
     # --- names ---

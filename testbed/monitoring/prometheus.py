@@ -31,6 +31,14 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class History:
+    """One series of a range query's answer: times and values."""
+
+    labels: Labels
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
 class Alert:
     """A rule that holds for some labels; one that waits for its `for` is pending."""
 
@@ -80,6 +88,18 @@ class Prometheus:
         if answer["resultType"] != "vector":
             raise RuntimeError(f"{expression} is no vector: {answer['resultType']}")
         return [Sample(each["metric"], float(each["value"][1])) for each in answer["result"]]
+
+    def history(self, expression: str, begin: float, end: float, step: float) -> list[History]:
+        """The values of each series of an expression from `begin` to `end`, every `step` seconds.
+
+        Times are as of `time.time()`. Raises RuntimeError when the expression is wrong.
+        """
+        times = {"start": f"{begin:.3f}", "end": f"{end:.3f}", "step": f"{step:g}"}
+        answer = self._get("query_range", query=expression, **times)
+        return [
+            History(each["metric"], tuple((at, float(value)) for at, value in each["values"]))
+            for each in answer["result"]
+        ]
 
     def alerts(self) -> list[Alert]:
         """Rules that hold."""

@@ -3,10 +3,8 @@ made-up figures of the rest of a cluster; labelled as the monitors of this progr
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,49 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from components import names
+from components.config.credentials import EXPORTER_ACCOUNT
 from components.config.engine import ENGINES
 from components.config.stack import StackConfig
-from local import ports
-from testbed.database.servers import HOST, Account, eventually, kill
+from components.engines import mariadb_exporter
+from components.operations.exporter import CONNECTIONS
+from testbed.database.servers import HOST, Account
 
-EXPORTER_LOGIN = Account("exporter", "exporter-password-1", 3)
-PRIVILEGES = ("SLAVE MONITOR",)
-"""Status and variables need none."""
+from .exporter import exporter as running
+
+EXPORTER_LOGIN = Account(EXPORTER_ACCOUNT, "exporter-password-1", CONNECTIONS)
+PRIVILEGES = mariadb_exporter.PRIVILEGES
+"""As its Grant has them."""
 Job = dict[str, Any]
 """One of Prometheus's `scrape_configs`."""
 
 
 @contextmanager
-def exporter(program: Path, folder: Path, login: Account = EXPORTER_LOGIN) -> Generator[str]:
+def exporter(program: Path, folder: Path) -> Generator[str]:
     """The exporter; yields its address. Raises RuntimeError if it does not start."""
-    config, log = folder / "exporter.cnf", folder / "exporter.log"
-    config.write_text(f"[client]\nuser={login.user}\npassword={login.password}\n")
-    (port,) = ports.free(1)
-    address = f"{HOST}:{port}"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            (program, f"--config.my-cnf={config}", f"--web.listen-address={address}"),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        if not eventually(lambda: process.poll() is not None or _serves(address)):
-            raise RuntimeError(f"the exporter did not start\n{log.read_text()[-3000:]}")
-        if process.poll() is not None:
-            raise RuntimeError(f"the exporter ended\n{log.read_text()[-3000:]}")
-        yield address
-    finally:
-        kill(process)
-
-
-def _serves(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{address}/", timeout=5):
-            return True
-    except OSError:
-        return False
+    with running(program, folder, EXPORTER_LOGIN.password) as found:
+        yield found.address
 
 
 def servers(config: StackConfig, exporter: str, addresses: Sequence[str]) -> Job:
@@ -180,7 +156,10 @@ def made_up(config: StackConfig) -> Callable[[], str]:
             lines.append(f'kube_job_{kind}{{{job},condition="true"}} 1')
             lines.append(f'kube_job_{kind}{{{job},condition="false"}} 0')
         drill = f'{own},cronjob="{names.restore_drill(config.name)}"'
-        lines.append(f"kube_cronjob_status_last_successful_time{{{drill}}} {began - 50 * HOUR:.0f}")
+        dump = f'{own},cronjob="{names.dump(config.name, "0a1b2c")}"'
+        for cron_job, age_then in ((drill, 50 * HOUR), (dump, 9 * HOUR)):
+            ended_at = f"{began - age_then:.0f}"
+            lines.append(f"kube_cronjob_status_last_successful_time{{{cron_job}}} {ended_at}")
         operator = 'namespace="mariadb-system",pod="mariadb-operator-6d5f7c9b8-x2x7k"'
         for controller, errors, depth in (("mariadb", 2, 1), ("physicalbackup", 1, 0)):
             labels = f'{operator},controller="{controller}"'

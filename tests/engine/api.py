@@ -27,6 +27,7 @@ KINDS = {
     "/apis/k8s.mariadb.com/v1alpha1": (
         *("backups", "databases", "grants", "mariadbs", "physicalbackups", "users"),
     ),
+    "/apis/monitoring.coreos.com/v1": ("podmonitors", "prometheusrules", "servicemonitors"),
     "/apis/networking.k8s.io/v1": ("networkpolicies",),
     "/apis/policy/v1": ("poddisruptionbudgets",),
     "/apis/pxc.percona.com/v1": ("perconaxtradbclusterrestores", "perconaxtradbclusters"),

@@ -44,11 +44,18 @@ def quick_rolls() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def less_collecting() -> Iterator[None]:
+    """Go programs collect less garbage: the many short processes end soon, and the control plane
+    lives for minutes."""
+    with mock.patch.dict(os.environ, {"GOGC": os.environ.get("GOGC", "400")}):
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def quick_reads() -> Iterator[None]:
-    """What an operation has done is read from its backend's files, and the many short processes of
-    Go programs collect less garbage: there is little, and they end soon."""
-    with quick.reading(), mock.patch.dict(os.environ, {"GOGC": os.environ.get("GOGC", "400")}):
+    """What an operation has done is read from its backend's files."""
+    with quick.reading():
         yield
 
 

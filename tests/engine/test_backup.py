@@ -13,7 +13,7 @@ from pulumi.automation import Stack
 
 from local.control_plane import ControlPlane
 from local.engine import Engine
-from tests.engine.stacks import Cluster, changes
+from tests.engine.stacks import Cluster, changes, raw_state, refused
 from tests.program import pod_security
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
@@ -43,8 +43,20 @@ def settings(**backup: Any) -> dict[str, Any]:
     }
 
 
+KEYS = {"AWS_ACCESS_KEY_ID": "canary_id_of_the_store", "AWS_SECRET_ACCESS_KEY": "canary_of_it"}
+
+
+def give(control_plane: ControlPlane, keys: Mapping[str, str]) -> None:
+    """Make the Secret of the store, or give it another content."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "backup-store"}}
+    text = json.dumps({**secret, "stringData": keys})
+    control_plane.kubectl("delete", "secret", "backup-store", "--ignore-not-found")
+    control_plane.kubectl("create", "-f", "-", stdin=text)
+
+
 @pytest.fixture(scope="module")
 def cluster(control_plane: ControlPlane) -> Cluster:
+    give(control_plane, KEYS)
     return Cluster(control_plane, "default")
 
 
@@ -70,6 +82,26 @@ def owner(item: Mapping[str, Any]) -> str:
     return item["metadata"]["ownerReferences"][0]["name"]
 
 
+def test_a_secret_of_the_store_that_is_not_there_or_lacks_a_key(
+    engine: Engine, cluster: Cluster, control_plane: ControlPlane
+) -> None:
+    """One line says so, and nothing is made."""
+    path = "mysql-ha:backup.store.s3.credentials.existing_secret: "
+    try:
+        control_plane.kubectl("delete", "secret", "backup-store")
+        text = refused(engine, "backup-secret", settings())
+        assert f"{path}Secret 'backup-store' is not in namespace 'default'. Fix: create it" in text
+        give(control_plane, {"AWS_ACCESS_KEY_ID": KEYS["AWS_ACCESS_KEY_ID"]})
+        text = refused(engine, "backup-secret", settings())
+        assert f"{path}Secret 'backup-store' in namespace 'default' has no key 'AWS_SECRET" in text
+        for told in (KEYS["AWS_ACCESS_KEY_ID"], "Y2FuYXJ5"):
+            assert told not in text
+        assert not of(cluster, "secrets", NAME)
+        assert not of(cluster, "mariadbs", NAME)
+    finally:
+        give(control_plane, KEYS)
+
+
 def test_the_operator_takes_the_objects_and_changes_nothing(
     engine: Engine, cluster: Cluster
 ) -> None:
@@ -92,6 +124,7 @@ def test_the_operator_takes_the_objects_and_changes_nothing(
         assert found["spec"] == sent(stack, kind), made
     stack.preview(refresh=True, expect_no_changes=True, on_output=print)
     assert changes(stack.up(on_output=print)) == {}
+    assert KEYS["AWS_SECRET_ACCESS_KEY"] not in raw_state(engine, stack)
 
     # The Pods pass the namespace's Pod Security, and the servers' policy lets them in.
     for template in (

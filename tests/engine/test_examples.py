@@ -36,11 +36,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "galera": {"host": "mysql-galera-proxysql.default", "port": 6033},
     "replication": {"host": "mysql-replication-proxysql.default", "port": 6033},
     "replication-primary-service": {"host": "mysql-primary-svc-proxysql.default", "port": 6033},
+    "monitoring": {"host": "shop-proxysql.default", "port": 6033},
     "percona-operator": {"host": "mysql-percona-proxysql.default", "port": 3306, "pods": 6},
     "percona-standalone": {"host": "mysql-pxc-", "port": 6033, "pods": 3},
     "wandb-mysql": {"host": "wandb-mysql-proxysql.wandb", "port": 3306, "pods": 6},
     "wandb-mysql-dev": {"host": "wandb-mysql-pxc.wandb-dev", "port": 3306, "pods": 1},
 }
+
+
+FURTHER = ("replication-primary-service", "percona-operator", "wandb-mysql")
+"""Whose engine, proxies and waits others have too."""
 
 
 @cache
@@ -104,7 +109,10 @@ def own_tier(outputs: OutputMap) -> str:
     return value(outputs, "host").split(".")[0]
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.further if name in FURTHER else ()) for name in EXAMPLES],
+)
 def test_an_example_comes_up_and_stays(
     name: str, stacks: dict[str, Stack], engine: Engine, control_plane: ControlPlane
 ) -> None:
@@ -209,6 +217,7 @@ def test_hosts_in_the_file_are_pods_of_the_operator(
         assert [server["weight"] for server in cnf["mysql_servers"]] == [1000, 999, 998]
 
 
+@pytest.mark.further  # test_stack.py has it of another stack
 def test_the_proxies_follow_the_operators_services(
     stacks: dict[str, Stack], control_plane: ControlPlane
 ) -> None:
@@ -306,7 +315,9 @@ def await_served(control_plane: ControlPlane, group: str) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("version", [PERCONA[0], PERCONA[-1]])
+@pytest.mark.parametrize(
+    "version", [pytest.param(PERCONA[0], marks=pytest.mark.further), PERCONA[-1]]
+)
 def test_newer_crds_take_every_cluster_strictly(version: str, control_plane: ControlPlane) -> None:
     """An unknown field is an error, the CRD's own rules hold, and nothing comes back changed.
 

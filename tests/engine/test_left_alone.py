@@ -33,6 +33,11 @@ FIELDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         REPLICATION,
         {**STILL, "replication": {"primary": {"autoFailover": False}}},
     ),
+    "metrics": (
+        "MariaDB",
+        REPLICATION,
+        {**STILL, "metrics": {"enabled": True, "exporter": {"port": 9200}}},
+    ),
     "force bootstrap": (
         "MariaDB",
         GALERA,

@@ -88,7 +88,10 @@ def cluster(control_plane: ControlPlane) -> Cluster:
     control_plane.kubectl.ensure_namespace(NAMESPACE)
     given = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "orders-root-then"}}
     given["stringData"] = {"password": "root-of-the-source"}
-    control_plane.kubectl("-n", NAMESPACE, "apply", "-f", "-", stdin=json.dumps(given))
+    keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
+    store = {**given, "metadata": {"name": "store"}, "stringData": keys}
+    for secret in (given, store):
+        control_plane.kubectl("-n", NAMESPACE, "apply", "-f", "-", stdin=json.dumps(secret))
     return Cluster(control_plane, NAMESPACE)
 
 

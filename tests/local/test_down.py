@@ -64,6 +64,21 @@ def test_changed_variables_restart_a_process(tmp_path: Path) -> None:
     processes.end_all()
 
 
+def test_of_the_environment_a_process_gets_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("PATH", "GOGC", "HOME", "HTTPS_PROXY")
+    for name in names:
+        monkeypatch.setenv(name, f"ambient {name}")
+    say = f"print([os.environ.get(name) for name in {names}], flush=True)"
+    command = [sys.executable, "-c", f"import os, time; {say}; time.sleep(60)"]
+    processes, log = Processes(tmp_path), tmp_path / "x.log"
+    processes.launch(Process("x", command))
+    processes.wait("x", lambda: log.read_text().endswith("\n"))
+    processes.end_all()
+    assert log.read_text() == f"{['ambient PATH', 'ambient GOGC', str(tmp_path), None]}\n"
+
+
 @pytest.mark.parametrize("lost", ["record", "folder"])
 def test_what_no_file_tells_of_ends_too(machine: Path, lost: str) -> None:
     plane = ControlPlane(machine / "plane", Toolchain(machine / "cache"))

@@ -53,7 +53,10 @@ def test_a_percona_stack_is_told_that_its_operator_is_simulated(
 CONFIGS = configuration.read(
     {
         "mysql-ha:size": "dev",
-        "mysql-ha:databases": {"orders": {"namespace": "shop"}, "users": {}},
+        "mysql-ha:databases": {
+            "orders": {"namespace": "shop", "proxy": {"enabled": True}},
+            "users": {},
+        },
     }
 )
 
@@ -77,10 +80,13 @@ def test_the_state_of_each_database_of_a_stack(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(main, "_deployed", deployed)
     monkeypatch.setattr(main, "show", show)
     assert main.screens("two", as_json=True) == 1
-    assert [(one.command, one.namespace, name) for one, name in shown] == [
+    assert [(one.command, one.namespace, name) for one, name, _ in shown] == [
         (("/k", "--context=c"), "shop", "orders"),
         (("/k", "--context=c"), "default", "users"),
     ]
+    proxied, alone = (wanted for _, _, wanted in shown)
+    assert proxied.startswith("orders-proxysql-cnf-")
+    assert alone == ""
 
 
 def test_a_stack_that_is_not_here_has_no_state(

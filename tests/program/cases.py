@@ -81,7 +81,7 @@ S3 = {
     "region": "eu-central-1",
     "credentials": {"existing_secret": {"name": "backup-store"}},
 }
-"""A store whose keys are in a Secret that only the Pods of backups read."""
+"""A store whose keys are in a Secret that only the Pods of backups use."""
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "dev-proxy": {"size": "dev", "proxy": {"enabled": True}},
@@ -504,9 +504,10 @@ def stack_files() -> list[Path]:
     return sorted([*ROOT.glob("Pulumi.*.yaml"), *(ROOT / "examples").glob("Pulumi.*.yaml")])
 
 
-def file_cases() -> list[Case]:
+@cache
+def file_cases() -> tuple[Case, ...]:
     """One case per committed stack file and example."""
-    return [case(_name(path), stack_config(path)) for path in stack_files()]
+    return tuple(case(_name(path), stack_config(path)) for path in stack_files())
 
 
 def _name(path: Path) -> str:
@@ -524,12 +525,13 @@ the proxies, by database and namespace, and beside apps; not by placement, rules
 INLINE = ("small", "galera", "several", "stats-readers")
 
 
-def all_cases() -> list[Case]:
+@cache
+def all_cases() -> tuple[Case, ...]:
     """Every case: files and variants, with their own credentials, existing ones, inline ones."""
     bases = [*file_cases(), *(case(name, config) for name, config in (VARIANTS | RESTORED).items())]
     own = [with_existing(base) for base in bases if base.id in EXISTING]
     inline = [with_inline(base) for base in bases if base.id in INLINE]
-    return [*bases, *own, *inline]
+    return (*bases, *own, *inline)
 
 
 def trees(case: Case) -> dict[str, dict[str, Any]]:

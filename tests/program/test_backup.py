@@ -1,4 +1,4 @@
-"""Backups in whole runs: what is made, in which order, and that no key of a store is read."""
+"""Backups in whole runs: what is made, in which order, and that no key of a store is kept."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def run(**config: Any) -> Recording:
 
 
 @pytest.mark.parametrize("name", WITH_BACKUPS)
-def test_the_secret_of_a_store_is_never_read(name: str) -> None:
-    """It need not be there, and the state holds none of it."""
+def test_the_state_holds_nothing_of_the_secret_of_a_store(name: str) -> None:
+    """No resource reads it. A preview only looks whether it is there: test_target.py."""
     assert "existing" not in by_id()[name].source
     for resource in recorded(name).resources:
         if resource.read:

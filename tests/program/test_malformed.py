@@ -224,7 +224,38 @@ NOT_OFFERED_USERS = {
     "schema_locked": "nothing in it uses the value",
 }
 """Keys of ProxySQL's with what their error says."""
+SCRAPED: dict[str, Any] = {"size": "small", "monitoring": {"scrape": "prometheus_operator"}}
+
 PLAIN = [
+    # --- metrics that nobody would read ---
+    Bad(
+        "exporter-old",
+        {**SCRAPED, "images": {"exporter": {"tag": "v0.14.0"}}},
+        "images.exporter.tag",
+        "has no /probe",
+    ),
+    Bad(
+        "monitor-label",
+        {**SCRAPED, "monitoring": {**SCRAPED["monitoring"], "labels": {"team": "db"}}},
+        "monitoring.labels.team",
+        "no label but release",
+    ),
+    Bad(
+        "exporter-imported",
+        {
+            **SCRAPED,
+            "adopt": "import",
+            "credentials": {"root": given("r"), "replication": given("l")},
+        },
+        "monitoring.scrape",
+        "leaves as it is",
+    ),
+    Bad(
+        "exporter-account",
+        {**app(username="mysql_ha_exporter"), **SCRAPED},
+        "apps[0].username",
+        "account",
+    ),
     # --- keys that do not exist ---
     Bad("key-top", {"sise": "dev"}, "sise", f"{MEAN} 'size'"),
     Bad("key-top-far", {"quux": "1"}, "quux", "known: size, engine"),

@@ -7,7 +7,15 @@ import pytest
 
 from components.config.load import merge
 from render.recorder import Recording, Resource, plain, run
-from tests.program.cases import ROOT_OF_SOURCE, SOURCE, STORE, STORE_OF_SOURCE, by_id, recorded
+from tests.program.cases import (
+    PERCONA_BACKUP,
+    ROOT_OF_SOURCE,
+    SOURCE,
+    STORE,
+    STORE_OF_SOURCE,
+    by_id,
+    recorded,
+)
 
 MARIADB: dict[str, Any] = {
     "size": "small",
@@ -243,3 +251,26 @@ def test_a_percona_that_is_up_is_not_restored_again() -> None:
     assert error.endswith("Fix: remove the key.")
     without: dict[str, Any] = {**case.config, "database": {}}
     assert ran(without, previous=first).error is None
+
+
+def test_two_restores_of_perconas_are_two_objects() -> None:
+    """One name would let one of them wait for the restore of the other."""
+    source = {**SOURCE, "backup": PERCONA_BACKUP, "s3": STORE_OF_SOURCE}
+    databases: dict[str, dict[str, Any]] = {
+        name: {"database": {"restore_from": {**source, "id": id}}}
+        for name, id in (("orders", "eu-v2"), ("orders-eu", "v2"))
+    }
+    config: dict[str, Any] = {
+        "size": "small",
+        "engine": "percona",
+        "backup": {"store": {"s3": STORE}},
+        "databases": databases,
+    }
+    refused = run(config, preview=True)
+    assert str(refused.error) == (
+        "mysql-ha:databases.orders-eu.database.restore_from.id: makes the object 'orders-eu-v2', "
+        "and so does the restore of database 'orders'. Fix: choose another id."
+    )
+    assert not refused.resources
+    databases["orders-eu"]["namespace"] = "eu"
+    assert run(config).error is None

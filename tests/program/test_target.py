@@ -220,3 +220,194 @@ def test_its_own_namespace_is_made_again() -> None:
     accepted({NAMESPACE: live(None)}, MAKES, previous=first)
     text = error({NAMESPACE: live(OWN)}, ORDERS, previous=first)
     assert text.startswith("mysql-ha:create_namespace: ")
+
+
+# --- the Secrets of its store ---
+
+KEYS = {"AWS_ACCESS_KEY_ID": "aWQ=", "AWS_SECRET_ACCESS_KEY": "a2V5"}
+CREDENTIALS = "backup.store.s3.credentials.existing_secret"
+
+
+def stored(name: str = "store", *, ca: str | None = None, **keys: str) -> dict[str, Any]:
+    """A bucket with its keys in a Secret."""
+    authority = {"ca": {"name": ca, "key": "ca.crt"}} if ca else {}
+    return {
+        "endpoint": "s3.example.com",
+        "bucket": "backups",
+        "credentials": {"existing_secret": {"name": name, **keys}},
+        **authority,
+    }
+
+
+def backed_up(**s3: str) -> dict[str, Any]:
+    return {**ORDERS, "backup": {"store": {"s3": stored(**s3)}}}
+
+
+def secret(name: str, *keys: str) -> dict[str, Any]:
+    """What the API has at the path of a Secret."""
+    return {f"{NAMESPACE}/secrets/{name}": {"metadata": {}, "data": {key: "aWQ=" for key in keys}}}
+
+
+@PREVIEW
+def test_a_store_whose_secret_is_not_there(preview: bool) -> None:
+    text = error({f"{NAMESPACE}/secrets/store": None}, backed_up(), preview=preview)
+    assert text == (
+        f"mysql-ha:{CREDENTIALS}: Secret 'store' is not in namespace 'shop'. "
+        "Fix: create it there, or name another."
+    )
+
+
+def test_a_secret_of_a_store_that_lacks_a_key() -> None:
+    found = secret("store", "AWS_ACCESS_KEY_ID", "other")
+    assert error(found, backed_up()) == (
+        f"mysql-ha:{CREDENTIALS}: Secret 'store' in namespace 'shop' has no key "
+        "'AWS_SECRET_ACCESS_KEY'. Fix: add what is missing, or name another."
+    )
+    own = backed_up(access_key="id", secret_key="key", session_token="token")
+    assert "has no key 'id' or 'key' or 'token'. " in error(found, own)
+    accepted(secret("store", "id", "key", "token"), own)
+    empty: dict[str, Any] = {f"{NAMESPACE}/secrets/store": {"metadata": {}}}
+    assert "has no key 'AWS_ACCESS_KEY_ID' or 'AWS_SECRET_ACCESS_KEY'" in error(empty, backed_up())
+
+
+def test_an_authority_of_a_store_that_is_not_there() -> None:
+    found = {**secret("store", *KEYS), f"{NAMESPACE}/secrets/theirs": None}
+    text = error(found, backed_up(ca="theirs"))
+    assert text.startswith("mysql-ha:backup.store.s3.ca: Secret 'theirs' is not in namespace")
+    text = error({**found, **secret("theirs", "tls.crt")}, backed_up(ca="theirs"))
+    assert "backup.store.s3.ca: Secret 'theirs' in namespace 'shop' has no key 'ca.crt'" in text
+    accepted({**found, **secret("theirs", "ca.crt")}, backed_up(ca="theirs"))
+
+
+def test_one_line_for_a_secret_that_many_name() -> None:
+    """Databases by a common key or by their own, and two keys of one."""
+    found = {f"{NAMESPACE}/secrets/store": None}
+    common = {
+        "size": "small",
+        "namespace": "shop",
+        "backup": {"store": {"s3": stored(ca="store")}},
+    }
+    text = error(found, {**common, "databases": {"a": {}, "b": {}}})
+    assert text == (
+        f"mysql-ha:{CREDENTIALS}: Secret 'store' is not in namespace 'shop', which "
+        "backup.store.s3.ca needs too. Fix: create it there, or name another."
+    )
+    own = {"backup": {"store": {"s3": stored(ca="store")}}}
+    text = error(found, {**common, "backup": {}, "databases": {"a": own, "b": own}})
+    assert text.startswith(f"mysql-ha:databases.a.{CREDENTIALS}: ")
+    assert f"databases.a.backup.store.s3.ca, databases.b.{CREDENTIALS}, databases.b." in text
+
+
+def test_a_store_of_azure() -> None:
+    azure = {
+        "account": "account",
+        "container": "backups",
+        "credentials": {"existing_secret": {"name": "store", "key": "AZURE_STORAGE_ACCOUNT_KEY"}},
+    }
+    config = {
+        **ORDERS,
+        "engine": "percona",
+        "backup": {"store": {"azure": azure}, "drill": {"enabled": False}},
+    }
+    text = error(secret("store", "AZURE_STORAGE_ACCOUNT_KEY"), config)
+    assert text.startswith(
+        "mysql-ha:backup.store.azure.credentials.existing_secret: Secret 'store'"
+    )
+    assert "has no key 'AZURE_STORAGE_ACCOUNT_NAME'" in text
+
+
+def test_backups_that_are_off_need_no_secret() -> None:
+    off = {**ORDERS, "backup": {"enabled": False, "store": {"s3": stored()}}}
+    accepted({f"{NAMESPACE}/secrets/store": None}, off)
+
+
+RESTORED: dict[str, Any] = {
+    **ORDERS,
+    "credentials": {"root": {"existing_secret": {"name": "then", "key": "password"}}},
+    "database": {
+        "restore_from": {
+            "id": "incident",
+            "backup": "physicalbackup-20260102021700.xb.gz",
+            "prefix": "prod/shop/old/1/full",
+            "s3": stored("theirs", ca="authority"),
+        }
+    },
+}
+THEN = {"shop/then": {"password": "text-of-the-root"}}
+NONE_OF_ITS_SOURCE: dict[str, Any] = {
+    f"{NAMESPACE}/secrets/theirs": None,
+    f"{NAMESPACE}/secrets/authority": None,
+}
+
+
+@PREVIEW
+def test_a_restore_whose_secrets_are_not_there(preview: bool) -> None:
+    recording = recorder.run(RESTORED, found=NONE_OF_ITS_SOURCE, existing=THEN, preview=preview)
+    lines = str(recording.error).splitlines()
+    assert [line.partition(" is not ")[0] for line in lines] == [
+        "mysql-ha:database.restore_from.s3.ca: Secret 'authority'",
+        "mysql-ha:database.restore_from.s3.credentials.existing_secret: Secret 'theirs'",
+    ]
+    assert recording.resources == []
+
+
+def test_a_restore_whose_root_password_is_not_there() -> None:
+    """Neither the Secret nor its key, and the source is there."""
+    path = "mysql-ha:credentials.root.existing_secret: "
+    assert error(None, RESTORED).startswith(f"{path}Secret 'then' is not in namespace 'shop'")
+    recording = recorder.run(RESTORED, existing={"shop/then": {"other": "x"}})
+    assert str(recording.error).startswith(f"{path}Secret 'then' has no key 'password'")
+
+
+def test_a_restore_that_is_done_needs_its_secrets_no_more() -> None:
+    first = plain(accepted(None, RESTORED, existing=THEN).outputs)
+    accepted(NONE_OF_ITS_SOURCE, RESTORED, existing=THEN, previous=first)
+
+
+def test_a_user_who_may_not_read_secrets_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{NAMESPACE}/secrets/store"
+
+    class Hidden(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key == path:
+                raise Refused(f"refuses GET {key} (403)")
+            return super().get(key, default)
+
+    said: list[str] = []
+    monkeypatch.setattr("components.guards.target.pulumi.log.warn", said.append)
+    accepted(Hidden({path: None}), backed_up(ca="store"))
+    assert said == [f"not looked at, as this user may not: GET {path}"]
+
+
+def test_no_value_of_a_secret_is_told_or_kept() -> None:
+    canary = {"metadata": {}, "data": {key: "Q0FOQVJZ" for key in KEYS}}
+    recording = accepted({f"{NAMESPACE}/secrets/store": canary}, backed_up())
+    assert "Q0FOQVJZ" not in str(recording)
+    canary["data"].pop("AWS_ACCESS_KEY_ID")
+    assert "Q0FOQVJZ" not in error({f"{NAMESPACE}/secrets/store": canary}, backed_up())
+
+
+def test_a_namespace_that_is_made_gets_the_keys_of_its_store_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("components.guards.target.pulumi.log.warn", said.append)
+    makes = {**backed_up(), "create_namespace": True}
+    gone = {NAMESPACE: None, f"{NAMESPACE}/secrets/store": None}
+    first = plain(accepted(gone, makes).outputs)
+    assert said == [
+        f"mysql-ha:{CREDENTIALS}: no backup is made before Secret 'store' is in namespace 'shop', "
+        "which this update makes. Fix: create it there afterwards, with AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY."
+    ]
+    # The next update looks for it.
+    later = {**gone, NAMESPACE: live(OWN)}
+    assert "Secret 'store' is not in namespace 'shop'" in error(later, makes, previous=first)
+
+
+def test_a_restore_into_a_namespace_that_is_made_would_wait_for_its_secrets() -> None:
+    makes = {**RESTORED, "create_namespace": True}
+    recording = recorder.run(makes, found={NAMESPACE: None}, existing=THEN)
+    for line in str(recording.error).splitlines():
+        assert "which this update makes. Fix: create the namespace and the Secret first" in line
+    assert len(str(recording.error).splitlines()) == 2

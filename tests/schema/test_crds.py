@@ -36,7 +36,8 @@ ON_MARIADB = [case.id for case in all_cases() if "mariadb" in engines(case)]
 ON_PERCONA = [case.id for case in all_cases() if "percona" in engines(case)]
 Schemas = Mapping[tuple[str, str], Mapping[str, Any]]
 PERCONA = ("v1.18.0", "v1.19.0", "v1.20.0")
-OURS = re.compile(r"kubernetes:(k8s\.mariadb\.com|pxc\.percona\.com|cert-manager\.io)/")
+GROUPS = ("k8s.mariadb.com", "pxc.percona.com", "cert-manager.io", "monitoring.coreos.com")
+OURS = re.compile(f"kubernetes:({'|'.join(map(re.escape, GROUPS))})/")
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +88,14 @@ def of_group(name: str, group: str) -> list[Resource]:
 def test_the_pinned_operator_knows_every_field(name: str, pinned: Schemas) -> None:
     for resource in custom_resources(name):
         check(resource, pinned)
+
+
+def test_every_group_is_in_some_stack() -> None:
+    """Otherwise its objects would be checked by nobody."""
+    types = {r.type for case in all_cases() for r in recorded(case.id).resources}
+    assert [group for group in GROUPS if not any(f":{group}/" in one for one in types)] == []
+    kinds = {one.rpartition(":")[2] for one in types}
+    assert {"ServiceMonitor", "PodMonitor", "PrometheusRule"} <= kinds
 
 
 @pytest.mark.parametrize("folder", folders(), ids=lambda folder: folder.name)

@@ -222,7 +222,9 @@ NEWEST = "physicalbackup-20260102030405.xb.gz"
 
 
 def warnings(given: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(path, rule) for path, rule, _ in checks.warnings(resolve(given), given)]
+    config = resolve(given)
+    found = (*checks.warnings(config, given), *checks.warnings_of_all([config]))
+    return [(path, rule) for path, rule, _ in found]
 
 
 @pytest.mark.parametrize("engine", ["mariadb", "percona"])
@@ -232,6 +234,22 @@ def test_a_warning_names_the_key_of_the_store(size: str, engine: str) -> None:
     assert ("backup.store", "is not set: no backups are made") in warnings(given)
     for silent in ({"store": STORE}, {"enabled": False}):
         assert not [path for path, _ in warnings({**given, "backup": silent}) if "backup" in path]
+
+
+def test_one_warning_names_the_databases_of_a_stack() -> None:
+    databases = {
+        "orders": {"size": "small"},
+        "stock": {"size": "large", "engine": "percona"},
+        "stored": {"size": "small", "backup": {"store": STORE}},
+        "tried": {"size": "dev"},
+    }
+    configs = [resolve({**given, "name": name}) for name, given in databases.items()]
+    ((path, rule, _),) = checks.warnings_of_all(configs)
+    assert (path, rule) == (
+        "backup.store",
+        "is not set for orders, stock: no backups are made",
+    )
+    assert not list(checks.warnings_of_all(configs[2:]))
 
 
 def test_dev_needs_no_store() -> None:

@@ -49,6 +49,10 @@ SMALL = {"size": "small"}
 ALONE: dict[str, dict[str, Any]] = {
     "name": {"name": "x" * 60},
     "images.proxy.tag": {"images": {"proxy": {"tag": "2.7.3"}}},
+    "images.exporter.tag": {
+        "images": {"exporter": {"tag": "v0.14.0"}},
+        "monitoring": {"scrape": "annotations"},
+    },
     "images.database.tag": {"images": {"database": {"tag": "10.5.1"}}},
     "credentials.root.rotation": {"credentials": {"root": {"rotation": 1}}},
     "security.tls": {"security": {"tls": {"enabled": False, "secret": "s"}}},
@@ -278,7 +282,7 @@ def test_every_rule_is_run_once() -> None:
     ]
     folder = Path(str(checks.__file__)).parent
     assert len(modules) == len([*folder.glob("[a-z]*.py")])
-    run = [*checks.RULES, *unused.RULES, *advice.RULES]
+    run = [*checks.RULES, *unused.RULES, *advice.RULES, *advice.RULES_OF_ALL]
     for rules in checks.ENGINE_RULES.values():
         run += rules
     assert sorted(map(id, written)) == sorted(map(id, run))

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.config.checks.monitoring import OLDEST_EXPORTER
 from components.config.engine import ENGINES
 from components.config.images import (
     DATA_PLANE_IMAGE,
+    EXPORTER_IMAGE,
     MARIADB_IMAGE,
     PATCHED_PROXYSQL,
     PROXYSQL_IMAGE,
@@ -74,6 +76,8 @@ PINNED = {
     "Pulumi": {PYTHON["pulumi"], PROGRAMS["pulumi"].version},
     "Pulumi's providers": {PYTHON["pulumi-kubernetes"], PYTHON["pulumi-random"]},
     "Kubernetes": {PROGRAMS["kube-apiserver"].version},
+    "mysqld_exporter": {EXPORTER_IMAGE["tag"], dotted(OLDEST_EXPORTER)},
+    "prometheus-operator": {of_crds("prometheus-operator/prometheus-operator")},
     "cert-manager": {of_crds("cert-manager")},
     "Python": pythons(),
     "Go, for the local mode and its tests": {newest_go()},

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,6 +184,52 @@ def test_every_place_has_a_fact_in_some_stack() -> None:
     assert wanted == set[str]().union(*(dashboard.facts(of) for of in stacks))
 
 
+METRICS: dict[str, dict[str, list[str]]] = json.loads(
+    (Path(__file__).parent / "data" / "dashboard_metrics.json").read_text()
+)
+"""By who says them, metrics and their labels. tests/dataplane/test_dashboard.py finds them in real
+scrapes, but for `elsewhere`: kubelet, kube-state-metrics, Percona's collector, controller-runtime
+and Prometheus itself, from their sources."""
+ADDED = {
+    "servers": {"namespace", "service", "instance"},
+    "replication": {"namespace", "service", "instance"},
+    "galera": {"namespace", "service", "instance"},
+    # From 3.0.2 on ProxySQL has `protocol`; earlier ones are matched by its absence.
+    "proxies": {"namespace", "pod", "protocol"},
+    "elsewhere": set[str](),
+}
+"""Labels that the jobs of a Prometheus add."""
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_metric_and_label_is_one_that_somebody_says(name: str) -> None:
+    known = {
+        metric: set(labels) | ADDED[of]
+        for of, metrics in METRICS.items()
+        for metric, labels in metrics.items()
+    }
+    for query in queries(stack(name)):
+        used = set[str]()
+        for metric, matchers in re.findall(r"([a-zA-Z_]+)\{([^}]*(?:\{6\}[^}]*)?)\}", query):
+            assert metric in known, query
+            assert set(re.findall(r"(\w+)(?:=|!=)~?\"", matchers)) <= known[metric], query
+            used |= known[metric]
+        made_here = set(re.findall(r'label_replace\(.*?, "(server|backend)", ', query))
+        grouped = re.findall(r"(?:by|on) \(([^)]*)\)", query)
+        of_groups = {label for group in grouped for label in group.split(", ")}
+        assert of_groups <= used | made_here, query
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_legends_have_labels_that_are_left(name: str) -> None:
+    for panel in made(stack(name))["panels"]:
+        for target in panel.get("targets", ()):
+            shown = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            (first, *_) = [*re.findall(r"^\w+ by \(([^)]*)\)", target["expr"]), ""]
+            quantile = re.findall(r"^histogram_quantile\(.*sum by \(([^)]*)\)", target["expr"])
+            assert shown <= set((first or ", ".join(quantile)).split(", ")), target
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_every_selector_is_of_this_database(name: str) -> None:
     """Another database of the same Prometheus must not add to a panel."""
@@ -296,3 +343,9 @@ def test_it_fits_a_config_map() -> None:
     largest = config("large", **BACKED_UP, **MONITORED)
     assert len(dashboard.text(largest).encode()) < 2**18
     assert dashboard.text(largest) == dashboard.text(config("large", **BACKED_UP, **MONITORED))
+
+
+def test_the_page_has_every_row() -> None:
+    _, _, page = (tool.ROOT / "docs" / "monitoring.md").read_text().partition("## Dashboard")
+    shown = re.findall(r"^\| ([A-Z][\w ]+) \|", page, re.MULTILINE)
+    assert shown == list(tool.ROWS)

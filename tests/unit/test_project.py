@@ -41,8 +41,8 @@ def test_one_oldest_python() -> None:
     assert f"sys.version_info < ({oldest.replace('.', ', ')})" in (ROOT / "Makefile").read_text()
 
 
-def test_ci_runs_real_nodes_too_and_fails_with_them() -> None:
-    """Which `make test` leaves out."""
+def test_ci_runs_what_make_test_leaves_out_and_fails_with_it() -> None:
+    """Further stacks and real nodes."""
     script = (ROOT / ".ci" / "run").read_text().splitlines()
     assert "set -euo pipefail" in script
-    assert script[-2:] == ["make test", "make test-cluster"]
+    assert script[-3:] == ["make test", "make test-further", "make test-cluster"]

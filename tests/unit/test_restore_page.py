@@ -1,6 +1,7 @@
 """docs/restore.md: every command can be read, and every stack file is one that is accepted.
 
-What runs on a control plane runs there: tests/engine/test_restore.py.
+What runs on a control plane runs there: tests/engine/test_restore.py. What needs containers runs on
+real nodes: tests/cluster/test_backups.py.
 """
 
 import re
@@ -29,7 +30,25 @@ def blocks(kind: str) -> list[str]:
 
 
 SHELL = blocks("sh")
+NEVER_RUN = {
+    "orders-v2-0": 2,  # logs, and a look at the rows
+    "aws s3 ls": 2,  # no such client here; the store's server is asked otherwise
+    "pxc": 2,  # no operator of Percona's
+    "make backup-now": 1,  # the first command: tests/cluster/test_backup_stores.py
+}
+"""What is in blocks that no test runs as they are, and in how many."""
 MODULES = [line for text in SHELL for line in text.splitlines() if line.startswith("python -m ")]
+
+
+def test_what_needs_more_than_a_control_plane_runs_on_nodes() -> None:
+    on_nodes = (PAGE.parents[1] / "tests" / "cluster" / "test_backups.py").read_text()
+    parts = set(re.findall(r'\bblock\("([^"]+)"\)', on_nodes))
+    left = [
+        text for text in SHELL if text.startswith("# needs") and not any(p in text for p in parts)
+    ]
+    found = {part: sum(part in text for text in left) for part in NEVER_RUN}
+    assert found == NEVER_RUN
+    assert len(left) == sum(NEVER_RUN.values())
 
 
 def test_there_is_something_to_look_at() -> None:

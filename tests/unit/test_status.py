@@ -25,6 +25,7 @@ from components.proxysql import cnf, layout, live
 from components.proxysql.model import Secrets
 from tests.unit import libconfig, models
 from tools.status import ask, drift
+from tools.status import kubectl as status_kubectl
 from tools.status.gather import gather, proxy, server
 from tools.status.kubectl import Absent, Kubectl, Unreachable, refused
 from tools.status.model import Database, Proxy, Verdict
@@ -313,6 +314,33 @@ def test_a_galera_writer_is_the_proxies() -> None:
     assert "  db-1     node    Synced  3 of 3  4 of 300" in text
 
 
+def test_proxies_choose_a_galera_writer_and_not_the_operator() -> None:
+    """They do not follow its Service either."""
+    fake = galera()
+    fake.objects["mariadbs.k8s.mariadb.com"] = [mariadb("galera", currentPrimary="db-2")]
+    fake.objects["endpointslices"] = [slices()]
+    assert alerts(fake) == set()
+
+
+def test_proxies_that_are_behind_the_operator() -> None:
+    fake = small(mariadb(currentPrimary="db-1"), db_0=REPLICA, db_1=PRIMARY)
+    assert (
+        "warning",
+        "ProxyWriters",
+        "the proxies write to db-0, the operator's primary is db-1",
+    ) in said(look(fake)[1])
+
+
+def test_without_proxies_a_service_that_leads_nowhere_refuses() -> None:
+    fake = dev()
+    fake.objects["endpointslices"] = [slices()]
+    assert said(look(fake)[1])[0] == (
+        "critical",
+        "DatabaseNoWritableServer",
+        "db leads to no server: connections are refused",
+    )
+
+
 def test_percona_is_asked_in_its_own_containers() -> None:
     fake = pxc()
     database, found = look(fake)
@@ -542,6 +570,15 @@ def test_a_proxy_that_waits_for_its_roll_is_no_fault() -> None:
     assert not wrong(found)
 
 
+def test_an_edit_that_is_not_deployed_is_no_fault() -> None:
+    same, other = (gather(small(), "db", wanted=name, now=NOW) for name in ("cnf-1", "cnf-2"))
+    assert verdicts(same) == []
+    assert not wrong(verdicts(other))
+    assert [one.what for one in verdicts(other)] == [
+        "the stack's file says otherwise of the proxies than what is deployed"
+    ]
+
+
 def test_a_paused_database_is_no_fault() -> None:
     fake = dev()
     fake.objects["mariadbs.k8s.mariadb.com"] = [
@@ -618,6 +655,38 @@ def test_a_drill_that_is_too_old_or_failed() -> None:
         ("critical", "RestoreDrillTooOld", "the last drill failed: drill-1"),
         ("critical", "RestoreDrillTooOld", "the last drill is 10 d old, allowed are 8 d"),
     ]
+
+
+def test_a_dump_is_the_cron_jobs() -> None:
+    fake = small()
+    dump = {
+        "metadata": {"name": "db-dump-1a2b3c", "creationTimestamp": ago(days=90)},
+        "spec": {"schedule": "5 3 * * *"},
+        "status": {"lastSuccessfulTime": ago(hours=27)},
+    }
+    other = {**dump, "metadata": {**dump["metadata"], "name": "other-dump-1a2b3c"}}
+    fake.objects["cronjobs"] = [DRILL, dump, other]
+    database, found = look(fake)
+    assert [proof.kind for proof in database.proofs] == ["backup", "drill", "dump"]
+    assert said(found) == [
+        ("critical", "BackupTooOld", "the last dump is 27 h old, allowed are 26 h")
+    ]
+
+
+@pytest.mark.parametrize("schedule", ["@daily", "CRON_TZ=UTC 0 0 * * *"])
+def test_a_schedule_that_somebody_else_wrote(schedule: str) -> None:
+    fake = small()
+    fake.objects["cronjobs"] = [{**DRILL, "spec": {"schedule": schedule}}]
+    (verdict,) = look(fake)[1]
+    assert (verdict.severity, verdict.alert) == ("warning", "RestoreDrillTooOld")
+    assert schedule in verdict.what
+
+
+def test_a_suspended_backup() -> None:
+    fake = small()
+    schedule = {"cron": "17 2 * * *", "suspend": True}
+    fake.objects[PHYSICALS] = [{**PHYSICAL, "spec": {**PHYSICAL["spec"], "schedule": schedule}}]
+    assert said(look(fake)[1]) == [("warning", "BackupTooOld", "db-backup-1 is suspended")]
 
 
 def test_a_failed_backup_of_percona() -> None:
@@ -764,7 +833,7 @@ def test_an_endpoint_that_is_not_ready_is_none() -> None:
 
 def test_exit_codes_and_json() -> None:
     out = io.StringIO()
-    assert show([(small(), "db"), (small(db_2=DEAD), "db")], as_json=True, output=out) == 1
+    assert show([(small(), "db", ""), (small(db_2=DEAD), "db", "")], as_json=True, output=out) == 1
     document = json.loads(out.getvalue())
     assert document["schema_version"] == 1
     well, ill = document["databases"]
@@ -776,7 +845,7 @@ def test_exit_codes_and_json() -> None:
 
 def test_no_such_database(capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    assert show([(Fake({}, {}), "db")], as_json=False, output=out) == 2
+    assert show([(Fake({}, {}), "db", "")], as_json=False, output=out) == 2
     assert out.getvalue() == ""
     assert '"db" not found' in capsys.readouterr().err
 
@@ -791,7 +860,7 @@ def test_a_cluster_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> N
     """Also where the other operator is not installed."""
     fake = small()
     fake.objects["mariadbs.k8s.mariadb.com"] = Unreachable("connection refused")
-    assert show([(fake, "db")], as_json=False, output=io.StringIO()) == 2
+    assert show([(fake, "db", "")], as_json=False, output=io.StringIO()) == 2
     assert capsys.readouterr().err == "db: connection refused\n"
 
 
@@ -801,7 +870,7 @@ def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
             return True
 
     def shown(out: io.StringIO) -> bool:
-        show([(small(db_2=DEAD), "db")], as_json=False, output=out)
+        show([(small(db_2=DEAD), "db", "")], as_json=False, output=out)
         return "\x1b[" in out.getvalue()
 
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -854,9 +923,24 @@ def test_of_a_secret_only_the_certificate_is_asked_for(tmp_path: Path) -> None:
     assert log.read_text().strip().endswith(r"get secret s -o jsonpath={.data.tls\.crt}")
 
 
+def test_what_a_failed_call_printed_counts_of_a_script_only(tmp_path: Path) -> None:
+    """kubectl without a login asks for one."""
+    failing = kubectl(tmp_path, "echo 'Please enter Username: '; echo 'error: EOF' >&2; exit 1")
+    with pytest.raises(Unreachable, match="error: EOF"):
+        failing.get("pods")
+    assert failing.run("p", "c", "script") == "Please enter Username: \n"
+
+
 def test_a_program_that_is_not_there() -> None:
     with pytest.raises(Unreachable, match="No such file"):
         Kubectl(("/nowhere/kubectl",), "shop").get("pods")
+
+
+def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_kubectl, "ASK_LIMIT", 0)
+    monkeypatch.setattr(status_kubectl, "GRACE", 0.2)
+    with pytest.raises(Unreachable, match="no answer in 0 s"):
+        kubectl(tmp_path, "exec sleep 60").get("pods")
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def _title(name: str, column: str) -> str:
 PROXY = f"""\
 ask() {{ timeout -s KILL {LIMIT} {scripts.ADMIN} "$@"; }}
 ask --column-names --force
-[ $? -lt 124 ] || exit
+code=$?; [ $code -lt 124 ] || exit $code
 {_title("lacks", "lacks")}
 ask < {layout.CONFIG_DIR}/{layout.SELF_CHECK_FILE}
 {_title("live", "same")}

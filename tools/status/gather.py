@@ -20,12 +20,17 @@ THREADS = 16
 """More than a database has Pods, nearly always."""
 
 
-def gather(cluster: Cluster, name: str, *, now: datetime | None = None) -> Database:
-    """What is known of a database. Raises Absent if there is none, Unreachable if no cluster."""
+def gather(
+    cluster: Cluster, name: str, *, wanted: str = "", now: datetime | None = None
+) -> Database:
+    """What is known of a database. Raises Absent if there is none, Unreachable if no cluster.
+
+    `wanted`: the Secret of the proxies' configuration that its stack's file makes, where known.
+    """
     found = _operators(cluster, name)
     known = objects.facts(found)
     with ThreadPoolExecutor(THREADS) as pool:
-        return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole()
+        return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole(wanted)
 
 
 def _operators(cluster: Cluster, name: str) -> Object:
@@ -52,8 +57,8 @@ class _Gathering:
         self._found, self._facts, self._now = found, known, now
         self._unknown: list[str] = []
 
-    def whole(self) -> Database:
-        """Everything."""
+    def whole(self, configuration: str) -> Database:
+        """Everything. `configuration`: of the proxies, as the stack wants it, or nothing."""
         facts, name = self._facts, self._facts.name
         listed = self._list(why.KINDS)
         events = self._list("events")
@@ -62,7 +67,7 @@ class _Gathering:
         )
         jobs, cron_jobs = self._list("jobs"), self._list("cronjobs")
         copies = self._list(_COPIES[facts.engine])
-        own = why.belonging(self._of(listed), name)
+        own = why.belonging(listed.result(), name)
         proxies, wanted, spec = self._proxies(own)
         servers = [
             self._pool.submit(self._server, pod, self._pod(own, pod))
@@ -84,16 +89,18 @@ class _Gathering:
             state=facts.state,
             primary=facts.primary,
             service=facts.service,
-            leads_to=objects.leads_to(self._of(slices)),
+            leads_to=objects.leads_to(slices.result()),
             paused=facts.paused,
             servers_wanted=facts.servers,
             servers=tuple(one.result() for one in servers),
             proxied=bool(spec),
             proxies_wanted=wanted,
             proxies=tuple(one.result() for one in asked),
-            proofs=tuple(self._proofs(self._of(copies), self._of(jobs), self._of(cron_jobs))),
+            undeployed=bool(spec and configuration)
+            and objects.volume_secret(spec, "config") != configuration,
+            proofs=tuple(self._proofs(copies.result(), jobs.result(), cron_jobs.result())),
             certificates=tuple(one.result() for one in certificates),
-            reasons=tuple(why.reasons([self._found, *own], self._recent(self._of(events)))),
+            reasons=tuple(why.reasons([self._found, *own], self._recent(events.result()))),
             unknown=tuple(self._unknown),
         )
 
@@ -110,10 +117,6 @@ class _Gathering:
                 return []
 
         return self._pool.submit(listed)
-
-    @staticmethod
-    def _of(future: Future[list[Object]]) -> list[Object]:
-        return future.result()
 
     def _recent(self, events: Sequence[Object]) -> list[Object]:
         """Events of the last quarter of an hour: older ones tell of what is over."""

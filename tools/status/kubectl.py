@@ -17,6 +17,8 @@ ASK_LIMIT = 10
 """Seconds that the API server may take."""
 EXEC_LIMIT = 20
 """Seconds that a script in a Pod may take, beside the limit of each client in it."""
+GRACE = 2
+"""Seconds more in which kubectl itself must end."""
 
 
 class Unreachable(Exception):
@@ -71,19 +73,18 @@ class Kubectl:
         return self._call(command, EXEC_LIMIT, stdin)
 
     def _call(self, arguments: Sequence[str], limit: int, stdin: str = "") -> str:
-        """The output. Of `exec` also where the command failed after it had printed something: the
-        reader sees what is missing."""
+        """The output; also of a script that failed in the end: the reader sees what is missing."""
         command = (*self.command, "-n", self.namespace, f"--request-timeout={limit}s", *arguments)
         try:
             done = subprocess.run(
                 command, input=stdin, capture_output=True, text=True, errors="replace",
-                timeout=limit + 2, check=False,
+                timeout=limit + GRACE, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise Unreachable(f"no answer in {limit} s") from None
         except OSError as error:
             raise Unreachable(f"{self.command[0]}: {error.strerror}") from None
-        if done.returncode and not done.stdout:
+        if done.returncode and not (done.stdout and arguments[0] == "exec"):
             raise refused(done.stderr)
         return done.stdout
 

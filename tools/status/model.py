@@ -163,6 +163,8 @@ class Database:
     """Whether there are to be proxies."""
     proxies_wanted: int = 0
     proxies: tuple[Proxy, ...] = ()
+    undeployed: bool = False
+    """The stack's file would give the proxies another configuration than the StatefulSet names."""
     proofs: tuple[Proof, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     reasons: tuple[str, ...] = ()

@@ -18,17 +18,21 @@ NOTHING_TO_SHOW = 2
 
 
 def show(
-    databases: Sequence[tuple[Cluster, str]], *, as_json: bool, output: TextIO | None = None
+    databases: Sequence[tuple[Cluster, str, str]], *, as_json: bool, output: TextIO | None = None
 ) -> int:
-    """Print each database, by the cluster and namespace where it is; the exit code."""
+    """Print each database; the exit code.
+
+    `databases`: the cluster and namespace where one is, its name, and the Secret of its proxies'
+    configuration that its stack wants, or nothing.
+    """
     out = output or sys.stdout
     colour = out.isatty() and not os.environ.get("NO_COLOR")
     documents: list[dict[str, Any]] = []
     screens: list[str] = []
     code = 0
-    for cluster, name in databases:
+    for cluster, name, wanted in databases:
         try:
-            database = gather(cluster, name)
+            database = gather(cluster, name, wanted=wanted)
         except Unreachable as error:
             print(f"{name}: {error}", file=sys.stderr)
             code = NOTHING_TO_SHOW

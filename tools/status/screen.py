@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from .model import SEVERITIES, Database, Proof, Proxy, Server, Verdict
 from .verdicts import led_to, short, span, wrong
@@ -60,15 +60,13 @@ def to_json(database: Database, found: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case datetime():
-            return value.isoformat()
-        case dict():
-            return {key: _plain(below) for key, below in value.items()}  # pyright: ignore
-        case tuple() | list():
-            return [_plain(below) for below in value]  # pyright: ignore
-        case _:
-            return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(below) for key, below in cast(dict[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain(below) for below in cast(Sequence[Any], value)]
+    return value
 
 
 def _head(database: Database, found: Sequence[Verdict], ink: Ink) -> Iterator[str]:

@@ -234,6 +234,14 @@ def _proxies(database: Database) -> Iterator[Verdict]:
             "no proxy runs: clients are kept out",
             "remove proxy.paused, then `pulumi up`",
         )
+    if database.undeployed:
+        yield Verdict(
+            severity="notice",
+            alert="",
+            what="the stack's file says otherwise of the proxies than what is deployed",
+            do="make preview, then make up",
+            page="docs/local.md#commands",
+        )
     down = [proxy for proxy in database.proxies if proxy.unknown]
     for proxy in down:
         yield _said(
@@ -338,8 +346,10 @@ def short_status(text: str) -> str:
 
 def _writers(database: Database) -> Iterator[Verdict]:
     """Whether the proxies agree, and with the operator, and lead anywhere."""
+    hosts = {short(host) for proxy in database.proxies for host in proxy.writers}
+    used = database.service in hosts if database.proxies else bool(database.service)
     asked = not any(text.startswith("endpointslices") for text in database.unknown)
-    if database.service and asked and not (database.leads_to or database.paused):
+    if used and asked and not (database.leads_to or database.paused):
         waits = "statements wait in the proxies" if database.proxies else "connections are refused"
         yield _said(
             "critical",
@@ -360,7 +370,7 @@ def _writers(database: Database) -> Iterator[Verdict]:
         yield _said(
             "critical", "ProxyWriters", f"proxies write to several servers: {told}", "their logs"
         )
-    elif found and database.primary and found[0] != database.primary:
+    elif found and database.topology == "replication" and database.primary not in ("", *found):
         yield _said(
             "warning",
             "ProxyWriters",

@@ -5,7 +5,7 @@ models accept, even one that other rules refuse: so all faults are found at once
 not matter.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.config.checks import (
@@ -98,3 +98,9 @@ def warnings(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
     """
     for rule in advice.RULES:
         yield from rule(config, given)
+
+
+def warnings_of_all(configs: Sequence[StackConfig]) -> Iterator[Fault]:
+    """The same of the databases of a stack together."""
+    for rule in advice.RULES_OF_ALL:
+        yield from rule(configs)

@@ -3,7 +3,7 @@
 Rules as in `unused`: they look at what the stack says itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from components.config.checks.restore_from import LATER_SINCE
@@ -184,16 +184,29 @@ def servers_run(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault
         yield "database.paused", "stops the database: no server runs", "set it to false to start it"
 
 
-def data_is_backed_up(config: StackConfig, given: Mapping[str, Any]) -> Iterator[Fault]:
-    backup, percona = config.backup, config.engine == "percona"
-    # Backups of a cluster that is only imported are refused.
-    imported = percona and config.adopt == "import"
-    if backup.enabled and backup.store is None and not imported:
+def data_is_backed_up(configs: Sequence[StackConfig]) -> Iterator[Fault]:
+    """One warning for a stack: one store serves all of its databases."""
+    bare = [
+        config.name
+        for config in configs
+        if config.backup.enabled
+        and config.backup.store is None
+        # Backups of a cluster that is only imported are refused.
+        and not (config.engine == "percona" and config.adopt == "import")
+    ]
+    if bare:
+        which = f" for {', '.join(bare)}" if len(configs) > 1 else ""
         yield (
             "backup.store",
-            "is not set: no backups are made",
+            f"is not set{which}: no backups are made",
             "set it (docs/backup.md), or backup.enabled to false if something else makes backups",
         )
+
+
+def what_makes_no_backups_is_not_read(
+    config: StackConfig, given: Mapping[str, Any]
+) -> Iterator[Fault]:
+    backup, percona = config.backup, config.engine == "percona"
     if not backup.enabled:
         # A restore stages its files as a backup does.
         used = {"enabled", *(("staging", "resources") if config.database.restore_from else ())}
@@ -250,7 +263,7 @@ def a_backup_is_not_read_on_its_way(
 
 
 RULES = (
-    data_is_backed_up,
+    what_makes_no_backups_is_not_read,
     without_drills_nothing_writes_a_heartbeat,
     without_a_scraper_nothing_is_made,
     a_scraper_is_let_in,
@@ -268,3 +281,5 @@ RULES = (
     clients_are_let_in,
     servers_run,
 )
+RULES_OF_ALL = (data_is_backed_up,)
+"""Rules that look at all databases of a stack."""
