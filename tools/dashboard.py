@@ -54,7 +54,8 @@ def _by_proxy(expression: str, how: str = "sum") -> str:
 
 def _query(number: int, expression: str, legend: str) -> prometheus.Dataquery:
     query = prometheus.Dataquery().expr(expression).legend_format(legend).datasource(SOURCE)
-    return query.ref_id(ascii_uppercase[number])
+    # Grafana makes RATE of it, and otherwise of what its data source says, which nobody sets.
+    return query.ref_id(ascii_uppercase[number]).interval("<interval>")
 
 
 def _described(
@@ -231,7 +232,7 @@ def _pair() -> list[Panel]:
             "Servers up",
             "Servers of which the exporter gets figures. Good: all of them.",
             "count(mysql_up{<servers>} == 1) or vector(0)",
-            unit="suffix: of <replicas>",
+            unit="suffix:of <replicas>",
             steps=[(None, BAD), ("<replicas>", GOOD)],
             alerts=["DatabaseServerDown", "DatabaseMetricsMissing"],
         ),
@@ -250,7 +251,7 @@ def _pair() -> list[Panel]:
             "Cluster size",
             "Nodes that this node's part of the cluster has; the smallest answer. Good: all.",
             "min(mysql_global_status_wsrep_cluster_size{<galera>})",
-            unit="suffix: of <replicas>",
+            unit="suffix:of <replicas>",
             steps=[(None, BAD), ("<replicas>", GOOD)],
             alerts=["GaleraNodeMissing", "GaleraNotPrimary"],
         ),
@@ -258,7 +259,7 @@ def _pair() -> list[Panel]:
             "Proxies up",
             "Proxies that answer. Good: all of them.",
             "count(proxysql_uptime_seconds_total{<proxies>}) or vector(0)",
-            unit="suffix: of <proxy_replicas>",
+            unit="suffix:of <proxy_replicas>",
             steps=[(None, BAD), ("<proxy_replicas>", GOOD)],
             alerts=["ProxyDown", "ProxiesDown", "ProxyMetricsMissing"],
         ),

@@ -27,6 +27,8 @@ WIDTH = 24
 """Columns of Grafana's grid."""
 LONGEST_UID = 40
 """Characters (Grafana, pkg/util/shortid_generator.go)."""
+UNKNOWN = "1m"
+"""Between two readings by annotations: what Prometheus's chart has (`global.scrape_interval`)."""
 
 Facts = Mapping[str, str | int]
 """What fills the template's places, by name. A place without a fact is of something that the
@@ -88,6 +90,7 @@ def facts(config: StackConfig) -> Facts:
         "uid": uid(config.namespace, config.name),
         "title": f"Database {config.name} in {config.namespace}",
         "namespace": config.namespace,
+        "interval": f"{monitoring.interval_seconds}s" if monitoring.by_operator else UNKNOWN,
         "replicas": config.database.running,
         "server": series.server(config),
         "servers": series.servers(config),

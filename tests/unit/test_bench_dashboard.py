@@ -43,7 +43,7 @@ def of_class(picture: ElementTree.Element, name: str) -> list[ElementTree.Elemen
         (2048, "short", "2.05 K"),
         (3 * 2**20, "bytes", "3 MiB"),
         (0.25, "ops", "0.25 ops/s"),
-        (3, "suffix: of 3", "3 of 3"),
+        (3, "suffix:of 3", "3 of 3"),
     ],
 )
 def test_values_are_for_people(value: float, unit: str, text: str) -> None:

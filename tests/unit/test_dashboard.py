@@ -265,7 +265,22 @@ def test_servers_and_proxies_are_as_many_as_run() -> None:
     found = panels(stack("replication"))
     for title in ("Servers up", "Proxies up"):
         assert steps(found[title]) == [None, 3]
-        assert found[title]["fieldConfig"]["defaults"]["unit"] == "suffix: of 3"
+        assert found[title]["fieldConfig"]["defaults"]["unit"] == "suffix:of 3"
+
+
+@pytest.mark.parametrize(
+    ("monitoring", "interval"),
+    [
+        ({"scrape": "prometheus_operator"}, "30s"),
+        ({"scrape": "prometheus_operator", "interval_seconds": 60}, "60s"),
+        ({"scrape": "annotations"}, "1m"),
+    ],
+)
+def test_a_rate_has_several_readings(monitoring: Any, interval: str) -> None:
+    """Grafana takes four times this interval for a rate; of one reading there is none."""
+    found = made(config(monitoring=monitoring))
+    targets = [target for panel in found["panels"] for target in panel.get("targets", ())]
+    assert {target["interval"] for target in targets} == {interval}
 
 
 LIMITS = {
