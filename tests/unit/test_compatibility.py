@@ -10,6 +10,7 @@ import yaml
 from components.config.engine import ENGINES
 from components.config.images import (
     DATA_PLANE_IMAGE,
+    EXPORTER_IMAGE,
     MARIADB_IMAGE,
     PATCHED_PROXYSQL,
     PROXYSQL_IMAGE,
@@ -75,6 +76,8 @@ PINNED = {
     "Pulumi's providers": {PYTHON["pulumi-kubernetes"], PYTHON["pulumi-random"]},
     "Kubernetes": {PROGRAMS["kube-apiserver"].version},
     "cert-manager": {of_crds("cert-manager")},
+    "prometheus-operator": {of_crds("prometheus-operator")},
+    "Prometheus, mysqld_exporter": {EXPORTER_IMAGE["tag"]},
     "Python": pythons(),
     "Go, for the local mode and its tests": {newest_go()},
     "Machine, for real nodes": set[str](),
