@@ -1,6 +1,6 @@
 """What kube-state-metrics would say of a cluster's objects: the series that alerts read. Pure.
 
-It stands for that program, which is no package and no Go module that the tests can use; names and
+That program is played, as it is no package and no Go module that the tests can use; names and
 labels are those of its docs/metrics (v2.17).
 """
 

@@ -160,6 +160,7 @@ def test_a_proxy_that_is_paused(site: Site, monitoring: Monitoring, proxied: boo
     )
 
 
+@pytest.mark.long
 def test_a_replica_that_cannot_go_on(site: Site, monitoring: Monitoring) -> None:
     """It has a row already that the primary sends."""
     site.prepare()
@@ -176,7 +177,7 @@ def test_a_replica_that_cannot_go_on(site: Site, monitoring: Monitoring) -> None
 
         site.inside(run)
 
-    def broken() -> None:
+    def conflict() -> None:
         unlogged(f"INSERT INTO {TABLE} VALUES (-1)")
         site.ask(site.primary, f"INSERT INTO {TABLE} VALUES (-1)")
 
@@ -188,9 +189,10 @@ def test_a_replica_that_cannot_go_on(site: Site, monitoring: Monitoring) -> None
         eventually(repaired, 120)  # it may be starting again just now
         site.await_ready()
 
-    _fires(monitoring, "critical", "ReplicationBroken", broken, over)
+    _fires(monitoring, "critical", "ReplicationBroken", conflict, over)
 
 
+@pytest.mark.long
 def test_a_volume_that_fills_up(config: StackConfig, monitoring: Monitoring) -> None:
     """By its figures; the kubelet's labels are its own."""
     claim = names.mariadb_claims(NAME, "replication", 3)[0]

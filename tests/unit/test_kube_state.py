@@ -1,4 +1,4 @@
-"""The stand-in for kube-state-metrics: names and labels are those of its docs/metrics."""
+"""What is played of kube-state-metrics: names and labels are those of its docs/metrics."""
 
 from typing import Any
 
