@@ -284,5 +284,5 @@ def test_a_failover_is_seen_while_it_lasts_and_afterwards(site: Deployment) -> N
     assert database.primary == "db-1"
     assert database.leads_to == ("db-1",)
     assert not database.servers[1].read_only
-    assert not {"ProxyNoWriter", "DatabaseNoWritableServer", "ProxyWriters"} & alerts(found)
+    assert not {"ProxyNoWriter", "DatabaseNoWritableServer", "ProxyTwoWriters"} & alerts(found)
     assert "DatabaseServerDown" in alerts(found)
