@@ -79,7 +79,6 @@ PINNED = {
     "mysqld_exporter": {EXPORTER_IMAGE["tag"], dotted(OLDEST_EXPORTER)},
     "prometheus-operator": {of_crds("prometheus-operator/prometheus-operator")},
     "cert-manager": {of_crds("cert-manager")},
-    "prometheus-operator": {of_crds("prometheus-operator")},
     "Prometheus, mysqld_exporter": {EXPORTER_IMAGE["tag"]},
     "Python": pythons(),
     "Go, for the local mode and its tests": {newest_go()},
