@@ -76,7 +76,6 @@ PINNED = {
     "Pulumi": {PYTHON["pulumi"], PROGRAMS["pulumi"].version},
     "Pulumi's providers": {PYTHON["pulumi-kubernetes"], PYTHON["pulumi-random"]},
     "Kubernetes": {PROGRAMS["kube-apiserver"].version},
-    "mysqld_exporter": {EXPORTER_IMAGE["tag"], dotted(OLDEST_EXPORTER)},
     "prometheus-operator": {of_crds("prometheus-operator/prometheus-operator")},
     "cert-manager": {of_crds("cert-manager")},
     "Prometheus, mysqld_exporter": {EXPORTER_IMAGE["tag"]},
