@@ -78,7 +78,7 @@ PINNED = {
     "Kubernetes": {PROGRAMS["kube-apiserver"].version},
     "prometheus-operator": {of_crds("prometheus-operator/prometheus-operator")},
     "cert-manager": {of_crds("cert-manager")},
-    "Prometheus, mysqld_exporter": {EXPORTER_IMAGE["tag"]},
+    "Prometheus, mysqld_exporter": {EXPORTER_IMAGE["tag"], dotted(OLDEST_EXPORTER)},
     "Python": pythons(),
     "Go, for the local mode and its tests": {newest_go()},
     "Machine, for real nodes": set[str](),
