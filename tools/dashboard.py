@@ -469,9 +469,13 @@ def _routing() -> list[Panel]:
         ),
         _graph(
             "Proxies that differ",
-            "Checks in a row in which a proxy's configuration differed from its peers'. Bad: "
-            "somebody changed one proxy by hand, or a roll stopped half way.",
-            (_by_proxy("proxysql_servers_checksums_diff_check{<proxies>}", "max"), "{{pod}}"),
+            "Checks in a row in which others saw that the configuration of a proxy differs from "
+            "theirs. Bad: somebody changed one proxy by hand, or a roll stopped half way.",
+            (
+                "max by (peer) (label_replace(proxysql_servers_checksums_diff_check{<proxies>}, "
+                f'"peer", "$1", "hostname", "{HOST}"))',
+                "{{peer}}",
+            ),
             limit=30,
             alerts=["ProxyConfigDrift"],
             width=12,
@@ -774,8 +778,7 @@ def _storage() -> list[Panel]:
             "Jobs of backups",
             "What is left of Jobs that made backups, by how they ended. Bad: failed ones.",
             (
-                'count(kube_job_complete{namespace="<namespace>",condition="true"} == 1 '
-                f"{_OF_BACKUPS}) or vector(0)",
+                f"count({BACKUP_ENDS}) or vector(0)",
                 "ended well",
             ),
             (

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.config.load import resolve
 from components.config.stack import StackConfig
+from components.engines import mariadb_exporter
 from testbed.database import operator_sql
 from testbed.database.servers import HOST
 from testbed.dataplane.deployment import Deployment, Lab
@@ -39,7 +40,7 @@ def jobs(
     with at.primary.session() as session:
         for sql in (
             *operator_sql.create_user(site.EXPORTER_LOGIN),
-            operator_sql.grant(site.PRIVILEGES, site.EXPORTER_LOGIN),
+            operator_sql.grant(mariadb_exporter.PRIVILEGES, site.EXPORTER_LOGIN),
         ):
             session.query(sql)
     network = at.servers.network

@@ -15,24 +15,22 @@ from components import names
 from components.config.credentials import EXPORTER_ACCOUNT
 from components.config.engine import ENGINES
 from components.config.stack import StackConfig
-from components.engines import mariadb_exporter
-from components.operations.exporter import CONNECTIONS
 from testbed.database.servers import HOST, Account
 
-from .exporter import exporter as running
+from . import exporter as exporters
+from . import series
 
-EXPORTER_LOGIN = Account(EXPORTER_ACCOUNT, "exporter-password-1", CONNECTIONS)
-PRIVILEGES = mariadb_exporter.PRIVILEGES
-"""As its Grant has them."""
+EXPORTER_LOGIN = Account(EXPORTER_ACCOUNT, "exporter-password-1", 3)
 Job = dict[str, Any]
 """One of Prometheus's `scrape_configs`."""
 
 
 @contextmanager
 def exporter(program: Path, folder: Path) -> Generator[str]:
-    """The exporter; yields its address. Raises RuntimeError if it does not start."""
-    with running(program, folder, EXPORTER_LOGIN.password) as found:
-        yield found.address
+    """The exporter with EXPORTER_LOGIN; yields its address. Raises RuntimeError if it does not
+    start."""
+    with exporters.exporter(program, folder, EXPORTER_LOGIN.password) as running:
+        yield running.address
 
 
 def servers(config: StackConfig, exporter: str, addresses: Sequence[str]) -> Job:
@@ -118,59 +116,31 @@ def served(text: Callable[[], str]) -> Generator[str]:
         thread.join()
 
 
-HOUR = 3600
-GIB = 2**30
-
-
 def made_up(config: StackConfig) -> Callable[[], str]:
-    """Figures of kubelets, kube-state-metrics and mariadb-operator: made up, with their real names
-    and labels.
+    """Figures of kubelets, kube-state-metrics and the operator, with their real names and labels,
+    while all is well.
 
-    A backup of three hours ago and one that failed before, a drill of two days ago, volumes that
-    fill slowly. Sources: kubernetes pkg/kubelet/metrics (volume_stats), kube-state-metrics
-    internal/store/{job,cronjob}.go, controller-runtime v0.21 pkg/internal/controller/metrics.
+    Those of the operator: controller-runtime v0.21, pkg/internal/controller/metrics and
+    pkg/internal/metrics/workqueue.go.
     """
     began = time.time()
-    own = f'namespace="{config.namespace}"'
-    claims = ENGINES[config.engine].claims(config.name, config.database.topology, 3)
+    pod = {
+        "namespace": "operators",
+        "pod": f"{ENGINES[config.engine].operators[0]}-6d5f7c9b8-x2x7k",
+    }
+    controllers = {"mariadb": ("mariadb", "user"), "percona": ("pxc-controller",)}[config.engine]
 
     def text() -> str:
-        age = time.time() - began
-        lines = list[str]()
-        for number, claim in enumerate(claim for claim in claims if "galera" not in claim[:7]):
-            labels = f'{own},persistentvolumeclaim="{claim}"'
-            left = (6.2 - number / 10) * GIB - age * 2**16
-            lines.append(f"kubelet_volume_stats_capacity_bytes{{{labels}}} {10 * GIB}")
-            lines.append(f"kubelet_volume_stats_available_bytes{{{labels}}} {left:.0f}")
-        for stamp, end, ended in (
-            ("20261127021700", began - 3 * HOUR, True),
-            ("20261126021700", 0.0, False),
-        ):
-            owner = names.backup(config.name, "0a1b2c")
-            job = f'{own},job_name="{owner}-{stamp}"'
-            of = f'owner_kind="PhysicalBackup",owner_name="{owner}",owner_is_controller="true"'
-            lines.append(f"kube_job_owner{{{job},{of}}} 1")
-            if ended:
-                lines.append(f"kube_job_status_completion_time{{{job}}} {end:.0f}")
-            kind = "complete" if ended else "failed"
-            lines.append(f'kube_job_{kind}{{{job},condition="true"}} 1')
-            lines.append(f'kube_job_{kind}{{{job},condition="false"}} 0')
-        drill = f'{own},cronjob="{names.restore_drill(config.name)}"'
-        dump = f'{own},cronjob="{names.dump(config.name, "0a1b2c")}"'
-        for cron_job, age_then in ((drill, 50 * HOUR), (dump, 9 * HOUR)):
-            ended_at = f"{began - age_then:.0f}"
-            lines.append(f"kube_cronjob_status_last_successful_time{{{cron_job}}} {ended_at}")
-        operator = 'namespace="mariadb-system",pod="mariadb-operator-6d5f7c9b8-x2x7k"'
-        for controller, errors, depth in (("mariadb", 2, 1), ("physicalbackup", 1, 0)):
-            labels = f'{operator},controller="{controller}"'
-            lines.append(f"controller_runtime_reconcile_errors_total{{{labels}}} {errors}")
-            lines.append(f'workqueue_depth{{{labels},name="{controller}"}} {depth}')
+        found = series.kubernetes(config, began)
+        for controller in controllers:
+            labels = {**pod, "controller": controller}
+            found[series.series("controller_runtime_reconcile_errors_total", **labels)] = 2
+            found[series.series("workqueue_depth", **labels, name=controller)] = 1
             for le, part in (("0.1", 0.8), ("1", 1.0), ("+Inf", 1.0)):
-                count = int((100 + age) * part)
-                bucket = f'{labels},le="{le}"'
-                lines.append(
-                    f"controller_runtime_reconcile_time_seconds_bucket{{{bucket}}} {count}"
+                bucket = series.series(
+                    "controller_runtime_reconcile_time_seconds_bucket", **labels, le=le
                 )
-        return "\n".join(lines) + "\n"
+                found[bucket] = round((100 + time.time() - began) * part)
+        return series.exposition(found)
 
     return text

@@ -19,6 +19,7 @@ import pytest
 
 from components.config.load import resolve
 from components.config.stack import StackConfig
+from components.engines import mariadb_exporter
 from testbed.database import operator_sql
 from testbed.database.servers import HOST, Cluster, Installation, SqlError, eventually
 from testbed.monitoring import series, site
@@ -54,7 +55,9 @@ class Site:
 def watched(cluster: Cluster, prometheus_program: Path, exporter_program: Path) -> Generator[Site]:
     """Until the block ends."""
     of, login = config(cluster.topology), site.EXPORTER_LOGIN
-    cluster.execute(*operator_sql.create_user(login), operator_sql.grant(site.PRIVILEGES, login))
+    cluster.execute(
+        *operator_sql.create_user(login), operator_sql.grant(mariadb_exporter.PRIVILEGES, login)
+    )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         exporter = stack.enter_context(site.exporter(exporter_program, folder))

@@ -12,6 +12,7 @@ import pytest
 
 from components.config.load import resolve
 from components.config.stack import StackConfig
+from components.engines import mariadb_exporter
 from testbed.database import operator_sql
 from testbed.database.servers import HOST, Cluster, eventually
 from testbed.monitoring import site
@@ -49,7 +50,9 @@ def test_every_panel_of_servers_has_data(
     cluster: Cluster = request.getfixturevalue(topology)
     of = config(database={"topology": topology, "replicas": len(cluster.servers)})
     login = site.EXPORTER_LOGIN
-    cluster.execute(*operator_sql.create_user(login), operator_sql.grant(site.PRIVILEGES, login))
+    cluster.execute(
+        *operator_sql.create_user(login), operator_sql.grant(mariadb_exporter.PRIVILEGES, login)
+    )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         address = stack.enter_context(site.exporter(exporter_program, folder))

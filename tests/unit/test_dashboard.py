@@ -214,7 +214,7 @@ def test_every_metric_and_label_is_one_that_somebody_says(name: str) -> None:
             assert metric in known, query
             assert set(re.findall(r"(\w+)(?:=|!=)~?\"", matchers)) <= known[metric], query
             used |= known[metric]
-        made_here = set(re.findall(r'label_replace\(.*?, "(server|backend)", ', query))
+        made_here = set(re.findall(r'label_replace\(.*?, "(server|backend|peer)", ', query))
         grouped = re.findall(r"(?:by|on) \(([^)]*)\)", query)
         of_groups = {label for group in grouped for label in group.split(", ")}
         assert of_groups <= used | made_here, query
