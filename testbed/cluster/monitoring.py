@@ -231,8 +231,7 @@ def monitored(
 ) -> Generator[Monitoring]:
     """A Prometheus in the control plane's network namespace, which reaches Pods, until the block
     ends; its files are in `directory`. `await_jobs`: jobs that it has at least."""
-    for tool in (OPERATOR, DISCOVERY):
-        tool.build(site.cluster.tools.cache)
+    site.cluster.tools.prepare((OPERATOR, DISCOVERY))
     with ExitStack() as stack:
         cluster = stack.enter_context(served(site.cluster.kubectl, site.inside))
         eventually(lambda: await_jobs <= generated(site.cluster, program).jobs, 120)

@@ -1,7 +1,7 @@
 """What kube-state-metrics would say of a cluster's objects: the series that alerts read. Pure.
 
 That program is played, as it is no package and no Go module that the tests can use; names and
-labels are those of its docs/metrics (v2.17).
+labels are those of its docs/metrics.
 """
 
 from __future__ import annotations

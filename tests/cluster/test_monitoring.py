@@ -23,7 +23,7 @@ from testbed.cluster.monitoring import INTERVAL_SECONDS, Monitoring, generated, 
 from testbed.cluster.site import SERVER_PORT, SHOP, TABLE, Site, eventually
 from testbed.database.servers import Account, Session
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 NAME = "seen"
 OTHERS = 20.0
 """Seconds after the named alert fires in which no other of its severity may."""
