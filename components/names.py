@@ -505,6 +505,7 @@ def pxc_objects(name: str) -> frozenset[str]:
             pxc_ssl(name),
             pxc_ssl_internal(name),
             pxc_internal(name),
+            pxc_collector(name),
             pxc_proxysql(name),
             pxc_proxysql_unready(name),
             proxysql_beside_pxc(name),

@@ -15,6 +15,7 @@ from components.config.load import Loaded, Stack
 from components.engines.live import at
 from components.guards import api, secrets
 from components.guards.api import Cluster, Object, Refused, Unanswered
+from components.operations import monitors
 
 IDENTITY = "/api/v1/namespaces/kube-system"
 """Its `uid` is what tells clusters apart: it lives as long as the cluster does."""
@@ -26,9 +27,9 @@ def seen(
     """What tells the cluster from others (None if the user may not see it), once it was looked at.
 
     Fails with a ConfigError if the cluster cannot be asked or is another one than before, if a
-    namespace or an existing Secret is not there, if that of a store lacks a key, or if a new
-    database has the name of somebody else's. `known`: the facts at the last update; `settings`:
-    those of the provider.
+    namespace, an existing Secret or a kind of prometheus-operator's is not there, if that of a
+    store lacks a key, or if a new database has the name of somebody else's. `known`: the facts at
+    the last update; `settings`: those of the provider.
     """
 
     def everything(known: Mapping[str, Any]) -> tuple[Stack, Mapping[str, Any]]:
@@ -78,6 +79,7 @@ def _faults(
     stack: Stack, known: Mapping[str, Any], identity: str | None, cluster: _Seen
 ) -> Iterator[Fault]:
     yield from another_cluster(known, identity)
+    yield from _missing_kinds(stack, cluster)
     made = {one.config.namespace for one in stack.databases if one.config.create_namespace}
     before = {facts.get("namespace") for facts in known.values() if facts.get("create_namespace")}
     stores: list[secrets.Wanted] = []
@@ -116,6 +118,24 @@ def _warnings(stack: Stack, cluster: _Seen) -> Iterator[Fault]:
     for one in stack.databases:
         if cluster.get(_namespace(one), {}) is None:  # else it would have been refused
             yield from secrets.afterwards(one)
+
+
+def _missing_kinds(stack: Stack, cluster: _Seen) -> Iterator[Fault]:
+    """Of prometheus-operator's. Without, mariadb-operator would only say so in its log, every ten
+    seconds, and an update would end half way."""
+    wanted = [(one, kinds) for one in stack.databases if (kinds := monitors.kinds(one.config))]
+    if not wanted:
+        return
+    # Which kinds there are, every user may see (kubernetes.io/docs, "Discovery Roles").
+    served = cluster.get(f"/apis/{monitors.API}", {}, whole=True)
+    known = {resource["kind"] for resource in at(served, "resources") or ()}
+    for one, kinds in wanted:
+        if served != {} and (missing := kinds - known):
+            yield (
+                one.at("monitoring.scrape"),
+                f"needs the kinds {', '.join(sorted(missing))}, which the cluster does not have",
+                "install the CRDs of prometheus-operator first, or set it to annotations",
+            )
 
 
 def another_cluster(known: Mapping[str, Any], identity: str | None) -> Iterator[Fault]:

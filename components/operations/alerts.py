@@ -14,7 +14,7 @@ from typing import Any, Literal
 from components.config import cron
 from components.config.stack import StackConfig
 from components.config.types import seconds
-from components.operations import series
+from components.operations import monitors, series
 from components.operations.drill import TIMES
 
 Severity = Literal["critical", "warning"]
@@ -125,8 +125,8 @@ DRILLS = Condition(
     text="restore drills", holds=lambda config: _serves(config) and config.backup.drilled
 )
 POINT_IN_TIME = Condition(
-    text="`backup.point_in_time`",
-    holds=lambda config: BACKUPS.holds(config) and config.backup.point_in_time.enabled,
+    text="`backup.point_in_time`, prometheus-operator",
+    holds=lambda config: BACKUPS.holds(config) and monitors.collects(config),
 )
 PROXIES = Condition(
     text="proxies, whoever runs them",
@@ -385,11 +385,11 @@ def _drill_failed(config: StackConfig) -> str:
 
 
 def _point_in_time_stalled(config: StackConfig) -> str:
-    collector = series.collector(config)
+    told = series.collector(config)
     limit = max(15 * MINUTE, 3 * config.backup.point_in_time.upload_seconds)
     return f"""
-        time() - max(pxc_binlog_collector_last_processing_timestamp{{{collector}}}) > {limit}
-        or max(increase(pxc_binlog_collector_gap_detected_total{{{collector}}}[1h])) > 0"""
+        time() - max(pxc_binlog_collector_last_processing_timestamp{{{told}}}) > {limit}
+        or max(increase(pxc_binlog_collector_gap_detected_total{{{told}}}[1h])) > 0"""
 
 
 def _ready_proxies(config: StackConfig) -> str:

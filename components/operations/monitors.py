@@ -1,4 +1,4 @@
-"""What prometheus-operator reads: a ServiceMonitor of the servers, a PodMonitor of the proxies.
+"""What prometheus-operator reads: a ServiceMonitor of the servers, PodMonitors of the rest.
 
 Field reference: prometheus-operator v0.85.0, `pkg/apis/monitoring/v1`.
 """
@@ -20,6 +20,15 @@ PROXY_PORT = "metrics"
 """Of the proxies' Pods."""
 LONGEST_READING = 10
 """Seconds, at most, that one may take; Prometheus's own default."""
+
+
+def kinds(config: StackConfig) -> frozenset[str]:
+    """Those of prometheus-operator's that a stack needs, whoever makes the objects."""
+    if not config.monitoring.by_operator:
+        return frozenset()
+    rules = {"PrometheusRule"} if config.monitoring.alerts.enabled else set[str]()
+    proxies = {"PodMonitor"} if config.own_proxies else set[str]()
+    return frozenset({"ServiceMonitor"} | rules | proxies)
 
 
 def times(config: StackConfig) -> dict[str, str]:
@@ -73,6 +82,28 @@ def proxies(config: StackConfig) -> dict[str, Any]:
     }
 
 
+COLLECTOR_PORT = 8080
+"""percona-xtradb-cluster-operator v1.18.0, cmd/pitr/main.go."""
+
+
+def collects(config: StackConfig) -> bool:
+    """Whether Percona uploads binary logs, and its uploader is read. By annotations it cannot be:
+    its Pods are the operator's."""
+    return config.monitoring.by_operator and config.backup.point_in_time.enabled
+
+
+def collector(config: StackConfig) -> dict[str, Any]:
+    """The `spec` of the PodMonitor of that. The uploader's Service has no labels by which a
+    ServiceMonitor could choose it, and its port no name."""
+    return {
+        "selector": {"matchLabels": names.pxc_selector(config.name, "pitr")},
+        "namespaceSelector": {"matchNames": [config.namespace]},
+        "podMetricsEndpoints": [
+            {"portNumber": COLLECTOR_PORT, "path": "/metrics", **times(config)}
+        ],
+    }
+
+
 def monitors(
     name: str,
     config: StackConfig,
@@ -89,6 +120,9 @@ def monitors(
     if config.own_proxies:
         spec, tier = proxies(config), ENGINES[config.engine].proxies(config.name)
         _monitor(f"{name}-proxysql-metrics", "PodMonitor", tier, spec, config, child)
+    if collects(config):
+        spec, uploader = collector(config), names.pxc_collector(config.name)
+        _monitor(f"{name}-pitr-metrics", "PodMonitor", uploader, spec, config, child)
 
 
 def _monitor(

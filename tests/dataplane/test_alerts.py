@@ -6,6 +6,7 @@ that seconds are enough for what must hold for minutes.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from testbed.dataplane.nodes import APP, Servers
 from testbed.dataplane.proxies import Proxy
 from testbed.monitoring import monitored
 from testbed.monitoring.watch import Watch, watch
+from tests.unit.test_runbooks import NAMES, lines
 
 from .conftest import release_of
 
@@ -71,6 +73,31 @@ def test_every_series_of_the_rules_is_there(pair: Site) -> None:
         session.query("SELECT 1")
     assert not pair.watch.unknown("mysql_")
     assert not pair.watch.unknown("proxysql_")
+
+
+def commands() -> list[tuple[str, int, str]]:
+    """(page, ordinal of the proxy, script) of what docs/runbooks has proxies asked."""
+    return [
+        (name, int(words[4].rpartition("-")[2]), words[-1])
+        for name in NAMES
+        for _, line in lines(name)
+        if "admin.cnf" in line
+        for words in [shlex.split(line)]
+    ]
+
+
+@pytest.mark.parametrize(("page", "ordinal", "script"), commands())
+def test_a_proxy_answers_what_the_runbook_asks(
+    pair: Site, page: str, ordinal: int, script: str
+) -> None:
+    """43: by the client and the login that its Pod has."""
+    proxy = pair.at.tier.proxies[ordinal]
+    if "RESUME" in script:
+        proxy.admin("PROXYSQL PAUSE")
+    done = proxy.run(script)
+    assert (done.returncode, done.stderr) == (0, ""), page
+    if "stats_mysql_connection_pool" in script or "monitor_ping" in script:
+        assert done.stdout
 
 
 def test_a_paused_proxy(pair: Site) -> None:

@@ -199,8 +199,10 @@ def test_outputs_that_hold_secrets_are_encrypted(name: str) -> None:
             assert {"data", "stringData"} <= set(resource.secret_outputs)
 
 
-def test_no_config_map_is_made() -> None:
-    assert not any(recorded(name).of_kind("ConfigMap") for name in CASES)
+def test_no_config_map_is_made_but_of_a_dashboard() -> None:
+    made = [r for name in CASES for r in recorded(name).of_kind("ConfigMap")]
+    assert {metadata(r)["labels"]["app.kubernetes.io/name"] for r in made} == {"dashboard"}
+    assert all(metadata(r)["name"].endswith("-dashboard") for r in made)
 
 
 # --- objects and their names ---

@@ -65,6 +65,33 @@ def test_what_is_added_to_a_percona_cluster() -> None:
     assert added("annotations", **BESIDE) == exporter | services
 
 
+S3_KEYS = {"existing_secret": {"name": "store"}}
+POINT_IN_TIME: dict[str, Any] = {
+    "store": {"s3": {"endpoint": "s3.example.com", "bucket": "b-1", "credentials": S3_KEYS}},
+    "point_in_time": {"enabled": True},
+}
+
+
+def test_the_uploader_of_binary_logs_is_read() -> None:
+    """By its operator's labels and port (docs of PodMonitor: a port without a name by its number);
+    nobody can annotate its Pods."""
+    backup = {**BESIDE, "backup": POINT_IN_TIME}
+    (monitor,) = (
+        monitor
+        for monitor in made("prometheus_operator", **backup).of_kind("PodMonitor")
+        if metadata(monitor)["name"] == "orders-pitr"
+    )
+    spec = plain(monitor.inputs)["spec"]
+    assert spec["selector"]["matchLabels"] == {
+        "app.kubernetes.io/name": "percona-xtradb-cluster",
+        "app.kubernetes.io/instance": "orders",
+        "app.kubernetes.io/component": "pitr",
+    }
+    (endpoint,) = spec["podMetricsEndpoints"]
+    assert (endpoint["portNumber"], endpoint["path"]) == (8080, "/metrics")
+    assert not made("annotations", **backup).of_kind("PodMonitor")
+
+
 def test_proxies_of_an_operator_are_not_read() -> None:
     recording = made("prometheus_operator", engine="percona")
     assert recording.of_kind("PodMonitor") == []

@@ -74,6 +74,33 @@ def test_a_secret_that_is_not_there_is_named_by_its_key(preview: bool) -> None:
     )
 
 
+MONITORED: dict[str, Any] = {**ORDERS, "monitoring": {"scrape": "prometheus_operator"}}
+KINDS = "/apis/monitoring.coreos.com/v1"
+
+
+def served(*kinds: str) -> dict[str, Any]:
+    """What a cluster says of prometheus-operator's kinds."""
+    return {KINDS: {"resources": [{"kind": kind} for kind in kinds]}}
+
+
+@PREVIEW
+def test_kinds_that_are_not_there(preview: bool) -> None:
+    """Those of servers, of proxies and of alerts, if there are such; an update would end half
+    way."""
+    text = error({KINDS: None}, MONITORED, preview=preview)
+    assert text == (
+        "mysql-ha:monitoring.scrape: needs the kinds PodMonitor, PrometheusRule, ServiceMonitor, "
+        "which the cluster does not have. Fix: install the CRDs of prometheus-operator first, or "
+        "set it to annotations."
+    )
+    assert "kinds PrometheusRule, which" in error(served("ServiceMonitor", "PodMonitor"), MONITORED)
+    quiet = {**MONITORED["monitoring"], "alerts": {"enabled": False}}
+    direct = {**MONITORED, "monitoring": quiet, "proxy": {"enabled": False}}
+    accepted(served("ServiceMonitor"), direct)
+    for config in (ORDERS, {**ORDERS, "monitoring": {"scrape": "annotations"}}):
+        accepted({KINDS: None}, config)
+
+
 def test_what_a_user_may_not_read_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hidden(dict[str, Any]):
         def get(self, key: str, default: Any = None) -> Any:

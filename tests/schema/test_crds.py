@@ -190,6 +190,37 @@ def test_a_tls_secret_is_a_known_field(version: str) -> None:
     check(resource, schemas_in(NEWEST / f"percona-xtradb-cluster-operator-{version}.yaml"))
 
 
+# --- what prometheus-operator reads ---
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+def test_prometheus_operator_knows_every_field(engine: str, pinned: Schemas) -> None:
+    """Beside the stacks, with all that adds a monitor or a rule."""
+    in_time = {"point_in_time": {"enabled": True}} if engine == "percona" else {}
+    recording = run(
+        {
+            "size": "small",
+            "engine": engine,
+            "proxy": {"managed_by": "mysql-ha"},
+            "backup": {"store": {"s3": S3}, **in_time},
+            "monitoring": {
+                "scrape": "prometheus_operator",
+                "alerts": {"runbooks": "https://docs.example.com/runbooks"},
+            },
+        }
+    )
+    assert recording.error is None, recording.error
+    found = [r for r in recording.resources if "monitoring.coreos.com" in r.type]
+    kinds = sorted(resource.kind for resource in found)
+    assert kinds == (
+        ["PodMonitor", "PodMonitor", "PrometheusRule", "ServiceMonitor"]
+        if engine == "percona"
+        else ["PodMonitor", "PrometheusRule"]
+    )
+    for resource in found:
+        check(resource, pinned)
+
+
 # --- backups ---
 
 AZURE: dict[str, Any] = {

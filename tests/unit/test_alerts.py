@@ -22,11 +22,13 @@ from components.operations import series as series_of_database
 from components.operations.alerts import ALERTS
 from local import commands
 from testbed.monitoring import prometheus
+from testbed.monitoring.rules import selectors
 from testbed.monitoring.series import (
     DAY,
     backup_owner,
     healthy,
     job,
+    kubernetes,
     proxy,
     series,
     server,
@@ -787,6 +789,58 @@ def test_each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(al
     assert any(alert in case.fires for case in BREAKS)
     silent = (case for case in CASES if alert not in case.fires)
     assert any(alert in names_of(CONFIGS[case.of]) for case in silent)
+
+
+# --- what rules name ---
+
+NAMESPACED = {"namespace"}
+JOB = NAMESPACED | {"job_name"}
+CRON_JOB = NAMESPACED | {"cronjob"}
+STATEFUL_SET = NAMESPACED | {"statefulset"}
+VOLUME = NAMESPACED | {"persistentvolumeclaim"}
+COLLECTOR = NAMESPACED | {"pod"}
+KNOWN: Mapping[str, set[str]] = {
+    # kubernetes v1.34, pkg/kubelet/metrics/collectors/volume_stats.go
+    "kubelet_volume_stats_available_bytes": VOLUME,
+    "kubelet_volume_stats_capacity_bytes": VOLUME,
+    # kube-state-metrics v2.9, docs/metrics/workload
+    "kube_statefulset_replicas": STATEFUL_SET,
+    "kube_statefulset_status_replicas_ready": STATEFUL_SET,
+    "kube_deployment_status_replicas_available": NAMESPACED | {"deployment"},
+    "kube_job_owner": JOB | {"owner_kind", "owner_name", "owner_is_controller"},
+    "kube_job_status_active": JOB,
+    "kube_job_status_start_time": JOB,
+    "kube_job_status_completion_time": JOB,
+    "kube_job_failed": JOB | {"condition"},
+    "kube_cronjob_created": CRON_JOB,
+    "kube_cronjob_status_last_successful_time": CRON_JOB,
+    # percona-xtradb-cluster-operator v1.18.0, cmd/pitr/collector; labels of a PodMonitor
+    "pxc_binlog_collector_last_processing_timestamp": COLLECTOR,
+    "pxc_binlog_collector_gap_detected_total": COLLECTOR,
+}
+"""Metrics of what cannot run here, and their labels."""
+
+
+def test_nothing_is_named_that_is_not_known() -> None:
+    """What servers and proxies say, tests/database and tests/dataplane ask of real ones."""
+    named = {
+        selector
+        for own in CONFIGS.values()
+        for rule in alerts.rules(own)
+        for selector in selectors(rule.expression)
+    }
+    of_others = {metric for metric, _ in named if not metric.startswith(("mysql_", "proxysql_"))}
+    assert of_others == KNOWN.keys()
+    for metric, matchers in named:
+        if metric in KNOWN:
+            assert set(re.findall(r"(\w+)[!=]", matchers)) <= KNOWN[metric], (metric, matchers)
+
+
+def test_what_is_made_up_is_named_as_it_is() -> None:
+    for own in CONFIGS.values():
+        for name in kubernetes(own):
+            metric, _, labels = name.partition("{")
+            assert set(re.findall(r'(\w+)="', labels)) == KNOWN[metric]
 
 
 # --- which are there ---

@@ -272,6 +272,21 @@ def test_what_the_operator_is_told_has_no_gap() -> None:
     }
 
 
+@BOTH_SCRAPERS
+def test_an_exporter_of_somebody_else_is_not_taken_over(scraper: dict[str, Any]) -> None:
+    """Its account cannot change (`inmutableinit`), and its User has the name of ours."""
+    mariadb = WIRING["mariadb"]
+
+    def faults_of(account: str | None, *more: dict[str, Any]) -> list[str]:
+        spec = {"metrics": {"enabled": True, "username": account}} if account else {}
+        found = mariadb.differences(config(SMALL, *more), spec)
+        return [path for path, _, _ in found if path.startswith("monitoring")]
+
+    assert faults_of("orders-metrics", scraper) == ["monitoring.scrape"]
+    assert faults_of("mysql_ha_exporter", scraper) == faults_of(None, scraper) == []
+    assert faults_of("orders-metrics") == [], "it is theirs"
+
+
 # --- what is read ---
 
 

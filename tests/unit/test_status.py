@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from cryptography import x509
@@ -28,13 +28,14 @@ from tools.status import ask, drift
 from tools.status import kubectl as status_kubectl
 from tools.status.gather import gather, proxy, server
 from tools.status.kubectl import Absent, Kubectl, Unreachable, refused
-from tools.status.model import Database, Proxy, Verdict
+from tools.status.model import Alert, Database, Proxy, Verdict
 from tools.status.objects import Object, ends, leads_to
 from tools.status.report import show
 from tools.status.screen import WIDTH, render, to_json
 from tools.status.verdicts import span, verdicts, wrong
 
 DATA = Path(__file__).parent / "data" / "status"
+RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 PRIMARY, REPLICA, STANDING, NODE, PROXY, GALERA_PROXY = (
     (DATA / f"{name}.txt").read_text()
@@ -326,7 +327,7 @@ def test_proxies_that_are_behind_the_operator() -> None:
     fake = small(mariadb(currentPrimary="db-1"), db_0=REPLICA, db_1=PRIMARY)
     assert (
         "warning",
-        "ProxyWriters",
+        "",
         "the proxies write to db-0, the operator's primary is db-1",
     ) in said(look(fake)[1])
 
@@ -514,10 +515,19 @@ def test_proxies_that_do_not_agree() -> None:
     found = look(small(db_proxysql_2=elsewhere))[1]
     assert (
         "critical",
-        "ProxyWriters",
+        "ProxyTwoWriters",
         "proxies write to several servers: db-proxysql-0 to db-0, db-proxysql-1 to db-0, "
         "db-proxysql-2 to db-2",
     ) in said(found)
+
+
+def test_all_proxies_are_dead() -> None:
+    dead: dict[str, str | Unreachable] = dict.fromkeys(PROXIES, DEAD)
+    fake = small()
+    fake.pods |= dead
+    assert said(look(fake)[1]) == [
+        ("critical", "ProxiesDown", f"{', '.join(PROXIES)}: it hangs: no answer in time")
+    ]
 
 
 def test_a_missing_server() -> None:
@@ -611,7 +621,7 @@ def test_proxies_that_were_all_stopped() -> None:
             [job("db-backup-1", "Complete", hours=27)],
             ("critical", "BackupTooOld", "the last backup is 27 h old, allowed are 26 h"),
         ),
-        ([], ("critical", "BackupTooOld", "no backup yet, allowed are 26 h")),
+        ([], ("critical", "BackupMissing", "no backup yet, allowed are 26 h")),
         (
             # The status of a PhysicalBackup calls this one complete, too.
             [job("db-backup-1", "Complete", hours=9), job("db-backup-1", "Failed", "bad", hours=1)],
@@ -623,7 +633,7 @@ def test_proxies_that_were_all_stopped() -> None:
         ),
         (
             [job("other-backup-1", "Complete", hours=1)],
-            ("critical", "BackupTooOld", "no backup yet, allowed are 26 h"),
+            ("critical", "BackupMissing", "no backup yet, allowed are 26 h"),
         ),
     ],
     ids=["good", "old", "none", "failed", "failed before", "another database's"],
@@ -652,7 +662,7 @@ def test_a_drill_that_is_too_old_or_failed() -> None:
         job("db-restore-drill", "Failed", "drill-1", "CronJob", hours=4),
     ]
     assert said(look(fake)[1]) == [
-        ("critical", "RestoreDrillTooOld", "the last drill failed: drill-1"),
+        ("critical", "RestoreDrillFailed", "the last drill failed: drill-1"),
         ("critical", "RestoreDrillTooOld", "the last drill is 10 d old, allowed are 8 d"),
     ]
 
@@ -669,7 +679,7 @@ def test_a_dump_is_the_cron_jobs() -> None:
     database, found = look(fake)
     assert [proof.kind for proof in database.proofs] == ["backup", "drill", "dump"]
     assert said(found) == [
-        ("critical", "BackupTooOld", "the last dump is 27 h old, allowed are 26 h")
+        ("critical", "DumpTooOld", "the last dump is 27 h old, allowed are 26 h")
     ]
 
 
@@ -893,6 +903,12 @@ def test_keys_of_the_json_are_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     section = page.partition("## Look at a database")[2].partition("\n## ")[0]
     assert not [key for key in to_json(database, found) if f"`{key}`" not in section]
+
+
+@pytest.mark.skipif(not RUNBOOKS.exists(), reason="there are no runbooks yet")
+def test_an_alert_that_a_verdict_names_has_a_page() -> None:
+    pages = {page.stem for page in RUNBOOKS.glob("*.md")}
+    assert not set(get_args(Alert)) - pages
 
 
 def test_spans() -> None:

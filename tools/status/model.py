@@ -173,6 +173,31 @@ class Database:
     """Parts that could not be asked, with the reason."""
 
 
+Alert = Literal[
+    "BackupFailed",
+    "BackupMissing",
+    "BackupTooOld",
+    "ConnectionsNearLimit",
+    "DatabaseNoWritableServer",
+    "DatabaseServerDown",
+    "DatabaseTwoWritableServers",
+    "DumpTooOld",
+    "GaleraNodeMissing",
+    "GaleraNotPrimary",
+    "ProxiesDown",
+    "ProxyClientsNearLimit",
+    "ProxyConfigDrift",
+    "ProxyDown",
+    "ProxyNoWriter",
+    "ProxyPaused",
+    "ProxyTwoWriters",
+    "ReplicationBroken",
+    "ReplicationLag",
+    "RestoreDrillFailed",
+    "RestoreDrillTooOld",
+    "SemiSyncOff",
+]
+"""Alerts that say the same as a verdict; each has a page in docs/runbooks."""
 Severity = Literal["critical", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "warning", "notice")
 """The worst first. A notice is not wrong."""
@@ -183,8 +208,8 @@ class Verdict:
     """Something that is not as it should be, and what to do."""
 
     severity: Severity
-    alert: str
-    """Name of the alert that says the same, or nothing."""
+    alert: Alert | Literal[""] = ""
+    """The alert that says the same, or nothing."""
     pods: tuple[str, ...] = ()
     """Of which Pods; none: of the database."""
     what: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from .model import SEVERITIES, Certificate, Database, Proof, Proxy, Server, Severity, Verdict
+from .model import SEVERITIES, Alert, Certificate, Database, Proof, Proxy, Server, Severity, Verdict
 
 LAG = 30
 """Seconds behind the primary from which on a replica lags."""
@@ -61,7 +61,7 @@ def led_to(database: Database, host: str) -> str:
     return short(host)
 
 
-def _said(severity: Severity, alert: str, what: str, do: str, *pods: str) -> Verdict:
+def _said(severity: Severity, alert: Alert, what: str, do: str, *pods: str) -> Verdict:
     page = _ALERT.format(alert)
     return Verdict(severity=severity, alert=alert, pods=pods, what=what, do=do, page=page)
 
@@ -70,7 +70,6 @@ def _database(database: Database) -> Iterator[Verdict]:
     if database.paused:
         yield Verdict(
             severity="notice",
-            alert="",
             what="the servers are paused",
             do="database.paused: false, then `pulumi up`",
             page="docs/operations.md#pause-the-servers",
@@ -79,7 +78,6 @@ def _database(database: Database) -> Iterator[Verdict]:
         why = next((text for text in database.reasons if text.startswith("Pod ")), "")
         yield Verdict(
             severity="warning",
-            alert="",
             what=f"the operator reports: {database.state}{f' ({why})' if why else ''}",
             do=f"python -m tools.why {database.namespace} {database.name}",
             page=_OPERATOR,
@@ -87,7 +85,6 @@ def _database(database: Database) -> Iterator[Verdict]:
     for text in database.unknown:
         yield Verdict(
             severity="warning",
-            alert="",
             what=f"not known: {text}",
             do="look with an account that may read it",
             page=_OPERATOR,
@@ -168,7 +165,6 @@ def _roles(database: Database) -> Iterator[Verdict]:
     elif writable[0].pod != database.primary:
         yield Verdict(
             severity="warning",
-            alert="",
             pods=(writable[0].pod,),
             what=f"takes writes, the operator's primary is {database.primary or 'none'}",
             do="wait: a switchover or failover is under way",
@@ -237,16 +233,16 @@ def _proxies(database: Database) -> Iterator[Verdict]:
     if database.undeployed:
         yield Verdict(
             severity="notice",
-            alert="",
             what="the stack's file says otherwise of the proxies than what is deployed",
             do="make preview, then make up",
             page="docs/local.md#commands",
         )
     down = [proxy for proxy in database.proxies if proxy.unknown]
+    every = len(down) == len(database.proxies)
     for proxy in down:
         yield _said(
-            "critical" if len(down) == len(database.proxies) else "warning",
-            "ProxyDown",
+            "critical" if every else "warning",
+            "ProxiesDown" if every else "ProxyDown",
             proxy.unknown,
             f"kubectl -n {database.namespace} describe pod {proxy.pod}",
             proxy.pod,
@@ -289,7 +285,7 @@ def _proxy(database: Database, proxy: Proxy) -> Iterator[Verdict]:
     elif len(proxy.writers) > 1:
         yield _said(
             "critical",
-            "ProxyWriters",
+            "ProxyTwoWriters",
             f"{len(proxy.writers)} servers for writes: {', '.join(map(short, proxy.writers))}",
             "read_only of the servers",
             proxy.pod,
@@ -314,7 +310,6 @@ def _proxy(database: Database, proxy: Proxy) -> Iterator[Verdict]:
     if proxy.outdated:
         yield Verdict(
             severity="notice",
-            alert="",
             pods=(proxy.pod,),
             what="has the configuration before the last edit",
             do="wait for the roll",
@@ -368,32 +363,35 @@ def _writers(database: Database) -> Iterator[Verdict]:
     if len(found) > 1:
         told = ", ".join(f"{pod} to {server}" for pod, server in chosen.items())
         yield _said(
-            "critical", "ProxyWriters", f"proxies write to several servers: {told}", "their logs"
+            "critical", "ProxyTwoWriters", f"proxies write to several servers: {told}", "their logs"
         )
     elif found and database.topology == "replication" and database.primary not in ("", *found):
-        yield _said(
-            "warning",
-            "ProxyWriters",
-            f"the proxies write to {found[0]}, the operator's primary is {database.primary}",
-            "wait: a switchover or failover is under way",
+        yield Verdict(
+            severity="warning",
+            what=f"the proxies write to {found[0]}, the operator's primary is {database.primary}",
+            do="wait: a switchover or failover is under way",
+            page="docs/failover.md#a-switchover-that-does-not-end",
         )
 
 
 # --- backups and certificates ---
 
-_TOO_OLD = {
+_TOO_OLD: Mapping[str, tuple[Alert, str]] = {
     "backup": ("BackupTooOld", "make backup-now"),
-    "dump": ("BackupTooOld", "the Jobs of its CronJob"),
+    "dump": ("DumpTooOld", "the Jobs of its CronJob"),
     "drill": ("RestoreDrillTooOld", "make restore-drill"),
 }
-_FAILED = {"backup": "BackupFailed", "dump": "BackupFailed", "drill": "RestoreDrillTooOld"}
+_FAILED: Mapping[str, Alert] = {
+    "backup": "BackupFailed",
+    "dump": "BackupFailed",
+    "drill": "RestoreDrillFailed",
+}
 
 
 def _proofs(database: Database) -> Iterator[Verdict]:
     if not database.proofs:
         yield Verdict(
             severity="notice",
-            alert="",
             what="no backups are made",
             do="set backup.store",
             page="docs/backup.md",
@@ -433,11 +431,11 @@ def _proof(database: Database, proof: Proof) -> Iterator[Verdict]:
     age = (database.now - reference).total_seconds() if reference else 0
     if age > proof.allowed_seconds:
         what = f"the last {proof.kind} is {span(age)} old" if proof.last else f"no {proof.kind} yet"
+        alert = "BackupMissing" if proof.kind == "backup" and not proof.last else alert
         yield _said("critical", alert, f"{what}, allowed are {span(proof.allowed_seconds)}", do)
     elif proof.last is None:
         yield Verdict(
             severity="notice",
-            alert="",
             what=f"no {proof.kind} yet: due within {span(proof.allowed_seconds - age)}",
             do=do,
             page="docs/backup.md",
@@ -462,7 +460,6 @@ def _certificate(database: Database, one: Certificate) -> Iterator[Verdict]:
     if what:
         yield Verdict(
             severity="critical" if severity == "critical" else "warning",
-            alert="",
             what=what,
             do=f"Secret {one.secret}: whoever issues it, cert-manager or the operator",
             page="docs/security.md",
