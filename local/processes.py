@@ -39,9 +39,8 @@ class Process:
         return [*self.argv, *variables, *digests]
 
 
-KEPT = ("PATH", "GOGC")
-"""Variables that processes take over: where programs are, and how often those of Go collect
-garbage (https://pkg.go.dev/runtime#hdr-Environment_Variables)."""
+KEPT = ("PATH",)
+"""Variables that processes take over."""
 
 
 def identity(pid: int) -> str | None:

@@ -43,17 +43,23 @@ class _Seen:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._answers: dict[tuple[str, bool], Object | None] = {}
         self.hidden: list[str] = []
 
     def get(
         self, path: str, otherwise: Object | None = None, *, whole: bool = False
     ) -> Object | None:
         """Metadata unless `whole`; `otherwise` if the user may not see it."""
+        if path in self.hidden:
+            return otherwise
+        asked = path, whole
         try:
-            return self._cluster.get(path, whole=whole)
+            if asked not in self._answers:
+                self._answers[asked] = self._cluster.get(path, whole=whole)
         except Refused:
             self.hidden.append(path)
             return otherwise
+        return self._answers[asked]
 
 
 def _ask(cluster: Cluster, subject: tuple[Stack, Mapping[str, Any]]) -> str | None:

@@ -1,6 +1,6 @@
 """Tier 4: the API server takes the objects of configs of which one leaf was replaced.
 
-Of those that the program accepts: 20 in `make test-further`, 500 with `MUTANTS=all`, or as many as
+Of those that the program accepts: 20 in an ordinary run, 500 with `MUTANTS=all`, or as many as
 `MUTANTS_SERVED` says, beginning with `MUTANTS_SEED`.
 """
 
@@ -25,7 +25,7 @@ from tests.engine.api import Api
 from tests.engine.test_render import dry_run
 from tests.program import mutants
 
-pytestmark = [pytest.mark.engine, pytest.mark.further, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
 
 WANTED = int(os.environ.get("MUTANTS_SERVED", 500 if os.environ.get("MUTANTS") == "all" else 20))
 

@@ -113,7 +113,7 @@ OFF: dict[str, Any] = {**SMALL, "proxy": {"enabled": False}}
         ({"size": "large", "engine": "percona", "proxy": OFF["proxy"]}, ["backup.store"]),
         (
             {"size": "small", "databases": {"a": {}, "b": {"size": "dev"}}},
-            ["databases.a.backup.store"],
+            ["backup.store"],
         ),
         ({**OFF, "proxy": {"enabled": False, "threads": 2}}, ["proxy.threads"]),
         ({**OFF, "images": {"proxy": {"tag": "3.0.11"}}}, ["images.proxy"]),
