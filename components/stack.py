@@ -115,18 +115,23 @@ class DatabaseStack(pulumi.ComponentResource):
         drill(self._name, config, place, containers, after=after, opts=self._child)
 
     def _monitoring(self, credentials: Credentials, servers: Servers) -> None:
-        """What is read of servers and proxies, who may, and what is made of it. Nothing waits."""
+        """What is read of servers and proxies, who may, and what is made of it. Nothing waits.
+
+        The exporter and the rules wait themselves: servers that start for the first time are not
+        down, and alerts would say so.
+        """
         name, config, child = self._name, self._args.config, self._child
         topology, after, monitoring = servers.topology, self._args.after, config.monitoring
+        started = (*after, *servers.ready)
         if exporter.own(config):
             login = credentials["exporter"]
-            exporter.exporter(name, config, topology, login, after=after, opts=child)
+            exporter.exporter(name, config, topology, login, after=started, opts=child)
         if config.security.network_policy.enabled:
             exporter.policy(name, config, after=after, opts=child)
         if monitoring.by_operator:
             monitors.monitors(name, config, topology, after=after, opts=child)
         if monitoring.by_operator and monitoring.alerts.enabled:
-            prometheus_rule(name, config, after=after, opts=child)
+            prometheus_rule(name, config, after=started, opts=child)
         if monitoring.dashboard.enabled:
             dashboard(name, config, after=after, opts=child)
 

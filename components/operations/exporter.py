@@ -155,7 +155,7 @@ def exporter(
     after: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """This program's exporter, and the Services by which it is read."""
+    """This program's exporter, and the Services by which it is read. `after`: also the servers."""
     child = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after)))
     tls = topology.ca_secret is not None
     secret = k8s.core.v1.Secret(

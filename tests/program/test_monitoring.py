@@ -178,6 +178,40 @@ def test_a_password_is_in_secrets_only(engine: dict[str, Any]) -> None:
             assert not [one for one in canaries if one in text], resource.urn
 
 
+# --- what waits ---
+
+
+@pytest.mark.parametrize(
+    ("engine", "scrape", "rules"),
+    [
+        (BESIDE, "annotations", False),
+        (BESIDE, "prometheus_operator", True),
+        ({}, "annotations", False),
+        ({}, "prometheus_operator", True),
+    ],
+)
+def test_servers_that_start_are_not_said_to_be_down(
+    engine: dict[str, Any], scrape: str, rules: bool
+) -> None:
+    """Who asks them and who complains comes after them, and before nothing."""
+    given = {**STACK, **engine, "monitoring": {"scrape": scrape}}
+    recording = case("monitoring", given).run()
+    assert recording.error is None, recording.error
+    servers = recording.one("PerconaXtraDBCluster" if engine else "MariaDB")
+    own = bool(engine) or scrape == "annotations"
+    after = [*recording.of_kind("Deployment"), *recording.of_kind("PrometheusRule")]
+    assert [one.kind for one in after] == ["Deployment"] * own + ["PrometheusRule"] * rules
+    by_urn = {one.urn: one for one in recording.resources}
+
+    def needs(one: Resource) -> set[str]:
+        direct = set(one.depends_on)
+        return direct.union(*(needs(by_urn[urn]) for urn in direct if urn in by_urn))
+
+    for one in after:
+        assert servers.urn in needs(one), one.kind
+        assert not [other.urn for other in recording.resources if one.urn in other.depends_on]
+
+
 # --- the account ---
 
 
