@@ -286,7 +286,10 @@ def topology(config: StackConfig) -> Topology:
 def immutable(config: StackConfig) -> dict[str, Any]:
     """What an edit must not change of this engine only (`guards.immutable`)."""
     secrets = config.images.pull_secrets
-    return {"pull_secrets": ", ".join(secrets)} if secrets else {}
+    return {
+        **({"pull_secrets": ", ".join(secrets)} if secrets else {}),
+        **mariadb_exporter.immutable(config),
+    }
 
 
 READ_ONLY = "read_only = 1"

@@ -6,11 +6,9 @@ Fields that are absent have the operator's defaults (api/v1alpha1).
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components import names
-from components.config.credentials import EXPORTER_ACCOUNT
 from components.config.errors import Fault
 from components.config.stack import StackConfig
-from components.engines import live
+from components.engines import live, mariadb_exporter
 from components.engines.live import at, differ
 from components.engines.mariadb import PORT
 
@@ -21,7 +19,7 @@ def differences(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]
     yield from _passwords(config, spec)
     yield from _tls(config, spec)
     yield from _backed_up(config, spec)
-    yield from _scraped(config, spec)
+    yield from mariadb_exporter.of_another_account(config, spec)
     if (port := at(spec, "port") or PORT) != PORT:
         yield (
             "adopt",
@@ -94,17 +92,4 @@ def _backed_up(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
             "backup.enabled",
             f"is on, and no other Pod can mount a server's volume, {why}",
             "set it to false, and make dumps",
-        )
-
-
-def _scraped(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
-    """The webhook fixes the account once there is one, and the operator's User of it stays."""
-    account = at(spec, "metrics", "username")
-    if config.monitoring.enabled and account not in (None, EXPORTER_ACCOUNT):
-        yield (
-            "monitoring.scrape",
-            f"needs the account {EXPORTER_ACCOUNT}, and the object's exporter has {account}, which "
-            "cannot change",
-            "remove spec.metrics from the object and delete its User and Grant "
-            f"{names.metrics(config.name)} first",
         )

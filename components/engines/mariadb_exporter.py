@@ -3,22 +3,29 @@
 Field reference: mariadb-operator v25.10.4 `api/v1alpha1`, `MariadbMetrics` and `Exporter`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 from components import names
 from components.config.credentials import EXPORTER_ACCOUNT
+from components.config.errors import Fault
 from components.config.stack import StackConfig
 from components.credentials import Credentials, ResolvedCredential
-from components.engines.sql_objects import Kind, sql_object
+from components.engines.live import at
+from components.engines.sql_objects import Kind, path, sql_object
 from components.operations import exporter, monitors
 from components.pods import scheduling, security
 
 PRIVILEGES = ("SLAVE MONITOR",)
 """For `SHOW ALL SLAVES STATUS`; status and variables need none (mariadb.com/docs, GRANT). The
 operator would also grant SELECT on everything, PROCESS and REPLICATION CLIENT."""
+RELEASE = "release"
+"""The one label that the operator gives to its ServiceMonitor."""
+COMPONENT = "exporter"
+KINDS: tuple[Kind, ...] = ("User", "Grant")
+"""Of the account."""
 
 
 def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]:
@@ -40,7 +47,7 @@ def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]
     }
     if tolerations := scheduling.pod_spec(config.scheduling.database, {}).get("tolerations"):
         pod["tolerations"] = tolerations
-    release = monitoring.labels.get("release")
+    release = monitoring.labels.get(RELEASE)
     return {
         "enabled": True,
         "exporter": pod,
@@ -53,6 +60,53 @@ def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]
         "username": EXPORTER_ACCOUNT,
         "passwordSecretKeyRef": {"name": password.secret, "key": password.key, "generate": False},
     }
+
+
+def immutable(config: StackConfig) -> dict[str, str]:
+    """The label of the operator's ServiceMonitor, which it never changes (v25.10.4 and v26.6.0,
+    pkg/controller/servicemonitor/controller.go). No label is a text that no label can have."""
+    if not config.monitoring.by_operator:
+        return {}
+    return {"release": config.monitoring.labels.get(RELEASE, "not set")}
+
+
+def of_another_account(config: StackConfig, spec: Mapping[str, Any]) -> Iterator[Fault]:
+    """Whether the operator's object, by its `spec`, has an exporter with another account than ours.
+
+    The webhook fixes the account once there is one, and the operator's User of it stays.
+    """
+    account = at(spec, "metrics", "username")
+    if config.monitoring.enabled and account not in (None, EXPORTER_ACCOUNT):
+        yield (
+            "monitoring.scrape",
+            f"needs the account {EXPORTER_ACCOUNT}, and the object's exporter has {account}, which "
+            "cannot change",
+            "remove spec.metrics from the object and delete its User and Grant "
+            f"{names.metrics(config.name)} first",
+        )
+
+
+def of_others(
+    config: StackConfig, get: Callable[[str], Mapping[str, Any] | None]
+) -> Iterator[Fault]:
+    """Whether the account's objects are there, and not of this program.
+
+    `get`: the metadata at a path of the API, None for nothing.
+    """
+    name, ours = names.metrics(config.name), names.labels(config.name, COMPONENT)
+
+    def is_of_others(found: Mapping[str, Any] | None) -> bool:
+        labels: Mapping[str, str] = at(found, "metadata", "labels") or {}
+        return bool(found) and not labels.items() >= ours.items()
+
+    if theirs := [k for k in KINDS if is_of_others(get(path(k, config.namespace, name)))]:
+        yield (
+            "monitoring.scrape",
+            f"needs the {' and '.join(theirs)} {name}, and namespace '{config.namespace}' has such "
+            "already, which this stack did not make",
+            "remove spec.metrics from the MariaDB object if it has some, and delete the User and "
+            f"Grant {name} first",
+        )
 
 
 def exporter_account(
@@ -79,7 +133,7 @@ def exporter_account(
             names.metrics(config.name),
             {"host": "%", "cleanupPolicy": "Delete", **spec},
             config=config,
-            component="exporter",
+            component=COMPONENT,
             parent=parent,
             after=after,
             awaited=False,

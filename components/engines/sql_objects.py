@@ -21,6 +21,11 @@ second REVOKE fails with 1141 (no such grant), and the object stays for good. Th
 nothing that the foreground would wait for."""
 
 
+def path(kind: Kind, namespace: str, name: str) -> str:
+    """Where the API has such an object."""
+    return f"/apis/{MARIADB.api.group_version}/namespaces/{namespace}/{kind.lower()}s/{name}"
+
+
 def sql_object(
     logical_name: str,
     kind: Kind,

@@ -68,6 +68,7 @@ class _Database(_Facts):
     heartbeat: str = ""
     restored: str = ""
     scrape: str = ""
+    release: str = ""
     tls: str = ""
     tls_source: str = ""
     pull_secrets: str = ""

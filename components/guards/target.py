@@ -12,9 +12,11 @@ from components.config import password_sources
 from components.config.engine import ENGINES
 from components.config.errors import Fault, format_fault, refuse, reject
 from components.config.load import Loaded, Stack
+from components.engines import mariadb_exporter
 from components.engines.live import at
 from components.guards import api, secrets
 from components.guards.api import Cluster, Object, Refused, Unanswered
+from components.guards.edits.facts import is_scraped
 from components.operations import monitors
 
 IDENTITY = "/api/v1/namespaces/kube-system"
@@ -28,8 +30,9 @@ def seen(
 
     Fails with a ConfigError if the cluster cannot be asked or is another one than before, if a
     namespace, an existing Secret or a kind of prometheus-operator's is not there, if that of a
-    store lacks a key, or if a new database has the name of somebody else's. `known`: the facts at
-    the last update; `settings`: those of the provider.
+    store lacks a key, if a new database has the name of somebody else's, or if one that gets an
+    exporter has one of people's. `known`: the facts at the last update; `settings`: those of the
+    provider.
     """
 
     def everything(known: Mapping[str, Any]) -> tuple[Stack, Mapping[str, Any]]:
@@ -110,6 +113,8 @@ def _faults(
             stores += secrets.wanted(one, new=new)
             if new and not config.adopting:
                 yield from _owners(one, cluster)
+            if not is_scraped(known.get(config.name, {})):
+                yield from _exporters(one, cluster)
         elif config.namespace in made and new:
             yield from secrets.too_early(one)
     yield from secrets.missing(stores, lambda path: cluster.get(path, {}, whole=True))
@@ -124,6 +129,17 @@ def _warnings(stack: Stack, cluster: _Seen) -> Iterator[Fault]:
     for one in stack.databases:
         if cluster.get(_namespace(one), {}) is None:  # else it would have been refused
             yield from secrets.afterwards(one)
+
+
+def _exporters(one: Loaded, cluster: _Seen) -> Iterator[Fault]:
+    """Whether people run an exporter of a database that gets one. An update would end half way."""
+    config, engine = one.config, ENGINES[one.config.engine]
+    if not (config.monitoring.enabled and engine.exports):
+        return
+    live = cluster.get(engine.api.path(config.namespace, config.name), whole=True)
+    account = [*mariadb_exporter.of_another_account(config, at(live, "spec") or {})]
+    for path, rule, fix in account or mariadb_exporter.of_others(config, cluster.get):
+        yield one.at(path), rule, fix
 
 
 def _missing_kinds(stack: Stack, cluster: _Seen) -> Iterator[Fault]:

@@ -152,6 +152,28 @@ def test_the_operator_runs_the_exporter_by_our_account(engine: Engine, cluster: 
     no_password_shows(engine, stack, cluster)
 
 
+def test_another_label_reaches_the_operators_monitor_by_hand(
+    engine: Engine, cluster: Cluster
+) -> None:
+    """It has a new interval, so the operator was there, and the old label. What the preview says
+    brings the new one; without the Service nothing would tell the operator."""
+    labels = {"release": "other"}
+    monitoring = {"scrape": "prometheus_operator", "labels": labels, "interval_seconds": 20}
+    stack, said = engine.open("monitoring", settings(**monitoring)), list[str]()
+    stack.up(on_output=said.append)
+
+    def monitor() -> dict[str, Any]:
+        return cluster.list("servicemonitors").get(f"{NAME}-metrics", {})
+
+    eventually(lambda: monitor()["spec"]["endpoints"][0]["interval"] == "20s")
+    assert monitor()["metadata"]["labels"] == {"release": "kube"}
+    command = f"servicemonitor,service {NAME}-metrics"
+    assert f"kubectl -n default delete {command}" in "".join(said)
+    cluster.control_plane.kubectl("delete", "-n", cluster.namespace, *command.split())
+    assert eventually(monitor)["metadata"]["labels"] == labels
+    eventually(lambda: f"{NAME}-metrics" in cluster.list("services"))
+
+
 def test_the_key_may_not_just_go(engine: Engine) -> None:
     """The object's field would be left as it is, for an account that is gone."""
     assert "monitoring.scrape: is gone" in refused(engine, "monitoring", settings())

@@ -101,6 +101,52 @@ def test_kinds_that_are_not_there(preview: bool) -> None:
         accepted({KINDS: None}, config)
 
 
+ANNOTATED: dict[str, Any] = {**ORDERS, "monitoring": {"scrape": "annotations"}}
+SQL_OBJECTS = "/apis/k8s.mariadb.com/v1alpha1/namespaces/shop"
+
+
+def exported_by(account: str | None) -> dict[str, Any]:
+    """The MariaDB object of the stack, with an exporter of that account."""
+    spec = {"metrics": {"enabled": True, "username": account}} if account else {}
+    return {f"{MARIADB}/orders": {**live(OWN), "spec": spec}}
+
+
+@PREVIEW
+@pytest.mark.parametrize("config", [MONITORED, ANNOTATED], ids=["operator", "annotations"])
+def test_an_exporter_that_people_run_stays_theirs(config: dict[str, Any], preview: bool) -> None:
+    """Of a database of the stack: the webhook would refuse our account half way."""
+    first = plain(accepted().outputs)
+    text = error(exported_by("orders-metrics"), config, previous=first, preview=preview)
+    assert text.startswith("mysql-ha:monitoring.scrape: needs the account mysql_ha_exporter")
+    assert "remove spec.metrics from the object and delete its User and Grant orders-m" in text
+    for found in (exported_by("mysql_ha_exporter"), exported_by(None)):
+        accepted(found, config, previous=first, preview=preview)
+    accepted(exported_by("orders-metrics"), previous=first, preview=preview)
+
+
+@PREVIEW
+@pytest.mark.parametrize("kinds", [("users", "grants"), ("users",), ("grants",)], ids=str)
+def test_an_account_of_an_exporter_that_people_had_is_not_taken(
+    kinds: tuple[str, ...], preview: bool
+) -> None:
+    """The operator leaves both when `spec.metrics` goes, and Pulumi cannot make them again."""
+    first = plain(accepted().outputs)
+
+    def there(labels: dict[str, str]) -> dict[str, Any]:
+        return {f"{SQL_OBJECTS}/{kind}/orders-metrics": live(None, **labels) for kind in kinds}
+
+    text = error(there({}), ANNOTATED, previous=first, preview=preview)
+    named = " and ".join(kind.removesuffix("s").capitalize() for kind in kinds)
+    assert f"needs the {named} orders-metrics, and namespace 'shop' has such already" in text
+    assert "delete the User and Grant orders-metrics first" in text
+    ours = there(names.labels("orders", "exporter"))
+    accepted(ours, ANNOTATED, previous=first, preview=preview)  # a first update that did not end
+    scraped = plain(accepted(None, ANNOTATED).outputs)
+    accepted(there({}), ANNOTATED, previous=scraped, preview=preview)
+    percona = {**ANNOTATED, "engine": "percona"}
+    accepted(there({}), percona, preview=preview)
+
+
 def test_what_a_user_may_not_read_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hidden(dict[str, Any]):
         def get(self, key: str, default: Any = None) -> Any:

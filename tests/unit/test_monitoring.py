@@ -224,9 +224,72 @@ def test_the_operators_exporter_ends_by_the_key() -> None:
     percona: dict[str, Any] = {"engine": "percona"}
     assert faults({**percona, **BY_OPERATOR}, percona) == [], "its exporter is this program's"
     for now in (none, ANNOTATED):
-        (text,) = said(BY_OPERATOR, now)
+        text = said(BY_OPERATOR, now)[0]
         assert "kubectl -n shop delete deployment,service,servicemonitor orders-metrics" in text
-    assert said({}, BY_OPERATOR) == said(ANNOTATED, none) == []
+    assert said({}, BY_OPERATOR) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "closed", "refused"),
+    [
+        ({"monitoring": {"scrape": "none"}}, False, True),
+        (ANNOTATED, False, False),
+        (ANNOTATED, True, True),
+    ],
+    ids=["without an account", "with one", "with a policy"],
+)
+def test_whether_servers_refuse_the_exporter_that_is_left(
+    now: dict[str, Any], closed: bool, refused: bool
+) -> None:
+    """Both exporters have one account; the policy of servers lets in that of the config."""
+    policy: dict[str, Any] = {"database": {"network_policy": {"enabled": closed}}}
+    text = said(merge(BY_OPERATOR, policy), merge(now, policy))[0]
+    assert ("the servers refuse" in text) == refused
+    assert ("goes on asking the servers" in text) != refused
+
+
+def test_a_label_that_the_operator_does_not_change_is_told() -> None:
+    def labelled(release: str | None) -> dict[str, Any]:
+        labels = {"labels": {"release": release}} if release else {}
+        return {"monitoring": {**BY_OPERATOR["monitoring"], **labels}}
+
+    command = "kubectl -n shop delete servicemonitor,service orders-metrics"
+    for had, has in ((None, "kube"), ("kube", "other"), ("kube", None)):
+        (text,) = said(labelled(had), labelled(has))
+        assert command in text
+        assert f"stays: {had or 'not set'}." in text
+        assert said(labelled(has), labelled(has)) == []
+        percona = {"engine": "percona"}
+        assert said({**labelled(had), **percona}, {**labelled(has), **percona}) == []
+    older = {key: fact for key, fact in edited(BY_OPERATOR)["orders"].items() if key != "release"}
+    assert [*warnings("orders", older, edited(labelled("kube"))["orders"])] == []
+
+
+NONE: dict[str, Any] = {"monitoring": {"scrape": "none"}}
+
+
+def test_a_roll_of_the_proxies_is_told() -> None:
+    def rolls(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+        return [text for text in said(before, now) if "rolls the proxies" in text]
+
+    for other in (NONE, {}, BY_OPERATOR):
+        assert "get the annotations" in rolls(other, ANNOTATED)[0]
+        assert "lose the annotations" in rolls(ANNOTATED, other)[0]
+    assert rolls(ANNOTATED, ANNOTATED) == rolls(NONE, BY_OPERATOR) == []
+    direct: dict[str, Any] = {"proxy": {"enabled": False}}
+    assert rolls(NONE, {**ANNOTATED, **direct}) == []
+    assert rolls({**NONE, "engine": "percona"}, {**ANNOTATED, "engine": "percona"}) == []
+
+
+@pytest.mark.parametrize("scraper", SCRAPERS.values(), ids=SCRAPERS)
+def test_an_account_that_no_operator_drops_is_told(scraper: dict[str, Any]) -> None:
+    percona: dict[str, Any] = {"engine": "percona"}
+    drop = "DROP USER 'mysql_ha_exporter'@'%'"
+    for now in (NONE, {}):
+        (text,) = said({**scraper, **percona}, {**now, **percona})
+        assert drop in text
+        assert drop not in "".join(said(scraper, now)), "mariadb-operator drops it"
+    assert said({**NONE, **percona}, {**scraper, **percona}) == []
 
 
 def test_nobody_gets_an_account_while_servers_are_paused() -> None:
@@ -238,7 +301,8 @@ def test_nobody_gets_an_account_while_servers_are_paused() -> None:
 
 def test_the_facts_are_of_the_shape_that_is_read_back() -> None:
     known = {"immutable": edited(BY_OPERATOR)}
-    assert immutable.last(known)["orders"]["scrape"] == "prometheus_operator"
+    facts = immutable.last(known)["orders"]
+    assert (facts["scrape"], facts["release"]) == ("prometheus_operator", "not set")
 
 
 # --- MariaDB's operator ---

@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 
 from components import names
+from components.config.credentials import EXPORTER_ACCOUNT
+from components.config.engine import ENGINES
 from components.guards.edits import versions
 from components.guards.edits.facts import (
     NEWER_KIND,
     OLDER_KIND,
     Facts,
+    changed,
+    is_scraped,
     operators_exporter,
     staying_apps,
 )
@@ -19,6 +23,7 @@ def warnings(name: str, before: Facts, now: Facts) -> Iterator[str]:
     yield from _closed(name, before, now)
     yield from _backups(name, before, now)
     yield from _exporter(name, before, now)
+    yield from _annotated(name, before, now)
     yield from _logins(name, before, now)
     yield from _privileges(name, before, now)
     yield from _removals(name, before.get("apps", {}), now.get("apps", {}))
@@ -65,14 +70,40 @@ def _backups(name: str, before: Facts, now: Facts) -> Iterator[str]:
 
 
 def _exporter(name: str, before: Facts, now: Facts) -> Iterator[str]:
-    """Of an operator that makes objects and never deletes them (v25.10.4,
-    internal/controller/mariadb_controller_metrics.go)."""
+    """Of operators that leave what they made: mariadb-operator never deletes these objects
+    (v25.10.4, internal/controller/mariadb_controller_metrics.go). Nor does it watch ServiceMonitors
+    (`SetupWithManager` in mariadb_controller.go): a Service that is deleted too has it look."""
+    kubectl, metrics = f"kubectl -n {now['namespace']} delete", names.metrics(name)
     if operators_exporter(before) and not operators_exporter(now):
-        objects = f"deployment,service,servicemonitor {names.metrics(name)}"
+        # Its account goes, or the policy of the servers lets in the other exporter only.
+        refused = not is_scraped(now) or "clients" in now
+        fate = "the servers refuse from now on" if refused else "goes on asking the servers"
         yield (
-            f"database '{name}': mariadb-operator leaves its exporter, which is refused by the "
-            f"servers from now on. Delete it: kubectl -n {now['namespace']} delete {objects}, and "
-            f"secret {names.metrics_config(name)}"
+            f"database '{name}': mariadb-operator leaves its exporter, which {fate}. Delete it: "
+            f"{kubectl} deployment,service,servicemonitor {metrics}, and secret "
+            f"{names.metrics_config(name)}"
+        )
+    if operators_exporter(before) and operators_exporter(now) and changed("release", before, now):
+        yield (
+            f"database '{name}': mariadb-operator does not change the label release of its "
+            f"ServiceMonitor, which stays: {before['release']}. After this update delete it, and "
+            f"the operator makes it anew: {kubectl} servicemonitor,service {metrics}"
+        )
+    if is_scraped(before) and not is_scraped(now) and not ENGINES[now["engine"]].revokes:
+        yield (
+            f"database '{name}': the account '{EXPORTER_ACCOUNT}' stays in the servers with its "
+            "password, as Percona's operator drops none. After this update: "
+            f"DROP USER '{EXPORTER_ACCOUNT}'@'%'"
+        )
+
+
+def _annotated(name: str, before: Facts, now: Facts) -> Iterator[str]:
+    """Of this program's proxies, whose Pods say so themselves."""
+    had, has = (facts.get("scrape") == "annotations" for facts in (before, now))
+    if had != has and "proxies" in before and "proxies" in now:
+        yield (
+            f"database '{name}': this update rolls the proxies, as their Pods "
+            f"{'get' if has else 'lose'} the annotations by which they are read"
         )
 
 
