@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from local.kubectl import Kubectl
 from local.place import Place, place_of, places, remains
 from local.toolchain import REAL, SIMULATED, Toolchain
 from tools.status.kubectl import Kubectl as StatusKubectl
+from tools.status.model import Wanted
 from tools.status.report import NOTHING_TO_SHOW, show
 
 # What `status` lists; the operator's own objects show that it reconciles.
@@ -138,36 +139,65 @@ def run_now(wanted: str, job: Callable[[jobs.Follower, StackConfig], bool]) -> i
 def screens(wanted: str, as_json: bool) -> int:
     """The state of each database of a deployed stack; the exit code of `tools.status`."""
     try:
-        # Also while an update of it runs, which is when somebody looks.
-        with _deployed(wanted, "nothing answers", wait=False) as (configs, _, kubectl):
+        with seen(wanted) as (deployed, stack, kubectl):
             command = tuple(kubectl.command())
+            now = {one.name: _wanted(one) for one in stack}
             return show(
                 [
-                    (StatusKubectl(command, one.namespace), one.name, _configuration(one))
-                    for one in configs
+                    (StatusKubectl(command, one.namespace), one.name, now.get(one.name))
+                    for one in deployed
                 ],
                 as_json=as_json,
             )
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
-        return NOTHING_TO_SHOW
+    except CommandError as error:
+        print(f"{_reason(error)}\nerror: pulumi failed; see above".lstrip(), file=sys.stderr)
+    return NOTHING_TO_SHOW
 
 
-def _configuration(config: StackConfig) -> str:
-    """The Secret of the proxies' configuration; nothing where this program runs none."""
+def _wanted(config: StackConfig) -> Wanted:
+    """What a stack's file says of the proxies of a database."""
     if not config.own_proxies:
-        return ""
+        return Wanted(proxies=config.proxy.running if config.proxy.enabled else 0)
     topology = WIRING[config.engine].topology(config)
-    return config_files.secret_name(config, cnf_model(config, topology))
+    secret = config_files.secret_name(config, cnf_model(config, topology))
+    return Wanted(proxies=config.proxy.running, configuration=secret)
+
+
+@contextmanager
+def seen(
+    wanted: str,
+) -> Generator[tuple[Sequence[StackConfig], Sequence[StackConfig], Kubectl]]:
+    """The databases of a stack as they were deployed, as far as that is known, and as its file has
+    them now; and kubectl on its cluster. Nothing is written, and nothing waits: somebody looks
+    while an update runs."""
+    name, file = engine.stack_file(wanted)
+    config = engine.stack_config(file)
+    tools = Toolchain(say=lambda text: print(text, file=sys.stderr))
+    if engine.names_cluster(config):
+        configs = _read(config)
+        settings = engine.cluster_settings(name, file, config, tools)
+        with users_kubectl(tools.path("kubectl"), settings) as kubectl:
+            yield configs, configs, kubectl
+        return
+    place = _place_of(name, wanted, tools, "nothing answers; `make status` lists its objects")
+    deployed = _read(place.engine().config(name))
+    try:
+        configs = _read(config)
+    except LocalError as error:
+        print(f"not compared with the stack's file: {error}", file=sys.stderr)
+        configs = ()
+    yield deployed, configs, place.cluster.kubectl
 
 
 @contextmanager
 def _deployed(
-    wanted: str, lacking: str, *, wait: bool = True
+    wanted: str, lacking: str
 ) -> Generator[tuple[Sequence[StackConfig], Mapping[str, Any], Kubectl]]:
     """What a deployed stack is: its databases, its outputs, and kubectl on its cluster.
 
-    `lacking`: what simulated containers cannot do; `wait`: for a run that deploys it now.
+    `lacking`: what simulated containers cannot do.
     """
     name, file = engine.stack_file(wanted)
     config = engine.stack_config(file)
@@ -180,16 +210,22 @@ def _deployed(
         with users_kubectl(tools.path("kubectl"), settings) as kubectl:
             yield configs, outputs, kubectl
         return
+    place = _place_of(name, wanted, tools, lacking)
+    # What a run has half deployed answers no SQL.
+    with place.locked():
+        configs = _read(place.engine().config(name))
+        outputs = place.engine().outputs(name)
+    yield configs, outputs, place.cluster.kubectl
+
+
+def _place_of(name: str, wanted: str, tools: Toolchain, lacking: str) -> Place:
+    """Where a stack runs for real. `lacking`: what simulated containers cannot do."""
     place = place_of(name, tools)
     if not place:
         raise LocalError(f"Stack {name} is not here: `make up STACK={wanted}` first.")
     if isinstance(place.cluster, ControlPlane):
         raise LocalError(f"The containers of stack {name} are simulated: {lacking}.")
-    # What a run has half deployed answers no SQL.
-    with place.locked() if wait else nullcontext():
-        configs = _read(place.engine().config(name))
-        outputs = place.engine().outputs(name)
-    yield configs, outputs, place.cluster.kubectl
+    return place
 
 
 def build() -> None:
@@ -360,6 +396,8 @@ def main() -> int:
             command.add_argument("--app", help="whose login; the first app's by default")
             command.add_argument("arguments", nargs="*", help="for the SQL client")
     arguments = parser.parse_args()
+    if arguments.command == "status" and arguments.json and not arguments.stack:
+        parser.error("--json is of a stack: name it, as `make status STACK=dev JSON=1` does")
     run: dict[str, Callable[[], int | None]] = {
         "build": build,
         "up": lambda: up(arguments.stack, arguments.yes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import logging
 import os
 import re
@@ -24,6 +25,7 @@ from pulumi.automation import (
 )
 
 from local import REPOSITORY, LocalError
+from local.toolchain import Toolchain
 
 PROJECT = "mysql-ha"
 # Keys by which a stack names its cluster; without one, it never leaves this machine.
@@ -231,6 +233,26 @@ def passphrase(directory: Path) -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
     return file.read_text()
+
+
+def cluster_settings(
+    name: str, file: Path, config: Mapping[str, Any], tools: Toolchain
+) -> dict[str, str]:
+    """The settings by which a stack names its cluster, decrypted. Nothing is written.
+
+    Only what is encrypted needs the engine; there must be such a stack then.
+    """
+    given = {key: config[key] for key in CLUSTER_KEYS if config.get(key)}
+    if not _has_encrypted(given):
+        return {key: str(value) for key, value in given.items()}
+    if file.parent != REPOSITORY:
+        raise LocalError(f"{file} names a cluster: copy it next to Pulumi.yaml first.")
+    tools.prepare()
+    # Not `Stack.select`: that makes the stack the current one, in a file of the user's.
+    command = ["config", "--json", "--show-secrets", "--stack", name]
+    done = tools.pulumi().run(command, cwd=str(REPOSITORY), additional_env={})
+    found: Mapping[str, Mapping[str, Any]] = json.loads(done.stdout)
+    return {key: str(found[key]["value"]) for key in given}
 
 
 def open_cluster_stack(name: str, command: PulumiCommand) -> Stack:

@@ -21,6 +21,12 @@ Severity = Literal["critical", "warning"]
 """`critical`: wake somebody; `warning`: on the next working day."""
 
 MINUTE, HOUR = 60, 3600
+LAG = 30
+"""Seconds behind the primary from which on a replica lags."""
+CONNECTIONS_SHARE = 0.9
+"""Part of a server's connections from which on they are nearly used."""
+CLIENTS_SHARE = 0.8
+"""The same of a proxy's clients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +291,7 @@ def _replication_broken(config: StackConfig) -> str:
 
 def _replication_lag(config: StackConfig) -> str:
     lag = f"mysql_slave_status_seconds_behind_master{{{series.servers(config)}}}"
-    return f"max by ({_SERVER}) ({lag}) > 30"
+    return f"max by ({_SERVER}) ({lag}) > {LAG}"
 
 
 def _semi_sync_off(config: StackConfig) -> str:
@@ -328,7 +334,7 @@ def _connections(config: StackConfig) -> str:
     return f"""
         max by ({_SERVER}) (mysql_global_status_threads_connected{{{servers}}})
           / on ({_SERVER}) max by ({_SERVER}) (mysql_global_variables_max_connections{{{servers}}})
-          > 0.9"""
+          > {CONNECTIONS_SHARE}"""
 
 
 def _row_locks(config: StackConfig) -> str:
@@ -454,7 +460,7 @@ def _config_drift(config: StackConfig) -> str:
 def _clients_near_limit(config: StackConfig) -> str:
     return f"""
         {_by_proxy("sum", "proxysql_client_connections_connected", config)}
-          / {_by_proxy("sum", "proxysql_mysql_max_connections", config)} > 0.8"""
+          / {_by_proxy("sum", "proxysql_mysql_max_connections", config)} > {CLIENTS_SHARE}"""
 
 
 def _logins_refused(config: StackConfig) -> str:

@@ -45,8 +45,10 @@ class DeployedCluster:
         match what:
             case ("mariadbs.k8s.mariadb.com", str(name)) if name == NAME:
                 return [self._mariadb()]
-            case ("statefulsets,pods,persistentvolumeclaims",):
-                return [*self._stateful_sets(), *self._pods()]
+            case ("statefulsets",):
+                return self._stateful_sets()
+            case ("pods",):
+                return self._pods()
             case ("endpointslices", *_):
                 primary = self.site.operator.primary
                 leads = [primary] if primary.running else []
@@ -108,7 +110,7 @@ class DeployedCluster:
             "metadata": {"name": NAME, "namespace": NAMESPACE, "creationTimestamp": MADE},
             "spec": {
                 "replicas": len(self.site.servers.nodes),
-                topology: {"enabled": True},
+                topology: {"enabled": True, "semiSyncEnabled": True},
                 "tls": {"enabled": self.site.servers.authority is not None},
             },
             "status": {"currentPrimary": primary, "conditions": [condition]},

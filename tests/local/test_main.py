@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import json
+import sys
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pulumi.automation import CommandError, CommandResult
 
 from components.config import load as configuration
-from local import LocalError
+from local import REPOSITORY, LocalError, engine
 from local import __main__ as main
 from local.__main__ import directions
 from local.control_plane import ControlPlane
@@ -62,12 +66,13 @@ CONFIGS = configuration.read(
 
 
 @contextmanager
-def deployed(wanted: str, lacking: str, *, wait: bool) -> Generator[Any]:
-    """A stack of two databases, of which a run may be under way."""
-    assert not wait
+def seen(wanted: str) -> Generator[Any]:
+    """A stack of two databases, of which the file has only one by now."""
     if wanted == "elsewhere":
         raise LocalError("Stack elsewhere is not here")
-    yield CONFIGS, {}, Kubectl(Path("/k"), ("--context=c",))
+    if wanted == "locked":
+        raise CommandError(CommandResult("", "wrong passphrase", 255))
+    yield CONFIGS, CONFIGS[:1], Kubectl(Path("/k"), ("--context=c",))
 
 
 def test_the_state_of_each_database_of_a_stack(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,21 +82,104 @@ def test_the_state_of_each_database_of_a_stack(monkeypatch: pytest.MonkeyPatch) 
         shown.extend(databases)
         return int(as_json)
 
-    monkeypatch.setattr(main, "_deployed", deployed)
+    monkeypatch.setattr(main, "seen", seen)
     monkeypatch.setattr(main, "show", show)
     assert main.screens("two", as_json=True) == 1
     assert [(one.command, one.namespace, name) for one, name, _ in shown] == [
         (("/k", "--context=c"), "shop", "orders"),
         (("/k", "--context=c"), "default", "users"),
     ]
-    proxied, alone = (wanted for _, _, wanted in shown)
-    assert proxied.startswith("orders-proxysql-cnf-")
-    assert alone == ""
+    proxied, gone = (wanted for _, _, wanted in shown)
+    assert proxied.proxies == CONFIGS[0].proxy.replicas
+    assert proxied.configuration.startswith("orders-proxysql-cnf-")
+    assert gone is None
 
 
+@pytest.mark.parametrize(
+    ("stack", "said"),
+    [
+        ("elsewhere", "error: Stack elsewhere is not here\n"),
+        ("locked", "wrong passphrase\nerror: pulumi failed; see above\n"),
+    ],
+)
 def test_a_stack_that_is_not_here_has_no_state(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], stack: str, said: str
 ) -> None:
-    monkeypatch.setattr(main, "_deployed", deployed)
-    assert main.screens("elsewhere", as_json=False) == 2
-    assert capsys.readouterr().err == "error: Stack elsewhere is not here\n"
+    monkeypatch.setattr(main, "seen", seen)
+    assert main.screens(stack, as_json=False) == 2
+    assert capsys.readouterr().err == said
+
+
+def test_json_is_of_a_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["local", "status", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+
+
+# --- a stack on a cluster of its own ---
+
+
+class Asked:
+    """Tools of which each step is recorded."""
+
+    def __init__(self) -> None:
+        self.commands: list[list[str]] = []
+
+    def prepare(self) -> None:
+        pass
+
+    def pulumi(self) -> Asked:
+        return self
+
+    def run(self, command: list[str], cwd: str, additional_env: Mapping[str, str]) -> CommandResult:
+        self.commands.append(command)
+        answer = {"kubernetes:kubeconfig": {"value": "kind: Config\n", "secret": True}}
+        return CommandResult(json.dumps(answer), "", 0)
+
+
+def test_a_cluster_that_is_named_in_clear_needs_no_engine(tmp_path: Path) -> None:
+    tools: Any = Asked()
+    config = {"kubernetes:context": "c", "mysql-ha:size": "dev"}
+    found = engine.cluster_settings("prod", tmp_path / "Pulumi.prod.yaml", config, tools)
+    assert found == {"kubernetes:context": "c"}
+    assert tools.commands == []
+
+
+def test_an_encrypted_kubeconfig_is_read_and_no_stack_is_selected() -> None:
+    """`stack select` would make it the current one, and `stack init` make it."""
+    tools: Any = Asked()
+    config = {"kubernetes:kubeconfig": {"secure": "v1:x"}}
+    found = engine.cluster_settings("prod", REPOSITORY / "Pulumi.prod.yaml", config, tools)
+    assert found == {"kubernetes:kubeconfig": "kind: Config\n"}
+    assert [command[:1] for command in tools.commands] == [["config"]]
+
+
+def test_what_the_file_says_now_is_compared_with_what_runs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The engine's copy has what was deployed; also while the file is being edited."""
+    file = tmp_path / "Pulumi.dev.yaml"
+
+    def config(_: str) -> dict[str, Any]:
+        return {"mysql-ha:size": "dev"}
+
+    class Deployed:
+        cluster = SimpleNamespace(kubectl=Kubectl(Path("/k"), ()))
+        engine = SimpleNamespace(config=config)
+
+    def place(*_: object) -> Any:
+        return SimpleNamespace(cluster=Deployed.cluster, engine=lambda: Deployed.engine)
+
+    def stack_file(wanted: str) -> tuple[str, Path]:
+        return wanted, file
+
+    monkeypatch.setattr(main, "place_of", place)
+    monkeypatch.setattr(engine, "stack_file", stack_file)
+    file.write_text("config: {'mysql-ha:size': small}")
+    with main.seen("dev") as (there, stack, _):
+        assert [one.proxy.enabled for one in (*there, *stack)] == [False, True]
+    file.write_text("config: {'mysql-ha:size': none}")
+    with main.seen("dev") as (there, stack, _):
+        assert (len(there), len(stack)) == (1, 0)
+    assert "not compared with the stack's file" in capsys.readouterr().err

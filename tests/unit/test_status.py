@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,8 @@ from tests.unit import libconfig, models
 from tools.status import ask, drift
 from tools.status import kubectl as status_kubectl
 from tools.status.gather import gather, proxy, server
-from tools.status.kubectl import Absent, Kubectl, Unreachable, refused
-from tools.status.model import Alert, Database, Proxy, Verdict
+from tools.status.kubectl import Absent, Kubectl, Refused, Unreachable, refused
+from tools.status.model import Alert, Database, Proxy, Verdict, Wanted
 from tools.status.objects import Object, ends, leads_to
 from tools.status.report import show
 from tools.status.screen import WIDTH, render, to_json
@@ -91,6 +92,8 @@ def stateful_set(name: str, replicas: int) -> Object:
 
 def mariadb(topology: str = "replication", replicas: int = 3, **status: Any) -> Object:
     kinds = {} if topology == "standalone" else {topology: {"enabled": True}}
+    if topology == "replication":
+        kinds[topology] |= {"semiSyncEnabled": True}
     ready = {"type": "Ready", "status": "True"}
     return {
         "kind": "MariaDB",
@@ -144,9 +147,12 @@ PHYSICALS, PXC_BACKUPS = (
 )
 
 
+OWN = {"statefulsets": "StatefulSet", "pods": "Pod"}
+
+
 @dataclass
 class Fake:
-    """A cluster of answers: objects by kind, and what Pods print."""
+    """A cluster of answers: objects by kind, `own` of several kinds, and what Pods print."""
 
     objects: dict[str, list[Object] | Unreachable]
     pods: dict[str, str | Unreachable]
@@ -155,12 +161,17 @@ class Fake:
 
     def get(self, *what: str) -> list[Object]:
         self.asked.append(what)
-        found = self.objects.get(what[0], [])
+        found = self.objects.get(what[0], self._own(what[0]))
         if isinstance(found, Unreachable):
             raise found
         if not found and len(what) == 2 and not what[1].startswith("--"):
             raise Absent(f'Error from server (NotFound): "{what[1]}" not found')
         return found
+
+    def _own(self, kind: str) -> list[Object]:
+        own = self.objects.get("own", [])
+        assert not isinstance(own, Unreachable)
+        return [one for one in own if one["kind"] == OWN.get(kind)]
 
     def certificate(self, secret: str, key: str) -> bytes:
         return self.pem
@@ -184,7 +195,7 @@ def small(found: Object | None = None, **pods: str | Unreachable) -> Fake:
     return Fake(
         {
             "mariadbs.k8s.mariadb.com": [found or mariadb()],
-            "statefulsets,pods,persistentvolumeclaims": [
+            "own": [
                 stateful_set("db", 3),
                 stateful_set("db-proxysql", 3),
                 *map(pod, answers),
@@ -208,15 +219,21 @@ def galera() -> Fake:
     return fake
 
 
+def without_semi_sync(text: str) -> str:
+    return text.replace("master_enabled\tON", "master_enabled\tOFF").replace(
+        "slave_enabled\tON", "slave_enabled\tOFF"
+    )
+
+
 def dev() -> Fake:
     """One server, without proxies and backups."""
     return Fake(
         {
             "mariadbs.k8s.mariadb.com": [mariadb("standalone", 1, currentPrimary=None)],
-            "statefulsets,pods,persistentvolumeclaims": [stateful_set("db", 1), pod("db-0")],
+            "own": [stateful_set("db", 1), pod("db-0")],
             "endpointslices": [slices("db-0")],
         },
-        {"db-0": PRIMARY.replace("rpl_semi_sync_master_enabled\tON", "a\tb")},
+        {"db-0": without_semi_sync(PRIMARY)},
     )
 
 
@@ -236,7 +253,7 @@ def pxc() -> Fake:
     return Fake(
         {
             "perconaxtradbclusters.pxc.percona.com": [percona()],
-            "statefulsets,pods,persistentvolumeclaims": [
+            "own": [
                 stateful_set("db-pxc", 3),
                 stateful_set("db-proxysql", 2),
                 *map(pod, answers),
@@ -361,6 +378,38 @@ def writable(text: str) -> str:
     return text.replace("read_only\tON", "read_only\tOFF")
 
 
+def following(text: str, source: str, sql: str = "Yes") -> str:
+    """One that follows somebody besides what it follows."""
+    header, row = ask.parts(REPLICA)["replication"]
+    fields = dict(zip(header.split("\t"), row.split("\t"), strict=False))
+    fields |= {"Master_Host": source, "Slave_SQL_Running": sql}
+    start, _, _ = text.partition("#\nend")
+    rows = ask.parts(text).get("replication", [])
+    if not rows:
+        start = start.partition("#\nreplication\n")[0] + f"#\nreplication\n{header}\n"
+    return start + "\t".join(fields.values()) + "\n#\nend\n"
+
+
+def altered(*changed: Object, fake: Fake | None = None) -> Fake:
+    """With other objects in place of those of the same kind and name."""
+    made = fake or small()
+    own = made.objects["own"]
+    assert isinstance(own, list)
+    here = {(one["kind"], one["metadata"]["name"]): one for one in [*own, *changed]}
+    made.objects["own"] = list(here.values())
+    return made
+
+
+def without(kind: str, name: str, fake: Fake) -> Fake:
+    """Without an object."""
+    own = fake.objects["own"]
+    assert isinstance(own, list)
+    fake.objects["own"] = [
+        one for one in own if (one["kind"], one["metadata"]["name"]) != (kind, name)
+    ]
+    return fake
+
+
 DEAD = Unreachable("it hangs: no answer in time")
 FAULTS: Mapping[str, tuple[Fake, tuple[str, str, str]]] = {
     "a replica is dead": (
@@ -395,9 +444,77 @@ FAULTS: Mapping[str, tuple[Fake, tuple[str, str, str]]] = {
         small(db_0=PRIMARY.replace("master_status\tON", "master_status\tOFF")),
         ("warning", "SemiSyncOff", "db-0: waits for no replica (2 acknowledge)"),
     ),
+    "the primary does not wait": (
+        small(db_0=without_semi_sync(PRIMARY)),
+        (
+            "warning",
+            "SemiSyncOff",
+            "db-0: commits wait for no replica: semi-sync is switched off",
+        ),
+    ),
+    "a replica does not acknowledge": (
+        small(db_1=REPLICA.replace("slave_status\tON", "slave_status\tOFF")),
+        ("warning", "SemiSyncOff", "db-1: acknowledges no commits"),
+    ),
+    "semi-sync is off in a replica": (
+        small(db_1=without_semi_sync(REPLICA).replace("slave_status\tON", "slave_status\tOFF")),
+        ("warning", "SemiSyncOff", "db-1: acknowledges no commits"),
+    ),
+    "the primary replicates": (
+        small(db_0=following(PRIMARY, "other.test")),
+        (
+            "warning",
+            "ReplicationBroken",
+            "db-0: replicates from other.test, and is to follow nobody",
+        ),
+    ),
+    "a replica follows a replica": (
+        small(db_1=REPLICA.replace("\tdb-0.db-internal", "\tdb-2.db-internal")),
+        (
+            "warning",
+            "ReplicationBroken",
+            "db-1: follows db-2.db-internal.default.svc.cluster.local, and not the primary db-0",
+        ),
+    ),
+    "a replica follows a stranger": (
+        small(db_1=REPLICA.replace("\tdb-0.db-internal", "\tother.db-internal")),
+        (
+            "critical",
+            "ReplicationBroken",
+            "db-1: follows other.db-internal.default.svc.cluster.local, and not the primary db-0",
+        ),
+    ),
+    "a second connection is broken": (
+        small(db_1=following(REPLICA, "other.test", "No")),
+        ("critical", "ReplicationBroken", "db-1: receives Yes, applies No"),
+    ),
+    "a second connection": (
+        small(db_1=following(REPLICA, "db-0.test")),
+        (
+            "warning",
+            "ReplicationBroken",
+            "db-1: follows several: db-0.db-internal.default.svc.cluster.local, db-0.test",
+        ),
+    ),
+    "a Pod answers and is not ready": (
+        altered(pod("db-1", ready=False)),
+        (
+            "warning",
+            "DatabaseServerDown",
+            "db-1: answers, but Kubernetes calls it not ready and leads nobody to it",
+        ),
+    ),
+    "a reader is shunned": (
+        small(db_proxysql_1=PROXY.replace("3306\t0\tONLINE\t1000\t", "3306\t0\tSHUNNED\t1000\t")),
+        (
+            "warning",
+            "ProxyBackendErrors",
+            "db-proxysql-1: does without a server for reads: db-secondary SHUNNED",
+        ),
+    ),
     "connections run out": (
-        small(db_0=PRIMARY.replace("Threads_connected\t6", "Threads_connected\t250")),
-        ("warning", "ConnectionsNearLimit", "db-0: 250 of 300 connections"),
+        small(db_0=PRIMARY.replace("Threads_connected\t6", "Threads_connected\t280")),
+        ("warning", "ConnectionsNearLimit", "db-0: 280 of 300 connections"),
     ),
     "a proxy is dead": (
         small(db_proxysql_1=DEAD),
@@ -532,11 +649,9 @@ def test_all_proxies_are_dead() -> None:
 
 def test_a_missing_server() -> None:
     fake = small()
-    listed = fake.objects["statefulsets,pods,persistentvolumeclaims"]
+    listed = fake.objects["own"]
     assert isinstance(listed, list)
-    fake.objects["statefulsets,pods,persistentvolumeclaims"] = [
-        one for one in listed if one["metadata"]["name"] != "db-2"
-    ]
+    fake.objects["own"] = [one for one in listed if one["metadata"]["name"] != "db-2"]
     assert ("warning", "DatabaseServerDown", "db-2: there is no such Pod") in said(look(fake)[1])
 
 
@@ -557,7 +672,7 @@ def test_faults_of_galera(text: str, alert: str) -> None:
 def test_what_the_operator_waits_for_is_told_with_its_cause() -> None:
     waiting = {"type": "Ready", "status": "False", "message": "StatefulSet not ready"}
     fake = small(mariadb(conditions=[waiting]))
-    listed = fake.objects["statefulsets,pods,persistentvolumeclaims"]
+    listed = fake.objects["own"]
     assert isinstance(listed, list)
     listed.append(pod("db-3", ready=False))
     assert (
@@ -569,7 +684,7 @@ def test_what_the_operator_waits_for_is_told_with_its_cause() -> None:
 
 def test_a_proxy_that_waits_for_its_roll_is_no_fault() -> None:
     fake = small()
-    listed = fake.objects["statefulsets,pods,persistentvolumeclaims"]
+    listed = fake.objects["own"]
     assert isinstance(listed, list)
     listed[:] = [
         pod("db-proxysql-2", config="cnf-0") if o["metadata"]["name"] == "db-proxysql-2" else o
@@ -581,7 +696,10 @@ def test_a_proxy_that_waits_for_its_roll_is_no_fault() -> None:
 
 
 def test_an_edit_that_is_not_deployed_is_no_fault() -> None:
-    same, other = (gather(small(), "db", wanted=name, now=NOW) for name in ("cnf-1", "cnf-2"))
+    same, other = (
+        gather(small(), "db", wanted=Wanted(proxies=3, configuration=name), now=NOW)
+        for name in ("cnf-1", "cnf-2")
+    )
     assert verdicts(same) == []
     assert not wrong(verdicts(other))
     assert [one.what for one in verdicts(other)] == [
@@ -603,11 +721,222 @@ def test_a_paused_database_is_no_fault() -> None:
 
 def test_proxies_that_were_all_stopped() -> None:
     fake = small()
-    fake.objects["statefulsets,pods,persistentvolumeclaims"] = [
+    fake.objects["own"] = [
         stateful_set("db-proxysql", 0),
         *map(pod, SERVERS),
     ]
     assert ("warning", "ProxyPaused", "no proxy runs: clients are kept out") in said(look(fake)[1])
+
+
+GONE = "the StatefulSet of the proxies is gone: {} says that there are to be some"
+
+
+@pytest.mark.parametrize("told_by", ["the stack's file", "Service db-proxysql"])
+def test_proxies_whose_stateful_set_somebody_deleted(told_by: str) -> None:
+    fake = without("StatefulSet", "db-proxysql", small())
+    wanted = None
+    if told_by == "the stack's file":
+        wanted = Wanted(proxies=3)
+    else:
+        fake.objects["services"] = [{"metadata": {"name": "db-proxysql"}}]
+    database = gather(fake, "db", wanted=wanted, now=NOW)
+    found = verdicts(database)
+    assert said(found) == [("critical", "ProxiesDown", GONE.format(told_by))]
+    assert "proxies  none run: their StatefulSet is gone" in render(database, found, colour=False)
+
+
+def test_proxies_of_percona_that_are_gone() -> None:
+    fake = without("StatefulSet", "db-proxysql", pxc())
+    database, found = look(fake)
+    assert said(found) == [("critical", "ProxiesDown", GONE.format("the operator's object"))]
+    assert database.proxied
+
+
+def test_a_stack_without_proxies_has_none() -> None:
+    fake = dev()
+    fake.objects["services"] = [{"metadata": {"name": "db"}}]
+    assert not wrong(verdicts(gather(fake, "db", wanted=Wanted(proxies=0), now=NOW)))
+
+
+@pytest.mark.parametrize(
+    ("made", "severity", "alert"), [(1, "warning", "ProxyDown"), (0, "critical", "ProxiesDown")]
+)
+def test_fewer_proxies_than_the_stack_wants(made: int, severity: str, alert: str) -> None:
+    fake = altered(stateful_set("db-proxysql", made))
+    found = verdicts(gather(fake, "db", wanted=Wanted(proxies=3), now=NOW))
+    told = f"the StatefulSet is to have {made} of 3 proxies"
+    assert said(found) == [(severity, alert, told)]
+
+
+def test_roles_of_one_server() -> None:
+    fake = dev()
+    fake.pods["db-0"] = without_semi_sync(PRIMARY).replace("read_only\tOFF", "read_only\tON")
+    assert said(look(fake)[1])[0] == ("critical", "DatabaseNoWritableServer", "db-0: is read-only")
+    fake.pods["db-0"] = following(without_semi_sync(PRIMARY), "old.test")
+    assert alerts(fake) == {"ReplicationBroken"}
+
+
+def test_roles_of_galera() -> None:
+    fake = galera()
+    read_only = NODE.replace("read_only\tOFF", "read_only\tON")
+    assert read_only != NODE
+    fake.pods["db-1"] = read_only  # not the writer
+    assert alerts(fake) == set()
+    fake.pods["db-0"] = read_only
+    assert said(look(fake)[1]) == [("critical", "DatabaseNoWritableServer", "db-0: is read-only")]
+
+
+def test_a_server_outside_its_cluster() -> None:
+    fake = galera()
+    fake.pods["db-2"] = NODE.replace("wsrep_on\tON", "wsrep_on\tOFF")
+    database, found = look(fake)
+    told = "db-2: is in no cluster (wsrep_on is off), and takes writes that no other node gets"
+    assert said(found) == [("critical", "GaleraNodeMissing", told)]
+    assert "! db-2     NO NODE" in render(database, found, colour=False)
+
+
+def test_semi_sync_that_nobody_wants() -> None:
+    without_it = mariadb()
+    spec = {**without_it["spec"], "replication": {"enabled": True, "semiSyncEnabled": False}}
+    fake = small({**without_it, "spec": spec})
+    fake.pods |= {name: without_semi_sync(str(fake.pods[name])) for name in SERVERS}
+    assert alerts(fake) == set()
+
+
+def test_no_server_answers() -> None:
+    fake = pxc()
+    fake.pods |= {f"db-pxc-{n}": DEAD for n in range(3)}
+    assert said(look(fake)[1])[0] == (
+        "critical",
+        "DatabaseServerDown",
+        "db-pxc-0, db-pxc-1, db-pxc-2: it hangs: no answer in time",
+    )
+
+
+def test_an_operator_that_is_told_to_look_away() -> None:
+    found = mariadb()
+    fake = small({**found, "spec": {**found["spec"], "suspend": True}})
+    told = "the operator leaves the database alone: spec.suspend"
+    assert said(look(fake)[1]) == [("warning", "", told)]
+
+
+def test_percona_collects_binary_logs() -> None:
+    fake = pxc()
+    backup = {**percona()["spec"]["backup"], "pitr": {"enabled": True}}
+    fake.objects["perconaxtradbclusters.pxc.percona.com"] = [percona(backup=backup)]
+    told = "the collector of binary logs does not run"
+    assert said(look(fake)[1]) == [("critical", "PointInTimeStalled", told)]
+    altered(pod("db-pitr-5d8f-x"), fake=fake)
+    assert said(look(fake)[1]) == []
+
+
+# --- what an account may not ---
+
+FORBIDDEN = Refused('Error from server (Forbidden): x is forbidden: User "u" cannot do that')
+OUTAGES = {"DatabaseServerDown", "ProxiesDown", "ProxyDown", "BackupMissing"}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["statefulsets", "pods", "persistentvolumeclaims", "jobs", "cronjobs", "services", PHYSICALS],
+)
+def test_what_may_not_be_listed_is_no_outage(kind: str) -> None:
+    fake = small()
+    fake.objects[kind] = FORBIDDEN
+    database, found = look(fake)
+    assert not OUTAGES & {one.alert for one in found}
+    text = f"{kind.partition('.')[0]}: {FORBIDDEN}"
+    assert database.unknown == (text,)
+    assert ("warning", "", f"not known: {text}") in said(found)
+    assert [one.unknown for one in database.servers] == [""] * 3
+    assert len(database.proxies) == 3
+    assert "no backups are made" not in [one.what for one in found]
+    assert "connect to the servers" not in render(database, found, colour=False)
+
+
+def test_proxies_that_may_not_be_known() -> None:
+    fake = small()
+    fake.objects |= {"statefulsets": FORBIDDEN, "pods": FORBIDDEN}
+    database, found = look(fake)
+    assert "proxies  unknown" in render(database, found, colour=False)
+    assert not OUTAGES & {one.alert for one in found}
+    database = gather(fake, "db", wanted=Wanted(proxies=3), now=NOW)
+    assert [one.writers for one in database.proxies] == [
+        ("db-primary.default.svc.cluster.local",)
+    ] * 3
+
+
+def test_no_backups_is_said_by_who_may_know() -> None:
+    fake = dev()
+    fake.objects |= {PHYSICALS: FORBIDDEN, "cronjobs": FORBIDDEN}
+    assert "no backups are made" not in [one.what for one in look(fake)[1]]
+
+
+def test_pods_in_which_an_account_may_not_ask() -> None:
+    fake = small()
+    fake.pods = dict.fromkeys(fake.pods, FORBIDDEN)
+    found = look(fake)[1]
+    assert said(found) == [
+        (
+            "warning",
+            "",
+            f"{', '.join([*SERVERS, *PROXIES])}: not known: this account may not ask in the Pod "
+            f"({FORBIDDEN})",
+        )
+    ]
+
+
+# --- what is not understood ---
+
+
+def test_a_time_that_is_none_is_still_a_hold() -> None:
+    text = PROXY.replace("#\nhold\nsince\n", "#\nhold\nsince\nx\n")
+    assert answer(text).held_seconds == 0
+
+
+def test_an_answer_that_is_not_understood_hides_no_other() -> None:
+    fake = small(db_1=REPLICA.replace("\tYes\tYes\t", "\tYes\tYes\t").replace("#\nstatus", "#\nx"))
+    database, found = look(fake)
+    assert database.servers[1].unknown == "not understood: KeyError('status')"
+    assert database.servers[2].unknown == ""
+    assert "DatabaseServerDown" in {one.alert for one in found}
+
+
+def test_an_object_that_is_not_understood_hides_no_other_database(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    odd = pxc()
+    odd.objects["perconaxtradbclusters.pxc.percona.com"] = [percona(pxc={})]
+    out = io.StringIO()
+    assert show([(odd, "db", None), (small(), "db", None)], as_json=True, output=out) == 2
+    document = json.loads(out.getvalue())
+    assert [one["engine"] for one in document["databases"]] == ["mariadb"]
+    reason = "its objects are not understood: KeyError('size')"
+    assert document["unreachable"] == [{"name": "db", "reason": reason}]
+    assert capsys.readouterr().err == f"db: {reason}\n"
+
+
+# --- names ---
+
+
+def test_a_long_name_hides_nothing() -> None:
+    name = "orders-of-the-european-warehouse"
+
+    def renamed(value: Any) -> Any:
+        return json.loads(re.sub(r"\bdb\b(?!\.)", name, json.dumps(value)))
+
+    fake = small()
+    long = Fake(
+        renamed(fake.objects),
+        {renamed(pod): re.sub(r"\bdb-", f"{name}-", str(text)) for pod, text in fake.pods.items()},
+    )
+    database = gather(long, name, now=NOW)
+    assert [one.clients for one in database.proxies] == [1, 1, 1]
+    found = verdicts(replace(database, namespace="the-namespace-of-" + name))
+    text = render(replace(database, namespace="the-namespace-of-" + name), found, colour=False)
+    assert all(len(line) <= WIDTH for line in text.splitlines())
+    assert text.startswith(f"{name} in ")
+    assert "  …-proxysql-1  …-0 by …-primary  1 of 2048  1 of 24      as its files" in text
 
 
 # --- backups and certificates ---
@@ -678,9 +1007,7 @@ def test_a_dump_is_the_cron_jobs() -> None:
     fake.objects["cronjobs"] = [DRILL, dump, other]
     database, found = look(fake)
     assert [proof.kind for proof in database.proofs] == ["backup", "drill", "dump"]
-    assert said(found) == [
-        ("critical", "DumpTooOld", "the last dump is 27 h old, allowed are 26 h")
-    ]
+    assert said(found) == [("warning", "DumpTooOld", "the last dump is 27 h old, allowed are 26 h")]
 
 
 @pytest.mark.parametrize("schedule", ["@daily", "CRON_TZ=UTC 0 0 * * *"])
@@ -697,6 +1024,25 @@ def test_a_suspended_backup() -> None:
     schedule = {"cron": "17 2 * * *", "suspend": True}
     fake.objects[PHYSICALS] = [{**PHYSICAL, "spec": {**PHYSICAL["spec"], "schedule": schedule}}]
     assert said(look(fake)[1]) == [("warning", "BackupTooOld", "db-backup-1 is suspended")]
+
+
+def test_percona_does_not_say_since_when_it_makes_backups() -> None:
+    fake = pxc()
+    fake.objects[PXC_BACKUPS] = []
+    (only,) = look(fake)[1]
+    assert (only.severity, only.alert) == ("warning", "BackupMissing")
+    assert "nothing says since when" in only.what
+    young = percona()
+    made = {**young["metadata"], "creationTimestamp": ago(hours=1)}
+    fake.objects["perconaxtradbclusters.pxc.percona.com"] = [{**young, "metadata": made}]
+    assert said(look(fake)[1]) == [("notice", "", "no backup yet: due within 25 h")]
+
+
+def test_a_drill_may_take_as_long_as_its_job() -> None:
+    fake = small()
+    job_template = {"spec": {"activeDeadlineSeconds": 4 * 3600}}
+    fake.objects["cronjobs"] = [{**DRILL, "spec": {**DRILL["spec"], "jobTemplate": job_template}}]
+    assert look(fake)[0].proofs[1].allowed_seconds == 7 * 86_400 + 4 * 3600
 
 
 def test_a_failed_backup_of_percona() -> None:
@@ -843,7 +1189,9 @@ def test_an_endpoint_that_is_not_ready_is_none() -> None:
 
 def test_exit_codes_and_json() -> None:
     out = io.StringIO()
-    assert show([(small(), "db", ""), (small(db_2=DEAD), "db", "")], as_json=True, output=out) == 1
+    assert (
+        show([(small(), "db", None), (small(db_2=DEAD), "db", None)], as_json=True, output=out) == 1
+    )
     document = json.loads(out.getvalue())
     assert document["schema_version"] == 1
     well, ill = document["databases"]
@@ -855,7 +1203,7 @@ def test_exit_codes_and_json() -> None:
 
 def test_no_such_database(capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    assert show([(Fake({}, {}), "db", "")], as_json=False, output=out) == 2
+    assert show([(Fake({}, {}), "db", None)], as_json=False, output=out) == 2
     assert out.getvalue() == ""
     assert '"db" not found' in capsys.readouterr().err
 
@@ -870,7 +1218,7 @@ def test_a_cluster_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> N
     """Also where the other operator is not installed."""
     fake = small()
     fake.objects["mariadbs.k8s.mariadb.com"] = Unreachable("connection refused")
-    assert show([(fake, "db", "")], as_json=False, output=io.StringIO()) == 2
+    assert show([(fake, "db", None)], as_json=False, output=io.StringIO()) == 2
     assert capsys.readouterr().err == "db: connection refused\n"
 
 
@@ -880,7 +1228,7 @@ def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
             return True
 
     def shown(out: io.StringIO) -> bool:
-        show([(small(db_2=DEAD), "db", "")], as_json=False, output=out)
+        show([(small(db_2=DEAD), "db", None)], as_json=False, output=out)
         return "\x1b[" in out.getvalue()
 
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -905,7 +1253,6 @@ def test_keys_of_the_json_are_documented() -> None:
     assert not [key for key in to_json(database, found) if f"`{key}`" not in section]
 
 
-@pytest.mark.skipif(not RUNBOOKS.exists(), reason="there are no runbooks yet")
 def test_an_alert_that_a_verdict_names_has_a_page() -> None:
     pages = {page.stem for page in RUNBOOKS.glob("*.md")}
     assert not set(get_args(Alert)) - pages
@@ -930,6 +1277,11 @@ def test_lists_and_objects_are_read(tmp_path: Path) -> None:
     one, many = '{"kind": "Pod"}', '{"kind": "PodList", "items": [{"a": 1}]}'
     assert kubectl(tmp_path, f"echo '{one}'").get("pod", "p") == [{"kind": "Pod"}]
     assert kubectl(tmp_path, f"echo '{many}'").get("pods") == [{"a": 1}]
+
+
+def test_an_answer_that_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="no JSON"):
+        kubectl(tmp_path, "echo '<html>'").get("pods")
 
 
 def test_of_a_secret_only_the_certificate_is_asked_for(tmp_path: Path) -> None:
@@ -967,6 +1319,7 @@ def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
         ("command terminated with exit code 137\n", Unreachable, "it hangs"),
         ("ERROR 1045: denied\ncommand terminated with exit code 1", Unreachable, "1045: denied"),
         ("", Unreachable, "no reason"),
+        ('Error from server (Forbidden): pods "x" is forbidden', Refused, "is forbidden"),
     ],
 )
 def test_reasons_of_kubectl(said: str, kind: type[Unreachable], reason: str) -> None:

@@ -21,7 +21,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     arguments = parser.parse_args()
     cluster = Kubectl(("kubectl",), arguments.namespace)
-    return show([(cluster, arguments.name, "")], as_json=arguments.json)
+    return show([(cluster, arguments.name, None)], as_json=arguments.json)
 
 
 if __name__ == "__main__":

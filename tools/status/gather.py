@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from components import names
@@ -12,25 +13,40 @@ from components.topology import CA_KEY
 from tools import why
 
 from . import ask, drift, objects
-from .kubectl import Absent, Cluster, Unreachable
-from .model import Certificate, Database, Galera, Proof, Proxy, Replication, SemiSync, Server
+from .kubectl import Absent, Cluster, Refused, Unreachable
+from .model import (
+    Certificate,
+    Database,
+    Galera,
+    Proof,
+    Proxy,
+    Replication,
+    SemiSync,
+    Server,
+    Wanted,
+)
 from .objects import Facts, Object
 
 THREADS = 16
 """More than a database has Pods, nearly always."""
+NOT_UNDERSTOOD = (LookupError, ValueError, TypeError, AttributeError)
+"""What reading an answer raises that is not as expected."""
 
 
 def gather(
-    cluster: Cluster, name: str, *, wanted: str = "", now: datetime | None = None
+    cluster: Cluster, name: str, *, wanted: Wanted | None = None, now: datetime | None = None
 ) -> Database:
     """What is known of a database. Raises Absent if there is none, Unreachable if no cluster.
 
-    `wanted`: the Secret of the proxies' configuration that its stack's file makes, where known.
+    `wanted`: what its stack's file says of the proxies, where known.
     """
     found = _operators(cluster, name)
-    known = objects.facts(found)
-    with ThreadPoolExecutor(THREADS) as pool:
-        return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole(wanted)
+    try:
+        known = objects.facts(found)
+        with ThreadPoolExecutor(THREADS) as pool:
+            return _Gathering(cluster, pool, found, known, now or datetime.now(UTC)).whole(wanted)
+    except NOT_UNDERSTOOD as error:
+        raise Unreachable(f"its objects are not understood: {error!r}") from error
 
 
 def _operators(cluster: Cluster, name: str) -> Object:
@@ -57,18 +73,21 @@ class _Gathering:
         self._found, self._facts, self._now = found, known, now
         self._unknown: list[str] = []
 
-    def whole(self, configuration: str) -> Database:
-        """Everything. `configuration`: of the proxies, as the stack wants it, or nothing."""
+    def whole(self, stack: Wanted | None) -> Database:
+        """Everything. `stack`: what its file says."""
         facts, name = self._facts, self._facts.name
-        listed = self._list(why.KINDS)
+        # One by one: who may not read one of them is told of the others.
+        listed = [self._list(kind) for kind in why.KINDS.split(",")]
+        services = self._list("services")
         events = self._list("events")
         slices = self._list(
             "endpointslices", f"--selector=kubernetes.io/service-name={facts.service}"
         )
         jobs, cron_jobs = self._list("jobs"), self._list("cronjobs")
         copies = self._list(_COPIES[facts.engine])
-        own = why.belonging(listed.result(), name)
-        proxies, wanted, spec = self._proxies(own)
+        own = why.belonging([one for each in listed for one in each.result()], name)
+        tier = self._tier(own, services.result(), stack)
+        proxies, spec = tier.pods, tier.spec
         servers = [
             self._pool.submit(self._server, pod, self._pod(own, pod))
             for pod in (f"{facts.pods}-{ordinal}" for ordinal in range(facts.servers))
@@ -91,13 +110,22 @@ class _Gathering:
             service=facts.service,
             leads_to=objects.leads_to(slices.result()),
             paused=facts.paused,
+            suspended=facts.suspended,
+            semi_sync=facts.semi_sync,
             servers_wanted=facts.servers,
             servers=tuple(one.result() for one in servers),
-            proxied=bool(spec),
-            proxies_wanted=wanted,
+            proxied=bool(spec or tier.gone),
+            proxies_wanted=tier.wanted,
+            proxies_made=tier.made,
+            proxies_gone=tier.gone,
             proxies=tuple(one.result() for one in asked),
-            undeployed=bool(spec and configuration)
-            and objects.volume_secret(spec, "config") != configuration,
+            undeployed=bool(
+                spec
+                and stack
+                and stack.configuration
+                and objects.volume_secret(spec, "config") != stack.configuration
+            ),
+            collector=self._collector(own),
             proofs=tuple(self._proofs(copies.result(), jobs.result(), cron_jobs.result())),
             certificates=tuple(one.result() for one in certificates),
             reasons=tuple(why.reasons([self._found, *own], self._recent(events.result()))),
@@ -113,7 +141,7 @@ class _Gathering:
             except Absent:  # a kind that nothing here needs
                 return []
             except Unreachable as error:
-                self._unknown.append(f"{what[0].partition('.')[0]}: {error}")
+                self._unknown.append(f"{_kind(what[0])}: {error}")
                 return []
 
         return self._pool.submit(listed)
@@ -128,55 +156,98 @@ class _Gathering:
             and at > since
         ]
 
+    def _known(self, kind: str) -> bool:
+        return not any(text.startswith(f"{kind}: ") for text in self._unknown)
+
     @staticmethod
     def _pod(own: Sequence[Object], name: str) -> Object | None:
         return next((o for o in own if o["kind"] == "Pod" and o["metadata"]["name"] == name), None)
 
-    def _proxies(self, own: Sequence[Object]) -> tuple[list[str], int, Object]:
-        """Names of the proxies' Pods, how many there are to be, and what a new one is made of."""
-        facts = self._facts
-        called = (ENGINES[facts.engine].proxies(facts.name),)
+    def _tier(
+        self, own: Sequence[Object], services: Sequence[Object], stack: Wanted | None
+    ) -> _Tier:
+        """The proxies that there are to be."""
+        facts, engine = self._facts, ENGINES[self._facts.engine]
+        called = engine.proxies(facts.name)
+        wanted = stack.proxies if stack else 0
+        says = "the stack's file" if wanted else ""
         if facts.operator_proxies:
-            called = (names.pxc_proxysql(facts.name),)
+            called, wanted = names.pxc_proxysql(facts.name), facts.operator_proxies
+            says = "" if facts.paused else "the operator's object"
         for found in own:
-            if found["kind"] == "StatefulSet" and found["metadata"]["name"] in called:
-                wanted = int(found["spec"]["replicas"])
-                pods = [f"{found['metadata']['name']}-{ordinal}" for ordinal in range(wanted)]
-                return pods, wanted, found["spec"]["template"]["spec"]
-        return [], 0, {}
+            if found["kind"] == "StatefulSet" and found["metadata"]["name"] == called:
+                made = int(found["spec"]["replicas"])
+                return _Tier(
+                    pods=[f"{called}-{ordinal}" for ordinal in range(made)],
+                    wanted=made if facts.paused else wanted or made,
+                    made=made,
+                    spec=found["spec"]["template"]["spec"],
+                )
+        if not self._known("statefulsets"):
+            there = sorted(
+                str(pod["metadata"]["name"])
+                for pod in own
+                if pod["kind"] == "Pod"
+                and str(pod["metadata"]["name"]).rpartition("-")[0] == called
+            )
+            pods = there or [f"{called}-{ordinal}" for ordinal in range(wanted)]
+            return _Tier(pods=pods, wanted=wanted or len(pods), made=len(pods), spec={})
+        # Clients connect to these Services, which go when somebody does without proxies.
+        left = {called, names.proxysql_peers(facts.name)} & {
+            str(one["metadata"]["name"]) for one in services
+        }
+        if not says and not stack and left and not facts.operator_proxies:
+            says = f"Service {min(left)}"
+        return _Tier(pods=[], wanted=wanted, made=0, spec={}, gone=says)
+
+    def _collector(self, own: Sequence[Object]) -> bool | None:
+        """Whether the collector of binary logs runs; None: there is to be none, or not known."""
+        if not self._facts.collects or not self._known("pods"):
+            return None
+        begins = f"{names.pxc_collector(self._facts.name)}-"
+        return any(
+            found["kind"] == "Pod"
+            and found["metadata"]["name"].startswith(begins)
+            and objects.ready(found)
+            for found in own
+        )
 
     # --- Pods ---
 
     def _server(self, name: str, pod: Object | None) -> Server:
-        if pod is None:
+        if pod is None and self._known("pods"):
             return Server(pod=name, unknown="there is no such Pod")
-        facts, is_ready = self._facts, objects.ready(pod)
+        facts, is_ready = self._facts, objects.ready(pod) if pod else None
         script, sql = (
             (ask.MARIADB, ask.MARIADB_SQL)
             if facts.engine == "mariadb"
             else (ask.PERCONA, ask.PERCONA_SQL)
         )
         try:
-            answer = self._asked(name, facts.container, script, sql)
+            return server(name, is_ready, self._asked(name, facts.container, script, sql))
         except Unreachable as error:
-            return Server(pod=name, ready=is_ready, unknown=str(error))
-        return server(name, is_ready, answer)
+            refused = isinstance(error, Refused)
+            return Server(pod=name, ready=is_ready, unknown=str(error), refused=refused)
+        except NOT_UNDERSTOOD as error:
+            return Server(pod=name, ready=is_ready, unknown=f"not understood: {error!r}")
 
     def _proxy(self, name: str, pod: Object | None, spec: Object) -> Proxy:
-        if pod is None:
+        if pod is None and self._known("pods"):
             return Proxy(pod=name, unknown="there is no such Pod")
-        is_ready, theirs = objects.ready(pod), self._facts.operator_proxies
+        is_ready, theirs = objects.ready(pod) if pod else None, self._facts.operator_proxies
+        made_of = objects.volume_secret(pod["spec"], "config") if pod else ""
+        outdated = bool(pod and spec) and made_of != objects.volume_secret(spec, "config")
+        writer = ask.PERCONA_WRITER if theirs else None
         try:
             answer = self._asked(
                 name, "proxysql", ask.PERCONA_PROXY if theirs else ask.PROXY, ask.PROXY_SQL
             )
+            return proxy(name, is_ready, answer, writer=writer, outdated=outdated)
         except Unreachable as error:
-            return Proxy(pod=name, ready=is_ready, unknown=str(error))
-        outdated = objects.volume_secret(pod["spec"], "config") != objects.volume_secret(
-            spec, "config"
-        )
-        writer = ask.PERCONA_WRITER if theirs else None
-        return proxy(name, is_ready, answer, writer=writer, outdated=outdated)
+            refused = isinstance(error, Refused)
+            return Proxy(pod=name, ready=is_ready, unknown=str(error), refused=refused)
+        except NOT_UNDERSTOOD as error:
+            return Proxy(pod=name, ready=is_ready, unknown=f"not understood: {error!r}")
 
     def _asked(self, pod: str, container: str, script: str, sql: str) -> dict[str, list[str]]:
         answer = ask.parts(self._cluster.run(pod, container, script, sql))
@@ -200,7 +271,11 @@ class _Gathering:
         self, copies: Sequence[Object], jobs: Sequence[Object], cron_jobs: Sequence[Object]
     ) -> list[Proof]:
         name = self._facts.name
-        found = list(objects.backups(self._found, copies, jobs))
+        found = list(objects.backups(self._found, copies, jobs, self._now))
+        if self._facts.engine == "mariadb" and not self._known("jobs"):
+            found = [replace(one, unknown="when the last was made: no Jobs") for one in found]
+        if not self._known(_kind(_COPIES[self._facts.engine])):
+            found = [replace(one, unknown="when the last was made: no backups") for one in found]
         for one in cron_jobs:
             called = str(one["metadata"]["name"])
             if called == names.restore_drill(name):
@@ -210,19 +285,37 @@ class _Gathering:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Tier:
+    """The proxies that there are to be."""
+
+    pods: Sequence[str]
+    wanted: int
+    made: int
+    spec: Object
+    """What a new Pod is made of; empty where the StatefulSet is not known."""
+    gone: str = ""
+    """See Database.proxies_gone."""
+
+
+def _kind(resource: str) -> str:
+    """Of `physicalbackups.k8s.mariadb.com`: `physicalbackups`."""
+    return resource.partition(".")[0]
+
+
 _COPIES = {
     "mariadb": f"physicalbackups.{ENGINES['mariadb'].api.group}",
     "percona": f"perconaxtradbclusterbackups.{ENGINES['percona'].api.group}",
 }
 
 
-def server(name: str, is_ready: bool, answer: dict[str, list[str]]) -> Server:
+def server(name: str, is_ready: bool | None, answer: dict[str, list[str]]) -> Server:
     """What a server answered."""
     variables = ask.pairs(ask.table(answer["variables"]))
     status = ask.pairs(ask.table(answer["status"]))
-    following = ask.table(answer.get("replication", ()))
+    following = tuple(map(_replication, ask.table(answer.get("replication", ()))))
     semi_sync = galera = None
-    if _on(variables, "rpl_semi_sync_master_enabled"):
+    if any(_on(variables, f"rpl_semi_sync_{role}_enabled") for role in ("master", "slave")):
         semi_sync = SemiSync(
             waits=_on(status, "rpl_semi_sync_master_status"),
             clients=_number(status, "rpl_semi_sync_master_clients"),
@@ -241,7 +334,8 @@ def server(name: str, is_ready: bool, answer: dict[str, list[str]]) -> Server:
         read_only=_on(variables, "read_only"),
         connections=_number(status, "threads_connected"),
         max_connections=_number(variables, "max_connections"),
-        replication=_replication(following[0]) if following else None,
+        replication=following[0] if following else None,
+        more_replication=following[1:],
         semi_sync=semi_sync,
         galera=galera,
     )
@@ -265,7 +359,7 @@ def _without_query(error: str) -> str:
 
 def proxy(
     name: str,
-    is_ready: bool,
+    is_ready: bool | None,
     answer: dict[str, list[str]],
     *,
     writer: int | None = None,
@@ -279,6 +373,7 @@ def proxy(
     hostgroup = writer if writer is not None else drift.writer_hostgroup(file)
     servers = tables["mysql_servers"]
     in_writer = [row for row in servers if row["hostgroup_id"] == str(hostgroup)]
+    readers = [row for row in servers if row["hostgroup_id"] != str(hostgroup)]
     online = [str(row["hostname"]) for row in in_writer if row["status"] == "ONLINE"]
     held = _held(answer)
     compared = "files" in answer
@@ -290,6 +385,11 @@ def proxy(
         writers=tuple(sorted(online)),
         others=tuple(
             f"{row['hostname']} {row['status']}" for row in in_writer if row["status"] != "ONLINE"
+        ),
+        shunned=tuple(
+            f"{row['hostname']} {row['status']}"
+            for row in readers
+            if str(row["status"]).startswith("SHUNNED")
         ),
         held_seconds=held,
         gave_up=len(answer.get("gave-up", ())) > 1,
@@ -305,9 +405,11 @@ def proxy(
 
 
 def _held(answer: dict[str, list[str]]) -> int | None:
-    """Seconds for which writes have waited, of the watcher's file."""
+    """Seconds for which writes have waited, of the watcher's file; 0 if it has no time."""
     since, now = answer.get("hold", ())[1:], answer.get("watch", ())[1:]
-    return max(0, int(now[0]) - int(since[0])) if since and now else None
+    if not since or not now:
+        return None
+    return max(0, int(now[0]) - int(since[0])) if since[0].isdigit() and now[0].isdigit() else 0
 
 
 def _lacks(answer: dict[str, list[str]]) -> list[str]:

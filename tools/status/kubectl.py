@@ -29,6 +29,10 @@ class Absent(Unreachable):
     """There is no such object, or no such kind of object."""
 
 
+class Refused(Unreachable):
+    """This account may not ask that."""
+
+
 class Cluster(Protocol):
     """A namespace of a cluster, read-only. Each method raises Unreachable."""
 
@@ -55,7 +59,10 @@ class Kubectl:
     def get(self, *what: str) -> list[Object]:
         """See Cluster."""
         text = self._call(("get", *what, "-o", "json"), ASK_LIMIT)
-        found: Any = json.loads(text or '{"kind": "List", "items": []}')
+        try:
+            found: Any = json.loads(text or '{"kind": "List", "items": []}')
+        except ValueError:
+            raise Unreachable("what it answered is no JSON") from None
         return found["items"] if found["kind"].endswith("List") else [found]
 
     def certificate(self, secret: str, key: str) -> bytes:
@@ -93,6 +100,8 @@ def refused(said: str) -> Unreachable:
     """The error of what kubectl said: its last line, which has the reason."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     absent = ("NotFound", "the server doesn't have a resource type")
+    if forbidden := [line for line in lines if "(Forbidden)" in line]:
+        return Refused(forbidden[-1])
     if any(word in line for line in lines for word in absent):
         return Absent(lines[-1])
     told = [line for line in lines if not line.startswith("command terminated")]

@@ -60,9 +60,11 @@ class Server:
     """A server's Pod."""
 
     pod: str
-    ready: bool = False
-    """What Kubernetes says of the Pod."""
+    ready: bool | None = None
+    """What Kubernetes says of the Pod; None: it was not to be known."""
     unknown: str = ""
+    refused: bool = False
+    """Nobody asked it, as this account may not."""
     version: str = ""
     read_only: bool = False
     connections: int = 0
@@ -70,6 +72,8 @@ class Server:
     max_connections: int = 0
     replication: Replication | None = None
     """None: it follows nobody."""
+    more_replication: tuple[Replication, ...] = ()
+    """Connections beside that one, of which there are none in a database of this program."""
     semi_sync: SemiSync | None = None
     """None: semi-sync is off in its configuration."""
     galera: Galera | None = None
@@ -81,12 +85,15 @@ class Proxy:
     """A proxy's Pod."""
 
     pod: str
-    ready: bool = False
+    ready: bool | None = None
     unknown: str = ""
+    refused: bool = False
     writers: tuple[str, ...] = ()
     """Hosts in the writer hostgroup that are ONLINE."""
     others: tuple[str, ...] = ()
     """Hosts there that are not, with their status: `db-primary OFFLINE_SOFT`."""
+    shunned: tuple[str, ...] = ()
+    """Hosts in other hostgroups that ProxySQL does without, with their status."""
     held_seconds: int | None = None
     """For how long the watcher has let writes wait; None: it does not."""
     gave_up: bool = False
@@ -157,20 +164,44 @@ class Database:
     """Pods to which that Service leads now."""
     paused: bool = False
     """The object asks for no servers."""
+    suspended: bool = False
+    """The object tells the operator to leave it alone."""
+    semi_sync: bool = False
+    """The object asks for semi-sync."""
     servers_wanted: int = 0
     servers: tuple[Server, ...] = ()
     proxied: bool = False
     """Whether there are to be proxies."""
     proxies_wanted: int = 0
+    proxies_made: int = 0
+    """How many the StatefulSet is to have."""
+    proxies_gone: str = ""
+    """What says that there are to be proxies, while their StatefulSet is not there."""
     proxies: tuple[Proxy, ...] = ()
     undeployed: bool = False
     """The stack's file would give the proxies another configuration than the StatefulSet names."""
+    collector: bool | None = None
+    """Whether Percona's collector of binary logs runs; None: none is wanted, or not known."""
     proofs: tuple[Proof, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     reasons: tuple[str, ...] = ()
     """What is unready of its objects, and their warnings, as `tools.why` says it."""
     unknown: tuple[str, ...] = ()
-    """Parts that could not be asked, with the reason."""
+    """Parts that could not be asked, with the reason: `jobs: …`."""
+
+    def known(self, kind: str) -> bool:
+        """Whether objects of a kind, such as `jobs`, could be listed."""
+        return not any(text.startswith(f"{kind}: ") for text in self.unknown)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the stack's file says of the proxies."""
+
+    proxies: int
+    """How many are to run; 0 also where they are to be none."""
+    configuration: str = ""
+    """The Secret of their configuration, where this program runs them."""
 
 
 Alert = Literal[
@@ -184,7 +215,9 @@ Alert = Literal[
     "DumpTooOld",
     "GaleraNodeMissing",
     "GaleraNotPrimary",
+    "PointInTimeStalled",
     "ProxiesDown",
+    "ProxyBackendErrors",
     "ProxyClientsNearLimit",
     "ProxyConfigDrift",
     "ProxyDown",

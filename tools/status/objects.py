@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -33,6 +33,9 @@ class Facts:
     state: str
     primary: str
     paused: bool
+    suspended: bool
+    """The operator is told to leave it alone."""
+    semi_sync: bool
     servers: int
     """How many there are to be."""
     pods: str
@@ -40,6 +43,8 @@ class Facts:
     container: str
     service: str
     """The Service of the primary."""
+    collects: bool
+    """Binary logs are to be collected, by a Pod of Percona's operator."""
     operator_proxies: int
     """Proxies of the operator's own that there are to be."""
     certificate_secrets: Mapping[str, str]
@@ -85,10 +90,15 @@ def _mariadb(found: Object) -> Facts:
         state="ready" if ready["status"] == "True" else said,
         primary=status.get("currentPrimary") or (f"{name}-0" if single and replicas else ""),
         paused=replicas == 0,
+        suspended=bool(spec.get("suspend")),
+        # This program always says it; of an object without it nothing is demanded.
+        semi_sync=topology == "replication"
+        and _below(spec, "replication").get("semiSyncEnabled") is True,
         servers=replicas,
         pods=name,
         container="mariadb",
         service=name if single else names.mariadb_primary(name),
+        collects=False,
         operator_proxies=0,
         certificate_secrets=(
             {"servers": server, "servers' CA": names.mariadb_ca_bundle(name)}
@@ -114,10 +124,13 @@ def _percona(found: Object) -> Facts:
         state=": ".join([state, *map(str, status.get("message") or ())]),
         primary="",
         paused=paused,
+        suspended=False,
+        semi_sync=False,
         servers=0 if paused else size,
         pods=names.pxc(name),
         container="pxc",
         service="",
+        collects=not paused and bool(_below(spec, "backup", "pitr").get("enabled")),
         operator_proxies=int(proxies.get("size", 0)) if proxies.get("enabled") else 0,
         certificate_secrets={} if tls.get("enabled") is False else secrets,
     )
@@ -163,7 +176,9 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def backups(found: Object, scheduled: Sequence[Object], jobs: Sequence[Object]) -> Iterator[Proof]:
+def backups(
+    found: Object, scheduled: Sequence[Object], jobs: Sequence[Object], now: datetime
+) -> Iterator[Proof]:
     """When copies of a database were last made.
 
     A completed Job proves one and nothing else does: the status of a PhysicalBackup is also
@@ -203,7 +218,10 @@ def backups(found: Object, scheduled: Sequence[Object], jobs: Sequence[Object]) 
     backup = _below(found, "spec", "backup")
     for schedule in _all(backup, "schedule"):
         limit = int(backup.get("activeDeadlineSeconds") or DAY)
-        yield _proof("backup", found, schedule["schedule"], limit, good, bad)
+        # Nothing says since when there is a schedule: the cluster may be older by years.
+        proof = _proof("backup", found, schedule["schedule"], limit, good, bad)
+        due = proof.since and now - proof.since < timedelta(seconds=proof.allowed_seconds)
+        yield proof if due else replace(proof, since=None)
 
 
 def _jobs(
@@ -227,8 +245,12 @@ def _jobs(
 
 
 def cron_proof(kind: Any, cron_job: Object, jobs: Sequence[Object], limit: int) -> Proof:
-    """The same of what a CronJob makes. `limit`: seconds that one may take or be late."""
+    """The same of what a CronJob makes. `limit`: seconds that one may take, where its
+    Jobs have no limit of their own."""
     name = cron_job["metadata"]["name"]
+    # What this program gives a Job is what it may take, as in the alert.
+    job = _below(cron_job, "spec", "jobTemplate", "spec")
+    limit = int(job.get("activeDeadlineSeconds") or limit)
     done, failed = _jobs(jobs, "CronJob", {name})
     last = moment(_below(cron_job, "status").get("lastSuccessfulTime"))
     return _proof(

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from .gather import gather
 from .kubectl import Cluster, Unreachable
+from .model import Wanted
 from .screen import SCHEMA_VERSION, render, to_json
 from .verdicts import verdicts, wrong
 
@@ -18,16 +19,20 @@ NOTHING_TO_SHOW = 2
 
 
 def show(
-    databases: Sequence[tuple[Cluster, str, str]], *, as_json: bool, output: TextIO | None = None
+    databases: Sequence[tuple[Cluster, str, Wanted | None]],
+    *,
+    as_json: bool,
+    output: TextIO | None = None,
 ) -> int:
     """Print each database; the exit code.
 
-    `databases`: the cluster and namespace where one is, its name, and the Secret of its proxies'
-    configuration that its stack wants, or nothing.
+    `databases`: the cluster and namespace where one is, its name, and what its stack's file says
+    of its proxies, where that is known.
     """
     out = output or sys.stdout
     colour = out.isatty() and not os.environ.get("NO_COLOR")
     documents: list[dict[str, Any]] = []
+    unreachable: list[dict[str, str]] = []
     screens: list[str] = []
     code = 0
     for cluster, name, wanted in databases:
@@ -35,6 +40,7 @@ def show(
             database = gather(cluster, name, wanted=wanted)
         except Unreachable as error:
             print(f"{name}: {error}", file=sys.stderr)
+            unreachable.append({"name": name, "reason": str(error)})
             code = NOTHING_TO_SHOW
             continue
         found = verdicts(database)
@@ -45,6 +51,10 @@ def show(
             screens.append(render(database, found, colour=colour))
     print("\n".join(screens), end="", file=out)
     if as_json:
-        document = {"schema_version": SCHEMA_VERSION, "databases": documents}
+        document = {
+            "schema_version": SCHEMA_VERSION,
+            "databases": documents,
+            "unreachable": unreachable,
+        }
         print(json.dumps(document, indent=2), file=out)
     return code

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from .model import SEVERITIES, Database, Proof, Proxy, Server, Verdict
-from .verdicts import led_to, short, span, wrong
+from .verdicts import led_to, short, span, writers, wrong
 
 WIDTH = 96
 """Columns that no line exceeds, but for names that do not fit."""
@@ -77,8 +77,13 @@ def _head(database: Database, found: Sequence[Verdict], ink: Ink) -> Iterator[st
     worst = next((one for one in SEVERITIES if counts[one]), "well")
     said = ", ".join(f"{n} {_named(one, n)}" for one in SEVERITIES if (n := counts[one]))
     said = said if wrong(found) else f"all is well{f', {said}' if said else ''}"
-    room = max(1, WIDTH - len(what) - len(said))
-    yield f"{ink(what, 'head')}{' ' * room}{ink(said, worst if wrong(found) else 'well')}"
+    room = WIDTH - len(what) - len(said)
+    well = ink(said, worst if wrong(found) else "well")
+    if room > 0:
+        yield f"{ink(what, 'head')}{' ' * room}{well}"
+    else:
+        yield from (ink(line, "head") for line in _lines(what, WIDTH))
+        yield well
     paused = ", paused" if database.paused else ""
     yield f"{database.now:%Y-%m-%d %H:%M:%S} UTC, operator: {_cut(database.state, 60)}{paused}"
 
@@ -88,15 +93,25 @@ def _named(severity: str, count: int) -> str:
 
 
 def _table(
-    head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], ink: Ink
+    head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]], name: str, ink: Ink
 ) -> Iterator[str]:
     """Aligned columns below a head. Each row: what its line is coloured by, and its cells; the last
-    cell of a row that has fewer may be as long as it likes."""
-    cells = [row for _, row in rows]
-    columns = [
-        max(len(row[index]) for row in (head, *cells) if index < len(row) - (len(row) < len(head)))
-        for index in range(len(head))
-    ]
+    cell of a row that has fewer may be as long as it likes.
+
+    `name`: of the database, in whose place is `…` where the columns would not fit.
+    """
+
+    def widths() -> list[int]:
+        cells = [row for _, row in rows]
+        return [
+            max(len(row[n]) for row in (head, *cells) if n < len(row) - (len(row) < len(head)))
+            for n in range(len(head))
+        ]
+
+    columns = widths()
+    if len(_MARK) + sum(columns) + 2 * (len(head) - 1) > WIDTH:
+        rows = [(kind, [cell.replace(name, "…") for cell in row]) for kind, row in rows]
+        columns = widths()
 
     def line(row: Sequence[str]) -> str:
         padded = (cell.ljust(columns[n]) for n, cell in enumerate(row[:-1]))
@@ -121,7 +136,7 @@ def _servers(database: Database, found: Sequence[Verdict], ink: Ink) -> Iterator
     galera = database.topology == "galera"
     head = ("servers", "role", *(("state", "nodes") if galera else ("lag", "semi-sync")))
     rows = [(_worst(found, server.pod), _server(database, server)) for server in database.servers]
-    yield from _table((*head, "connections"), rows, ink)
+    yield from _table((*head, "connections"), rows, database.name, ink)
 
 
 def _server(database: Database, server: Server) -> Sequence[str]:
@@ -130,9 +145,12 @@ def _server(database: Database, server: Server) -> Sequence[str]:
     used = f"{server.connections} of {server.max_connections}"
     if server.galera:
         node = server.galera
-        chosen = {led_to(database, host) for p in database.proxies for host in p.writers}
-        role = "writer" if server.pod in chosen else "node"
+        role = "writer" if server.pod in writers(database) else "node"
+        if server.read_only:
+            role += ", read-only"
         return (server.pod, role, node.state, f"{node.size} of {database.servers_wanted}", used)
+    if database.topology == "galera":
+        return (server.pod, "NO NODE", "-", "-", used)
     primary = server.pod == database.primary
     role = "primary" if primary else "replica"
     if primary and server.read_only:
@@ -146,6 +164,8 @@ def _lag(server: Server, primary: bool) -> str:
     following = server.replication
     if following is None:
         return "-" if primary else "follows nobody"
+    if primary:
+        return f"follows {short(following.source)}"
     if not following.runs:
         return "broken" if "No" in (following.io, following.sql) else following.io.lower()
     return "unknown" if following.lag is None else f"{following.lag} s"
@@ -163,7 +183,11 @@ def _semi_sync(server: Server, primary: bool) -> str:
 
 def _proxies(database: Database, found: Sequence[Verdict], ink: Ink) -> Iterator[str]:
     if not database.proxies:
-        text = "none run" if database.proxied else "none: clients connect to the servers"
+        text = "none: clients connect to the servers"
+        if database.proxied:
+            text = "none run: their StatefulSet is gone" if database.proxies_gone else "none run"
+        elif not database.known("statefulsets"):
+            text = "unknown"
         yield f"{ink('proxies', 'head')}  {text}"
         yield ""
         return
@@ -172,7 +196,7 @@ def _proxies(database: Database, found: Sequence[Verdict], ink: Ink) -> Iterator
         (_worst(found, proxy.pod) or _lost(database, proxy), _proxy(database, proxy))
         for proxy in database.proxies
     ]
-    yield from _table(head, rows, ink)
+    yield from _table(head, rows, database.name, ink)
 
 
 def _lost(database: Database, proxy: Proxy) -> str:
@@ -243,20 +267,15 @@ def _todo(found: Sequence[Verdict], ink: Ink) -> Iterator[str]:
     yield ink("to do", "head")
     for one in found:
         name = one.severity.upper() if one.severity != "notice" else "notice"
-        lines = textwrap.wrap(
-            one.told, WIDTH - 12, break_on_hyphens=False, break_long_words=False
-        ) or [""]
+        lines = _lines(one.told, WIDTH - 12) or [""]
         yield f"  {ink(name.ljust(9), one.severity)} {lines[0]}"
         yield from (f"{' ' * 12}{line}" for line in lines[1:])
-        yield from (
-            f"{' ' * 12}{line}"
-            for line in textwrap.wrap(
-                f"→ {one.do} ({one.page})",
-                WIDTH - 12,
-                break_on_hyphens=False,
-                break_long_words=False,
-            )
-        )
+        yield from (f"{' ' * 12}{line}" for line in _lines(f"→ {one.do} ({one.page})", WIDTH - 12))
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A text, of which no word is broken."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _cut(text: str, width: int) -> str:

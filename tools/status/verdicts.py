@@ -6,12 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from .model import SEVERITIES, Alert, Certificate, Database, Proof, Proxy, Server, Severity, Verdict
+from components.operations.alerts import ALERTS, CLIENTS_SHARE, CONNECTIONS_SHARE, LAG
 
-LAG = 30
-"""Seconds behind the primary from which on a replica lags."""
-SHARE = 0.8
-"""Part of the allowed connections from which on they are nearly used."""
+from .model import (
+    SEVERITIES,
+    Alert,
+    Certificate,
+    Database,
+    Proof,
+    Proxy,
+    Replication,
+    Server,
+    Severity,
+    Verdict,
+)
+
 RENEWAL = timedelta(days=14)
 """Whoever renews certificates has done so earlier."""
 
@@ -82,6 +91,13 @@ def _database(database: Database) -> Iterator[Verdict]:
             do=f"python -m tools.why {database.namespace} {database.name}",
             page=_OPERATOR,
         )
+    if database.suspended:
+        yield Verdict(
+            severity="warning",
+            what="the operator leaves the database alone: spec.suspend",
+            do="take `suspend` away; until then nobody fails over",
+            page=_OPERATOR,
+        )
     for text in database.unknown:
         yield Verdict(
             severity="warning",
@@ -95,9 +111,13 @@ def _database(database: Database) -> Iterator[Verdict]:
 
 
 def _servers(database: Database) -> Iterator[Verdict]:
+    none = all(server.unknown for server in database.servers)
     for server in database.servers:
+        if server.refused:
+            yield _not_asked(server.pod, server.unknown)
+            continue
         if server.unknown:
-            alone = server.pod == database.primary or database.servers_wanted == 1
+            alone = server.pod == database.primary or none
             yield _said(
                 "critical" if alone else "warning",
                 "DatabaseServerDown",
@@ -106,7 +126,18 @@ def _servers(database: Database) -> Iterator[Verdict]:
                 server.pod,
             )
             continue
-        if server.max_connections and server.connections > SHARE * server.max_connections:
+        if server.ready is False:
+            yield _said(
+                "warning",
+                "DatabaseServerDown",
+                "answers, but Kubernetes calls it not ready and leads nobody to it",
+                f"kubectl -n {database.namespace} describe pod {server.pod}",
+                server.pod,
+            )
+        if (
+            server.max_connections
+            and server.connections > CONNECTIONS_SHARE * server.max_connections
+        ):
             yield _said(
                 "warning",
                 "ConnectionsNearLimit",
@@ -114,14 +145,32 @@ def _servers(database: Database) -> Iterator[Verdict]:
                 "SHOW PROCESSLIST; smaller pools, or more database.max_connections",
                 server.pod,
             )
-        yield from _galera(database, server)
+        if database.topology == "galera":
+            yield from _galera(database, server)
+
+
+def _not_asked(pod: str, reason: str) -> Verdict:
+    return Verdict(
+        severity="warning",
+        pods=(pod,),
+        what=f"not known: this account may not ask in the Pod ({reason})",
+        do="look with an account that may `create` pods/exec",
+        page="docs/operations.md#look-at-a-database",
+    )
 
 
 def _galera(database: Database, server: Server) -> Iterator[Verdict]:
     node = server.galera
     if node is None:
-        return
-    if node.status != "Primary":
+        takes = "takes none" if server.read_only else "takes writes that no other node gets"
+        yield _said(
+            "critical",
+            "GaleraNodeMissing",
+            f"is in no cluster (wsrep_on is off), and {takes}",
+            "keep clients from it, then delete its Pod: it starts as a node",
+            server.pod,
+        )
+    elif node.status != "Primary":
         yield _said(
             "critical",
             "GaleraNotPrimary",
@@ -142,9 +191,50 @@ def _galera(database: Database, server: Server) -> Iterator[Verdict]:
 
 
 def _roles(database: Database) -> Iterator[Verdict]:
-    """Who takes writes and who follows, with topology `replication`."""
+    """Who takes writes and who follows."""
     answered = [server for server in database.servers if not server.unknown]
-    if database.topology != "replication" or not answered:
+    if database.topology == "replication":
+        yield from _replicated(database, answered)
+        return
+    chosen = writers(database) or {server.pod for server in answered}
+    for server in answered:
+        if server.read_only and server.pod in chosen:
+            yield _said(
+                "critical",
+                "DatabaseNoWritableServer",
+                "is read-only",
+                "whoever set read_only may have a reason; then SET GLOBAL read_only = 0",
+                server.pod,
+            )
+        for following in _connections(server):
+            yield _foreign(server, following)
+
+
+def _connections(server: Server) -> tuple[Replication, ...]:
+    first = (server.replication,) if server.replication else ()
+    return (*first, *server.more_replication)
+
+
+def _foreign(server: Server, following: Replication) -> Verdict:
+    """Of a server that is to follow nobody."""
+    state = "" if following.runs else f", receives {following.io}, applies {following.sql}"
+    return _said(
+        "warning",
+        "ReplicationBroken",
+        f"replicates from {following.source}, and is to follow nobody{state}",
+        "a migration has this; otherwise STOP SLAVE and RESET SLAVE ALL there",
+        server.pod,
+    )
+
+
+def writers(database: Database) -> set[str]:
+    """The Pods to which proxies send writes."""
+    hosts = {host for proxy in database.proxies for host in proxy.writers}
+    return {led_to(database, host) for host in hosts} - {""}
+
+
+def _replicated(database: Database, answered: Sequence[Server]) -> Iterator[Verdict]:
+    if not answered:
         return
     writable = [server for server in answered if not server.read_only]
     if not writable:
@@ -170,21 +260,63 @@ def _roles(database: Database) -> Iterator[Verdict]:
             do="wait: a switchover or failover is under way",
             page="docs/failover.md#a-switchover-that-does-not-end",
         )
+    # While the operator's status is behind, the one that takes writes is the primary.
+    primary = writable[0].pod if len(writable) == 1 else database.primary
     for server in answered:
         if server not in writable[:1] and server.pod != database.primary:
-            yield from _replica(database, server)
+            yield from _replica(database, server, primary)
+        elif server.pod == primary:
+            for following in _connections(server):
+                yield _foreign(server, following)
     for server in writable:
         if server.pod == database.primary:
             yield from _semi_sync(database, server)
 
 
-def _replica(database: Database, server: Server) -> Iterator[Verdict]:
+def _replica(database: Database, server: Server, primary: str) -> Iterator[Verdict]:
+    if server.replication is None:
+        do = "if it cannot go on, make the replica anew"
+        yield _said("critical", "ReplicationBroken", "follows nobody", do, server.pod)
+    for following in _connections(server):
+        yield from _follows(database, server, following, primary)
+    if server.more_replication:
+        sources = ", ".join(one.source for one in _connections(server))
+        yield _said(
+            "warning",
+            "ReplicationBroken",
+            f"follows several: {sources}",
+            "RESET REPLICA of the connection that somebody added",
+            server.pod,
+        )
     following = server.replication
+    acknowledges = server.semi_sync and server.semi_sync.acknowledges
+    if database.semi_sync and following and following.runs and not acknowledges:
+        yield _said(
+            "warning",
+            "SemiSyncOff",
+            "acknowledges no commits",
+            "SET GLOBAL rpl_semi_sync_slave_enabled = 1 there, then STOP and START its IO thread",
+            server.pod,
+        )
+
+
+def _follows(
+    database: Database, server: Server, following: Replication, primary: str
+) -> Iterator[Verdict]:
     down = [other.pod for other in database.servers if other.unknown]
     do = "SHOW ALL REPLICAS STATUS; if it cannot go on, make the replica anew"
-    if following is None:
-        yield _said("critical", "ReplicationBroken", "follows nobody", do, server.pod)
-    elif following.sql == "Yes" and following.io != "No" and short(following.source) in down:
+    source = short(following.source)
+    known = {other.pod for other in database.servers}
+    # A source that is down is told of itself; one that was the primary is followed for a moment.
+    if primary and source not in (primary, database.primary, database.service, *down):
+        yield _said(
+            "warning" if source in known else "critical",
+            "ReplicationBroken",
+            f"follows {following.source}, and not the primary {primary}",
+            "the operator's log; if it does not change, make the replica anew",
+            server.pod,
+        )
+    if following.sql == "Yes" and following.io != "No" and source in down:
         return  # that it waits for a server that is down says nothing more
     elif not following.runs:
         error = f": {following.error}" if following.error else ""
@@ -209,7 +341,15 @@ def _replica(database: Database, server: Server) -> Iterator[Verdict]:
 
 def _semi_sync(database: Database, server: Server) -> Iterator[Verdict]:
     semi_sync = server.semi_sync
-    if semi_sync and (not semi_sync.waits or not semi_sync.clients):
+    if database.semi_sync and not semi_sync:
+        yield _said(
+            "warning",
+            "SemiSyncOff",
+            "commits wait for no replica: semi-sync is switched off",
+            "SET GLOBAL rpl_semi_sync_master_enabled = 1: a failover now may lose writes",
+            server.pod,
+        )
+    elif database.semi_sync and semi_sync and (not semi_sync.waits or not semi_sync.clients):
         yield _said(
             "warning",
             "SemiSyncOff",
@@ -223,7 +363,23 @@ def _semi_sync(database: Database, server: Server) -> Iterator[Verdict]:
 
 
 def _proxies(database: Database) -> Iterator[Verdict]:
-    if database.proxied and not database.proxies_wanted and not database.paused:
+    made, wanted = database.proxies_made, database.proxies_wanted
+    if database.proxies_gone:
+        yield _said(
+            "critical",
+            "ProxiesDown",
+            f"the StatefulSet of the proxies is gone: {database.proxies_gone} says that there are "
+            "to be some",
+            "the operator's log, or where this program runs them `pulumi refresh` and `pulumi up`",
+        )
+    elif made < wanted:
+        yield _said(
+            "warning" if made else "critical",
+            "ProxyDown" if made else "ProxiesDown",
+            f"the StatefulSet is to have {made} of {wanted} proxies",
+            "somebody scaled it, or the stack's file is not deployed: `make preview`",
+        )
+    elif database.proxied and not made and not database.paused:
         yield _said(
             "warning",
             "ProxyPaused",
@@ -237,7 +393,7 @@ def _proxies(database: Database) -> Iterator[Verdict]:
             do="make preview, then make up",
             page="docs/local.md#commands",
         )
-    down = [proxy for proxy in database.proxies if proxy.unknown]
+    down = [proxy for proxy in database.proxies if proxy.unknown and not proxy.refused]
     every = len(down) == len(database.proxies)
     for proxy in down:
         yield _said(
@@ -248,7 +404,9 @@ def _proxies(database: Database) -> Iterator[Verdict]:
             proxy.pod,
         )
     for proxy in database.proxies:
-        if not proxy.unknown:
+        if proxy.refused:
+            yield _not_asked(proxy.pod, proxy.unknown)
+        elif not proxy.unknown:
             yield from _proxy(database, proxy)
 
 
@@ -257,7 +415,7 @@ def _proxy(database: Database, proxy: Proxy) -> Iterator[Verdict]:
         yield _said(
             "warning", "ProxyPaused", "accepts no clients", "PROXYSQL RESUME there", proxy.pod
         )
-    elif not proxy.ready:
+    elif proxy.ready is False:
         yield _said(
             "warning",
             "ProxyDown",
@@ -290,6 +448,14 @@ def _proxy(database: Database, proxy: Proxy) -> Iterator[Verdict]:
             "read_only of the servers",
             proxy.pod,
         )
+    for text in proxy.shunned[:1]:
+        yield _said(
+            "warning",
+            "ProxyBackendErrors",
+            f"does without a server for reads: {short_status(text)}",
+            "its log: what the server refuses, or its lag",
+            proxy.pod,
+        )
     if proxy.gave_up:
         yield _said(
             "warning",
@@ -315,7 +481,7 @@ def _proxy(database: Database, proxy: Proxy) -> Iterator[Verdict]:
             do="wait for the roll",
             page="docs/proxysql.md",
         )
-    if proxy.max_clients and proxy.clients > SHARE * proxy.max_clients:
+    if proxy.max_clients and proxy.clients > CLIENTS_SHARE * proxy.max_clients:
         yield _said(
             "warning",
             "ProxyClientsNearLimit",
@@ -323,7 +489,7 @@ def _proxy(database: Database, proxy: Proxy) -> Iterator[Verdict]:
             "smaller pools, more proxies, or more proxy.max_connections",
             proxy.pod,
         )
-    if proxy.allowed and proxy.used > SHARE * proxy.allowed:
+    if proxy.allowed and proxy.used > CONNECTIONS_SHARE * proxy.allowed:
         yield _said(
             "warning",
             "ConnectionsNearLimit",
@@ -343,7 +509,7 @@ def _writers(database: Database) -> Iterator[Verdict]:
     """Whether the proxies agree, and with the operator, and lead anywhere."""
     hosts = {short(host) for proxy in database.proxies for host in proxy.writers}
     used = database.service in hosts if database.proxies else bool(database.service)
-    asked = not any(text.startswith("endpointslices") for text in database.unknown)
+    asked = database.known("endpointslices")
     if used and asked and not (database.leads_to or database.paused):
         waits = "statements wait in the proxies" if database.proxies else "connections are refused"
         yield _said(
@@ -388,8 +554,23 @@ _FAILED: Mapping[str, Alert] = {
 }
 
 
+def _severity(alert: Alert) -> Severity:
+    """What the alert itself has, where it is the same for every database."""
+    return next(one.severity for one in ALERTS if one.name == alert)
+
+
 def _proofs(database: Database) -> Iterator[Verdict]:
-    if not database.proofs:
+    if database.collector is False and any(
+        one.kind == "backup" and one.last for one in database.proofs
+    ):
+        yield _said(
+            "critical",
+            "PointInTimeStalled",
+            "the collector of binary logs does not run",
+            f"kubectl -n {database.namespace} describe pod -l app.kubernetes.io/component=pitr",
+        )
+    listed = all(map(database.known, ("physicalbackups", "perconaxtradbclusterbackups")))
+    if not database.proofs and listed and database.known("cronjobs"):
         yield Verdict(
             severity="notice",
             what="no backups are made",
@@ -405,7 +586,7 @@ def _proof(database: Database, proof: Proof) -> Iterator[Verdict]:
     alert, do = _TOO_OLD[proof.kind]
     if proof.failed:
         yield _said(
-            "critical" if proof.kind == "drill" else "warning",
+            _severity(_FAILED[proof.kind]),
             _FAILED[proof.kind],
             f"the last {proof.kind} failed: {proof.failed}",
             f"kubectl -n {database.namespace} logs job/{proof.failed} --all-containers",
@@ -428,11 +609,21 @@ def _proof(database: Database, proof: Proof) -> Iterator[Verdict]:
         )
         return
     reference = proof.last or proof.since
-    age = (database.now - reference).total_seconds() if reference else 0
+    if reference is None:
+        yield _said(
+            "warning",
+            "BackupMissing",
+            f"no {proof.kind} yet, and nothing says since when there are to be some: one is due "
+            f"every {span(proof.allowed_seconds)}",
+            do,
+        )
+        return
+    age = (database.now - reference).total_seconds()
     if age > proof.allowed_seconds:
         what = f"the last {proof.kind} is {span(age)} old" if proof.last else f"no {proof.kind} yet"
         alert = "BackupMissing" if proof.kind == "backup" and not proof.last else alert
-        yield _said("critical", alert, f"{what}, allowed are {span(proof.allowed_seconds)}", do)
+        allowed = f"allowed are {span(proof.allowed_seconds)}"
+        yield _said(_severity(alert), alert, f"{what}, {allowed}", do)
     elif proof.last is None:
         yield Verdict(
             severity="notice",
