@@ -116,6 +116,11 @@ class Site:
         found = libconfig.parse(self.cluster.secret(f"{NAME}-proxysql-users")["users.cnf"])
         return {user["username"]: user for user in found["mysql_users"]}
 
+    def events(self, collection: str, since: str) -> list[tuple[int, str, str]]:
+        """What happened to this stack's objects; others have the namespace too."""
+        happened = self.cluster.events(collection, since)
+        return [event for event in happened if event[2].startswith(f"{NAME}-")]
+
     def binding(self, app: str) -> dict[str, str]:
         return self.cluster.secret(f"{NAME}-app-{app}")
 
@@ -404,7 +409,7 @@ def test_a_rotation_is_a_new_login_and_reaches_the_app_last(site: Site, outputs:
     first: dict[str, int] = {}
     for collection, version in since.items():
         kind = collection.rpartition("/")[2]
-        for number, event, name in site.cluster.events(collection, version):
+        for number, event, name in site.events(collection, version):
             # Other stacks live in the namespace; the operator tries the other accounts again and
             # again, and says so in their status.
             if name.startswith(f"{NAME}-") and (kind == "secrets" or event == "ADDED"):
@@ -499,7 +504,7 @@ def test_an_app_is_not_active_for_a_while(site: Site) -> None:
     times = [
         [
             number
-            for number, event, name in site.cluster.events(collection, since[collection])
+            for number, event, name in site.events(collection, since[collection])
             if event == "DELETED" or name == f"{NAME}-proxysql-users"
         ]
         for collection in (SECRETS, GRANTS)
@@ -516,14 +521,10 @@ def test_an_app_is_not_active_for_a_while(site: Site) -> None:
     assert differing(before, site.snapshot()) == gone  # made anew
     (renewed, *_) = (
         number
-        for number, _, name in site.cluster.events(SECRETS, since[SECRETS])
+        for number, _, name in site.events(SECRETS, since[SECRETS])
         if name == f"{NAME}-proxysql-users"
     )
-    made = [
-        number
-        for number, event, _ in site.cluster.events(GRANTS, since[GRANTS])
-        if event == "ADDED"
-    ]
+    made = [number for number, event, _ in site.events(GRANTS, since[GRANTS]) if event == "ADDED"]
     assert max(made) < renewed
 
 
@@ -551,13 +552,11 @@ def test_an_app_leaves_and_the_others_stay_as_they_are(site: Site) -> None:
     # Nobody can log in through the proxies any more when the account goes.
     (renewed, *_) = (
         number
-        for number, _, name in site.cluster.events(SECRETS, since[SECRETS])
+        for number, _, name in site.events(SECRETS, since[SECRETS])
         if name == f"{NAME}-proxysql-users"
     )
     (gone,) = (
-        number
-        for number, event, _ in site.cluster.events(USERS, since[USERS])
-        if event == "DELETED"
+        number for number, event, _ in site.events(USERS, since[USERS]) if event == "DELETED"
     )
     assert renewed < gone
 

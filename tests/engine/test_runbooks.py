@@ -3,6 +3,7 @@
 What they ask servers and proxies is asked in tests/database and tests/dataplane.
 """
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from tests.unit.test_runbooks import NAMES, blocks
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
-NAMESPACE, NAME, STACK = "shop", "orders", "runbooks"
+NAMESPACE, NAME, STACK = "runbooks", "orders", "runbooks"
+"""Not the namespace of the pages, which other tests have too."""
 CONFIG: dict[str, Any] = {
     "size": "small",
     "name": NAME,
@@ -45,12 +47,17 @@ def commands() -> list[tuple[str, str]]:
     return [(name, text) for name in NAMES for text in blocks(name) if not text.startswith("# ")]
 
 
+def here(text: str) -> str:
+    """A page's commands for this Python and the database of this file."""
+    return re.sub(r"\bshop\b", NAMESPACE, text).replace("python ", f"{sys.executable} ")
+
+
 def test_the_commands_run(cluster: Cluster, tmp_path: Path) -> None:
     """Each once: many pages have the same."""
     failed: list[tuple[str, str, str]] = []
     for text, page in {text: page for page, text in commands()}.items():
         done = subprocess.run(
-            ("bash", "-o", "pipefail", "-ec", text.replace("python ", f"{sys.executable} ")),
+            ("bash", "-o", "pipefail", "-ec", here(text)),
             env={
                 "PATH": f"{cluster.control_plane.tools.path('kubectl').parent}:/usr/bin:/bin",
                 "KUBECONFIG": str(cluster.control_plane.kubeconfig),
