@@ -1360,6 +1360,8 @@ def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
         ("ERROR 1045: denied\ncommand terminated with exit code 1", Unreachable, "1045: denied"),
         ("", Unreachable, "no reason"),
         ('Error from server (Forbidden): pods "x" is forbidden', Refused, "is forbidden"),
+        ("error: unable to upgrade connection: Forbidden (user=u)", Refused, "Forbidden"),
+        ("ERROR 1045: (Forbidden)", Unreachable, "Forbidden"),
     ],
 )
 def test_reasons_of_kubectl(said: str, kind: type[Unreachable], reason: str) -> None:
