@@ -204,7 +204,7 @@ def _deployed(
     tools = Toolchain(say=lambda _: None)
     if engine.names_cluster(config):
         configs = _read(config)
-        stack = _cluster_stack(name, file)
+        stack = _cluster_stack(name, file, create=False)
         outputs = {k: o.value for k, o in stack.outputs().items()}
         settings = {key: found.value for key, found in stack.get_all_config().items()}
         with users_kubectl(tools.path("kubectl"), settings) as kubectl:
@@ -269,12 +269,12 @@ def _open(place: Place, name: str, config: dict[str, Any], configs: Sequence[Sta
     return place.engine().open(name, config)
 
 
-def _cluster_stack(name: str, file: Path) -> Stack:
+def _cluster_stack(name: str, file: Path, *, create: bool = True) -> Stack:
     if file.parent != REPOSITORY:
         raise LocalError(f"{file} names a cluster: copy it next to Pulumi.yaml first.")
     tools = Toolchain()
     tools.prepare()
-    return engine.open_cluster_stack(name, tools.pulumi())
+    return engine.open_cluster_stack(name, tools.pulumi(), create=create)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pulumi.automation import (
     PulumiCommand,
     Stack,
     create_or_select_stack,
+    select_stack,
 )
 
 from local import REPOSITORY, LocalError
@@ -255,7 +256,11 @@ def cluster_settings(
     return {key: str(found[key]["value"]) for key in given}
 
 
-def open_cluster_stack(name: str, command: PulumiCommand) -> Stack:
-    """The stack as plain `pulumi -s <name>` sees it: the user's backend, secrets and cluster."""
+def open_cluster_stack(name: str, command: PulumiCommand, *, create: bool) -> Stack:
+    """The stack as plain `pulumi -s <name>` sees it: the user's backend, secrets and cluster.
+
+    `create`: make it if it is not there.
+    """
     options = LocalWorkspaceOptions(work_dir=str(REPOSITORY), pulumi_command=command)
-    return create_or_select_stack(name, PROJECT, run_program, opts=options)
+    opened = create_or_select_stack if create else select_stack
+    return opened(name, PROJECT, run_program, opts=options)

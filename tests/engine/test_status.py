@@ -50,6 +50,27 @@ DRILL: dict[str, Any] = {
 }  # fmt: skip
 
 
+STRANGER = "stranger"
+ONLY_THE_OBJECT: list[dict[str, Any]] = [
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": STRANGER, "namespace": NAMESPACE},
+        "rules": [{"apiGroups": ["k8s.mariadb.com"], "resources": ["mariadbs"], "verbs": ["get"]}],
+    },
+    {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": STRANGER, "namespace": NAMESPACE},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": STRANGER},
+        "subjects": [
+            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": STRANGER},
+        ],
+    },
+]
+"""A user who may get MariaDBs and nothing else."""
+
+
 def test_what_an_api_server_answers_is_read(control_plane: ControlPlane) -> None:
     kubectl = control_plane.kubectl
     cluster = Kubectl(tuple(kubectl.command()), NAMESPACE)
@@ -60,8 +81,16 @@ def test_what_an_api_server_answers_is_read(control_plane: ControlPlane) -> None
     try:
         assert eventually(lambda: _ready(control_plane), 120)
         database = gather(cluster, "db")
+        kubectl.apply(ONLY_THE_OBJECT)
+        command = (*kubectl.command(), f"--as={STRANGER}")
+        assert eventually(lambda: _may_look(Kubectl(command, NAMESPACE)), 20)
+        half_seen = gather(Kubectl(command, NAMESPACE), "db")
     finally:
         kubectl("delete", "-n", NAMESPACE, "mariadb,cronjob", "--all", "--wait=false")
+    assert half_seen.servers[0].refused
+    assert not half_seen.known("pods")
+    assert not half_seen.known("jobs")
+    assert {one.alert for one in verdicts(half_seen)} == {""}
     assert database.namespace == NAMESPACE
     assert (database.engine, database.topology, database.primary) == (
         "mariadb",
@@ -79,6 +108,14 @@ def test_what_an_api_server_answers_is_read(control_plane: ControlPlane) -> None
     assert (drill.kind, drill.suspended, drill.last) == ("drill", True, None)
     found = verdicts(database)
     assert ("DatabaseServerDown", ("db-0",)) in [(one.alert, one.pods) for one in found]
+
+
+def _may_look(cluster: Kubectl) -> bool:
+    """Whether the API server has seen the role."""
+    try:
+        return bool(cluster.get("mariadbs.k8s.mariadb.com", "db"))
+    except Unreachable:
+        return False
 
 
 def _ready(control_plane: ControlPlane) -> bool:

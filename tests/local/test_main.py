@@ -183,3 +183,35 @@ def test_what_the_file_says_now_is_compared_with_what_runs(
     with main.seen("dev") as (there, stack, _):
         assert (len(there), len(stack)) == (1, 0)
     assert "not compared with the stack's file" in capsys.readouterr().err
+
+
+def test_what_tools_say_is_no_part_of_the_json(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "Pulumi.prod.yaml"
+    file.write_text("config: {'kubernetes:context': c, 'mysql-ha:size': dev}")
+
+    def stack_file(wanted: str) -> tuple[str, Path]:
+        return wanted, file
+
+    def settings(_: str, __: Path, config: Mapping[str, Any], tools: Toolchain) -> dict[str, Any]:
+        tools.say("[1/1] pulumi: cached")
+        return {"kubernetes:context": config["kubernetes:context"]}
+
+    monkeypatch.setattr(engine, "stack_file", stack_file)
+    monkeypatch.setattr(engine, "cluster_settings", settings)
+    with main.seen("prod") as (there, stack, kubectl):
+        assert there == stack
+        assert "--context=c" in kubectl.command()
+    assert capsys.readouterr() == ("", "[1/1] pulumi: cached\n")
+
+
+def test_simulated_nodes_have_another_command(
+    plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def place(*_: object) -> Any:
+        return SimpleNamespace(cluster=plane)
+
+    monkeypatch.setattr(main, "place_of", place)
+    assert main.screens("dev", as_json=False) == 2
+    assert "nothing answers; `make status` lists its objects" in capsys.readouterr().err

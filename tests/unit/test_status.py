@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -29,7 +29,19 @@ from tools.status import ask, drift
 from tools.status import kubectl as status_kubectl
 from tools.status.gather import gather, proxy, server
 from tools.status.kubectl import Absent, Kubectl, Refused, Unreachable, refused
-from tools.status.model import Alert, Database, Proxy, Verdict, Wanted
+from tools.status.model import (
+    Alert,
+    Certificate,
+    Database,
+    Galera,
+    Proof,
+    Proxy,
+    Replication,
+    SemiSync,
+    Server,
+    Verdict,
+    Wanted,
+)
 from tools.status.objects import Object, ends, leads_to
 from tools.status.report import show
 from tools.status.screen import WIDTH, render, to_json
@@ -1151,6 +1163,32 @@ def test_a_difference_is_told(old: str, new: str, line: str) -> None:
     assert answer(PROXY.replace(old, new)).drift == (line,)
 
 
+@pytest.mark.parametrize(
+    ("table", "row", "column", "value", "line"),
+    [
+        ("mysql_query_rules", 4, "cache_ttl", "5", "query rule 1000000004: cache_ttl is 5"),
+        ("mysql_query_rules", 3, "negate_match_pattern", "1", "negate_match_pattern is 1"),
+        ("mysql_query_rules", 4, "error_msg", "no", "error_msg is no, the file has nothing"),
+        ("mysql_query_rules", 4, "username", "app", "username is app, the file has nothing"),
+        ("mysql_query_rules", 4, "mirror_hostgroup", "9", "mirror_hostgroup is 9"),
+        ("mysql_query_rules", 4, "delay", "9", "delay is 9, the file has nothing"),
+        ("mysql_query_rules", 4, "timeout", "9", "timeout is 9, the file has nothing"),
+        ("mysql_servers", 3, "compression", "1", "compression is 1, the file has 0"),
+        ("rows_of_mysql_firewall_whitelist_users", 1, "n", "2", "has 2 rows, the file has none"),
+        ("rows_of_pgsql_users", 1, "n", "1", "table pgsql_users: has 1 rows"),
+    ],
+)
+def test_what_the_file_does_not_name_is_as_by_default(
+    table: str, row: int, column: str, value: str, line: str
+) -> None:
+    fields = ask.parts(PROXY)
+    header, cells = (fields[table][n].split("\t") for n in (0, row))
+    cells[header.index(column)] = value
+    fields[table][row] = "\t".join(cells)
+    (only,) = proxy("p", True, fields).drift
+    assert line in only
+
+
 def test_a_server_that_the_watcher_holds_is_no_drift() -> None:
     held = PROXY.replace("3306\t0\tONLINE\t1\t", "3306\t0\tOFFLINE_SOFT\t1\t")
     assert len(answer(held).drift) == 2
@@ -1250,7 +1288,9 @@ def test_keys_of_the_json_are_documented() -> None:
     database, found = look(small())
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     section = page.partition("## Look at a database")[2].partition("\n## ")[0]
-    assert not [key for key in to_json(database, found) if f"`{key}`" not in section]
+    below = (Server, Replication, SemiSync, Galera, Proxy, Proof, Certificate, Verdict)
+    keys = {*to_json(database, found), *(one.name for each in below for one in fields(each))}
+    assert not [key for key in sorted(keys) if f"`{key}`" not in section]
 
 
 def test_an_alert_that_a_verdict_names_has_a_page() -> None:
@@ -1320,6 +1360,8 @@ def test_a_kubectl_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
         ("ERROR 1045: denied\ncommand terminated with exit code 1", Unreachable, "1045: denied"),
         ("", Unreachable, "no reason"),
         ('Error from server (Forbidden): pods "x" is forbidden', Refused, "is forbidden"),
+        ("error: unable to upgrade connection: Forbidden (user=u)", Refused, "Forbidden"),
+        ("ERROR 1045: (Forbidden)", Unreachable, "Forbidden"),
     ],
 )
 def test_reasons_of_kubectl(said: str, kind: type[Unreachable], reason: str) -> None:
@@ -1364,9 +1406,10 @@ def test_no_password_leaves_a_proxy(tmp_path: Path, hashes: bool) -> None:
 
 def test_no_query_reads_a_secret() -> None:
     for sql in (ask.MARIADB_SQL, ask.PERCONA_SQL, ask.PROXY_SQL):
-        assert "mysql_users" not in sql.replace("FROM runtime_mysql_users WHERE", "").replace(
-            "'mysql_users'", ""
-        )
+        harmless = ("FROM runtime_mysql_users WHERE", "table_info(mysql_users)")
+        for part in (*harmless, "'mysql_users'", "'defaults_of_mysql_users'"):
+            sql = sql.replace(part, "")
+        assert "mysql_users" not in sql
     users = ask.TABLES["mysql_users"]
     assert "password" not in users
     assert "*" not in users

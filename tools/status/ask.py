@@ -72,7 +72,8 @@ TABLES = {
     "mysql_users": (
         # Not `*`: a password's hash is one too.
         "SELECT username, active, default_hostgroup, default_schema, transaction_persistent, "
-        "fast_forward, max_connections, use_ssl FROM runtime_mysql_users WHERE frontend = 1"
+        "fast_forward, max_connections, use_ssl, schema_locked, attributes, comment "
+        "FROM runtime_mysql_users WHERE frontend = 1"
     ),
     "mysql_query_rules": "SELECT * FROM runtime_mysql_query_rules",
     "mysql_replication_hostgroups": "SELECT * FROM runtime_mysql_replication_hostgroups",
@@ -82,9 +83,23 @@ TABLES = {
     "scheduler": "SELECT * FROM runtime_scheduler",
 }
 """What runs, by the name that the file gives the table."""
+DEFAULTS = "defaults_of_"
+"""Before the name of a table: its columns, with what they are where a file does not say."""
+ROWS = "rows_of_"
+"""Before the name of a table: how many rows run."""
+UNUSED = (
+    *("mysql_query_rules_fast_routing", "mysql_group_replication_hostgroups"),
+    *("mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params"),
+    *("mysql_firewall_whitelist_users", "mysql_firewall_whitelist_rules"),
+    *("pgsql_servers", "pgsql_users", "pgsql_query_rules", "pgsql_replication_hostgroups"),
+    *("pgsql_hostgroup_attributes", "pgsql_query_rules_fast_routing", "restapi_routes"),
+)
+"""Tables of which this program writes no rows. ProxySQL 2.7 has no `pgsql_` ones, and says so."""
 PROXY_SQL = _titled(
     {
         **TABLES,
+        **{f"{DEFAULTS}{table}": f"PRAGMA table_info({table})" for table in TABLES},
+        **{f"{ROWS}{table}": f"SELECT COUNT(*) AS n FROM runtime_{table}" for table in UNUSED},
         "variables": (
             "SELECT variable_name, variable_value FROM runtime_global_variables "
             f"WHERE {_NOT_SECRET}"

@@ -1,7 +1,9 @@
 """What a proxy runs otherwise than the files say from which it started. Pure.
 
 The self check of the Pod (`components/proxysql/self_check.py`) asks whether ProxySQL took all that
-must not be lost; this finds whatever somebody has changed since, by any `LOAD … TO RUNTIME`.
+must not be lost; this finds what somebody has changed since, by `LOAD … TO RUNTIME`: rows of
+tables, of which a column that the file does not name must have ProxySQL's default, and variables
+that the file names. Not passwords, other variables, nor what is in memory or on disk and not runs.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ _CALLED = {
     "proxysql_servers": "peer",
     "scheduler": "scheduler job",
 }
+_MOVING = ("status", "hostgroup_id", "active")
+"""Columns that are judged apart: health, place, and whether a row runs at all."""
+Defaults: TypeAlias = Mapping[str, str]
+"""Of a table: what its columns are where a file does not name them."""
 _COLUMNS = {"address": "hostname", "hostgroup": "hostgroup_id"}
 """Where a column has another name than the key of the file."""
 TOPOLOGIES = ("mysql_replication_hostgroups", "mysql_galera_hostgroups")
@@ -77,16 +83,28 @@ def writer_hostgroup(file: File) -> int | None:
     return None
 
 
+def defaults(columns: Table) -> Defaults:
+    """Of what `PRAGMA table_info` answers; a text is quoted there, and NULL is as good as empty."""
+    return {str(row["name"]): (row["dflt_value"] or "").strip("'") for row in columns}
+
+
 def drift(
-    file: File, tables: Mapping[str, Table], variables: Mapping[str, str], *, held: bool
+    file: File,
+    tables: Mapping[str, Table],
+    variables: Mapping[str, str],
+    unnamed: Mapping[str, Defaults],
+    *,
+    held: bool,
 ) -> Iterator[str]:
-    """One line per difference. `held`: the watcher lets writes wait, by a server's status."""
+    """One line per difference. `unnamed`: the defaults of each table; `held`: the watcher lets
+    writes wait, by a server's status."""
     yield from _variables(file, variables)
     moved = _moved_between(file)
-    yield from _servers(file, tables.get("mysql_servers", ()), moved, held)
+    name = "mysql_servers"
+    yield from _servers(file, tables.get(name, ()), unnamed.get(name, {}), moved, held)
     for name in _KEYS:
         if name != "mysql_servers":
-            yield from _rows(name, file.get(name, ()), tables.get(name, ()))
+            yield from _rows(name, file.get(name, ()), tables.get(name, ()), unnamed.get(name, {}))
 
 
 def _variables(file: File, running: Mapping[str, str]) -> Iterator[str]:
@@ -112,7 +130,9 @@ def _moved_between(file: File) -> frozenset[int]:
     )
 
 
-def _servers(file: File, rows: Table, moved: frozenset[int], held: bool) -> Iterator[str]:
+def _servers(
+    file: File, rows: Table, unnamed: Defaults, moved: frozenset[int], held: bool
+) -> Iterator[str]:
     wanted = [_columns(group) for group in file.get("mysql_servers", ())]
     # One that was taken away stays OFFLINE_HARD until its last connection ends.
     gone = [row for row in rows if row["status"] == "OFFLINE_HARD"]
@@ -123,7 +143,7 @@ def _servers(file: File, rows: Table, moved: frozenset[int], held: bool) -> Iter
         if not same and not (host and int(row["hostgroup_id"] or -1) in moved):
             yield f"server {_place(row)}: not in the file"
             continue
-        yield from _differences(f"server {_place(row)}", (same or host)[0], row)
+        yield from _differences(f"server {_place(row)}", {**unnamed, **(same or host)[0]}, row)
         if row["status"] == "OFFLINE_SOFT" and not held:
             yield f"server {_place(row)}: OFFLINE_SOFT by hand"
     for one in wanted:
@@ -145,7 +165,7 @@ def _place(row: Mapping[str, str | None]) -> str:
     return f"{row['hostname']}:{row['port']} in {row['hostgroup_id']}"
 
 
-def _rows(name: str, groups: Sequence[Group], rows: Table) -> Iterator[str]:
+def _rows(name: str, groups: Sequence[Group], rows: Table, unnamed: Defaults) -> Iterator[str]:
     """Of a table whose rows stay as the file has them. What is inactive does not run."""
     key = _KEYS[name]
 
@@ -160,12 +180,12 @@ def _rows(name: str, groups: Sequence[Group], rows: Table) -> Iterator[str]:
         elif one not in wanted:
             yield f"{one}: not in the file"
         else:
-            yield from _differences(one, wanted[one], running[one])
+            yield from _differences(one, {**unnamed, **wanted[one]}, running[one])
 
 
 def _differences(called: str, wanted: Mapping[str, str], row: Row) -> Iterator[str]:
     for column, value in wanted.items():
-        if column in row and column != "hostgroup_id" and (row[column] or "") != value:
+        if column in row and column not in _MOVING and (row[column] or "") != value:
             yield f"{called}: {column} {_is(row[column], value)}"
 
 

@@ -377,7 +377,14 @@ def proxy(
     online = [str(row["hostname"]) for row in in_writer if row["status"] == "ONLINE"]
     held = _held(answer)
     compared = "files" in answer
-    found = list(drift.drift(file, tables, variables, held=held is not None)) if compared else []
+    unnamed = {
+        title: drift.defaults(ask.table(answer.get(f"{ask.DEFAULTS}{title}", ())))
+        for title in ask.TABLES
+    }
+    found: list[str] = []
+    if compared:
+        found += drift.drift(file, tables, variables, unnamed, held=held is not None)
+        found += _unused(answer)
     used, allowed = _shares(ask.table(answer.get("pool", ())), servers)
     return Proxy(
         pod=name,
@@ -402,6 +409,16 @@ def proxy(
         compared=compared,
         outdated=outdated,
     )
+
+
+def _unused(answer: dict[str, list[str]]) -> list[str]:
+    """Rows of tables of which no file has any."""
+    counts = {table: answer.get(f"{ask.ROWS}{table}", ())[1:] for table in ask.UNUSED}
+    return [
+        f"table {table}: has {rows[0]} rows, the file has none"
+        for table, rows in counts.items()
+        if rows and rows[0] != "0"
+    ]
 
 
 def _held(answer: dict[str, list[str]]) -> int | None:

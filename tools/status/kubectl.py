@@ -100,7 +100,8 @@ def refused(said: str) -> Unreachable:
     """The error of what kubectl said: its last line, which has the reason."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     absent = ("NotFound", "the server doesn't have a resource type")
-    if forbidden := [line for line in lines if "(Forbidden)" in line]:
+    forbids = ("Error from server (Forbidden)", "error: unable to upgrade connection: Forbidden")
+    if forbidden := [line for line in lines if line.startswith(forbids)]:
         return Refused(forbidden[-1])
     if any(word in line for line in lines for word in absent):
         return Absent(lines[-1])
