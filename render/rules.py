@@ -14,7 +14,7 @@ HEADER = f"{MADE} For `rule_files` of a Prometheus.\n"
 def files(configs: Iterable[StackConfig]) -> dict[str, str]:
     """File name to text, of each database whose metrics somebody reads."""
     return {
-        f"{FOLDER}/{config.name}.rules.yaml": HEADER
+        f"{FOLDER}/{config.namespace}-{config.name}.rules.yaml": HEADER
         + dump(alerts.rule_file(config), first=("alert", "expr", "for"))
         for config in configs
         if config.monitoring.enabled and config.monitoring.alerts.enabled

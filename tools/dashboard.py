@@ -231,10 +231,10 @@ def _pair() -> list[Panel]:
         _stat(
             "Servers up",
             "Servers of which the exporter gets figures. Good: all of them.",
-            "count(mysql_up{<servers>} == 1) or vector(0)",
+            f"count({_by_server('mysql_up{<servers>}')} == 1) or vector(0)",
             unit="suffix:of <replicas>",
             steps=[(None, BAD), ("<replicas>", GOOD)],
-            alerts=["DatabaseServerDown", "DatabaseMetricsMissing"],
+            alerts=["DatabaseServerDown", "DatabaseUnseen", "DatabaseMetricsMissing"],
         ),
         _stat(
             "Takes writes",

@@ -182,6 +182,10 @@ class Drill(Model):
     """The volume into which it restores."""
 
 
+DRILL_TIMES = 2
+"""A drill may take so many times as long as a backup: it copies once and reads once."""
+
+
 class Backup(Model):
     """Scheduled backups of the database."""
 
@@ -240,6 +244,16 @@ class Backup(Model):
         A backup counts from its end. It has the data of that time.
         """
         return cron.runs(self.schedule).longest + seconds(self.timeout)
+
+    @property
+    def drill_timeout(self) -> int:
+        """Seconds that a drill may take."""
+        return DRILL_TIMES * seconds(self.timeout)
+
+    @property
+    def drill_allowed_age(self) -> int:
+        """Seconds after which the last drill that succeeded is too old: no run may have failed."""
+        return cron.runs(self.drill.schedule).longest + self.drill_timeout
 
     @property
     def count(self) -> int:

@@ -15,7 +15,6 @@ from components.config import cron
 from components.config.stack import StackConfig
 from components.config.types import seconds
 from components.operations import monitors, series
-from components.operations.drill import TIMES
 
 Severity = Literal["critical", "warning"]
 """`critical`: wake somebody; `warning`: on the next working day."""
@@ -163,8 +162,18 @@ PEERS = Condition(
 
 # --- parts of expressions ---
 
-_SERVER, _PROXY = ", ".join(series.SERVER), ", ".join(series.PROXY)
-_JOB = "namespace, job_name"
+_PROXY, _JOB = ", ".join(series.PROXY), "namespace, job_name"
+FORGOTTEN = "1d"
+"""So long after it was last read a server that is not read counts as one that hangs."""
+
+
+def _server(config: StackConfig) -> str:
+    return ", ".join(series.server_labels(config))
+
+
+def _by_server(function: str, metric: str, config: StackConfig, over: str = "") -> str:
+    """One series per server, also while two Pods of an exporter are read."""
+    return f"{function} by ({_server(config)}) ({metric}{{{series.servers(config)}}}{over})"
 
 
 def _writable(config: StackConfig) -> str:
@@ -173,12 +182,28 @@ def _writable(config: StackConfig) -> str:
     From MariaDB 12 on `read_only` may be a word that the exporter cannot read: then the server has
     no such series, and it takes no writes either.
     """
-    return f"mysql_global_variables_read_only{{{series.servers(config)}}} == 0"
+    return f"{_by_server('max', 'mysql_global_variables_read_only', config)} == 0"
 
 
 def _seen(config: StackConfig) -> str:
     """True while anything is known of the servers: without an exporter nobody knows."""
     return f"count(mysql_up{{{series.servers(config)}}}) > 0"
+
+
+def _age(config: StackConfig) -> str:
+    """Seconds since the servers were made; nothing where kube-state-metrics does not tell."""
+    return f"(time() - max(kube_statefulset_created{{{series.server_set(config)}}}))"
+
+
+def _booting(config: StackConfig) -> str:
+    """True in the first hour of a database of which no server was up yet."""
+    up = f"max_over_time(mysql_up{{{series.servers(config)}}}[1h])"
+    return f"({_age(config)} < {HOUR} unless on () max({up}) == 1)"
+
+
+def _set_known(config: StackConfig) -> str:
+    """True while kube-state-metrics tells of the database."""
+    return f"count(kube_statefulset_replicas{{{series.server_set(config)}}})"
 
 
 def _of_jobs(metric: str, config: StackConfig, owners: str) -> str:
@@ -234,25 +259,39 @@ def _online_writers(config: StackConfig) -> str:
 
 
 def _known(config: StackConfig) -> str:
-    """The servers that were read in the last hour."""
-    return f"group by ({_SERVER}) (last_over_time(mysql_up{{{series.servers(config)}}}[1h]))"
+    """The servers that were read in the last day."""
+    up = f"last_over_time(mysql_up{{{series.servers(config)}}}[{FORGOTTEN}])"
+    return f"group by ({_server(config)}) ({up})"
 
 
 def _server_down(config: StackConfig) -> str:
     """It refuses the exporter, or it was read and is not, while others are: of one that hangs the
     exporter does not say anything in time. Not one that the stack no longer has."""
-    up = f"mysql_up{{{series.servers(config)}}}"
+    up, server = f"mysql_up{{{series.servers(config)}}}", _server(config)
     return f"""
-        max by ({_SERVER}) ({up}) == 0
-        or (
-          {_known(config)} unless on ({_SERVER}) {up}
-          and on () count({up}) < {config.database.running}
-        )"""
+        (
+          {_by_server("max", "mysql_up", config)} == 0
+          or (
+            {_known(config)} unless on ({server}) {up}
+            and on () count({_by_server("group", "mysql_up", config)}) < {config.database.running}
+          )
+        )
+        unless on () {_booting(config)}"""
+
+
+def _unseen(config: StackConfig) -> str:
+    """Servers were read, none is, and something else is known of them: all hang, or the exporter
+    is gone, which nobody can tell apart from outside."""
+    servers = series.servers(config)
+    return f"""
+        count({_known(config)})
+        unless on () mysql_up{{{servers}}}
+        and on () ({_set_known(config)} or count(up{{{servers}}}))"""
 
 
 def _metrics_missing(config: StackConfig) -> str:
     """No server is read, or some were not even before."""
-    read = f"(count(mysql_up{{{series.servers(config)}}}) or vector(0))"
+    read = f"(count({_by_server('group', 'mysql_up', config)}) or vector(0))"
     return f"{read} == 0 or count({_known(config)}) < {config.database.running}"
 
 
@@ -261,7 +300,10 @@ def _kubernetes_missing(config: StackConfig) -> str:
 
 
 def _no_writable(config: StackConfig) -> str:
-    return f"(count({_writable(config)}) or vector(0)) == 0 and on () {_seen(config)}"
+    return f"""
+        (count({_writable(config)}) or vector(0)) == 0
+        and on () {_seen(config)}
+        unless on () {_booting(config)}"""
 
 
 def _two_writable(config: StackConfig) -> str:
@@ -273,49 +315,54 @@ def _replication_broken(config: StackConfig) -> str:
 
     With a stopped thread the lag is NULL, which the exporter leaves out.
     """
-    servers = series.servers(config)
-    threads = [
-        f"min by ({_SERVER}) (mysql_slave_status_slave_{thread}_running{{{servers}}})"
+    server, servers = _server(config), series.servers(config)
+    io, sql = (
+        _by_server("min", f"mysql_slave_status_slave_{thread}_running", config)
         for thread in ("io", "sql")
-    ]
+    )
     return f"""
         (
-          {threads[0]}
-            * on ({_SERVER}) {threads[1]} == 0
-          or max by ({_SERVER}) (mysql_up{{{servers}}}) == 1
-            unless on ({_SERVER}) mysql_slave_status_slave_sql_running{{{servers}}}
+          {io}
+            * on ({server}) {sql} == 0
+          or {_by_server("max", "mysql_up", config)} == 1
+            unless on ({server}) mysql_slave_status_slave_sql_running{{{servers}}}
         )
-        unless on ({_SERVER}) {_writable(config)}
+        unless on ({server}) {_writable(config)}
         and on () count({_writable(config)}) > 0"""
 
 
 def _replication_lag(config: StackConfig) -> str:
-    lag = f"mysql_slave_status_seconds_behind_master{{{series.servers(config)}}}"
-    return f"max by ({_SERVER}) ({lag}) > {LAG}"
+    return f"{_by_server('max', 'mysql_slave_status_seconds_behind_master', config)} > {LAG}"
 
 
 def _semi_sync_off(config: StackConfig) -> str:
-    servers = series.servers(config)
+    server = _server(config)
+    status, clients = (
+        _by_server("max", f"mysql_global_status_rpl_semi_sync_master_{figure}", config)
+        for figure in ("status", "clients")
+    )
     return f"""
-        mysql_global_status_rpl_semi_sync_master_status{{{servers}}}
-          * on ({_SERVER}) mysql_global_status_rpl_semi_sync_master_clients{{{servers}}} == 0
-        and on ({_SERVER}) {_writable(config)}"""
+        {status}
+          * on ({server}) {clients} == 0
+        and on ({server}) {_writable(config)}"""
 
 
 def _galera_not_primary(config: StackConfig) -> str:
     status = f"mysql_global_status_wsrep_cluster_status{{{series.servers(config)}}}"
-    return f"(count({status} == 1) or vector(0)) == 0 and on () {_seen(config)}"
+    return f"""
+        (count({status} == 1) or vector(0)) == 0
+        and on () {_seen(config)}
+        unless on () {_booting(config)}"""
 
 
 def _galera_node_missing(config: StackConfig) -> str:
     """A server that answers and is not, or not fully, in the cluster of those that answer. Percona
     copies a server that does not take part meanwhile."""
-    servers = series.servers(config)
     found = f"""
         (
-          max by ({_SERVER}) (mysql_global_status_wsrep_local_state{{{servers}}}) != 4
-          or max by ({_SERVER}) (mysql_global_status_wsrep_cluster_size{{{servers}}})
-            < on () group_left () count(mysql_up{{{servers}}} == 1)
+          {_by_server("max", "mysql_global_status_wsrep_local_state", config)} != 4
+          or {_by_server("max", "mysql_global_status_wsrep_cluster_size", config)}
+            < on () group_left () count({_by_server("max", "mysql_up", config)} == 1)
         )"""
     if not BACKUPS.holds(config):
         return found
@@ -325,21 +372,20 @@ def _galera_node_missing(config: StackConfig) -> str:
 
 def _galera_flow_control(config: StackConfig) -> str:
     paused = f"mysql_global_status_wsrep_flow_control_paused_ns{{{series.servers(config)}}}"
-    return f"max by ({_SERVER}) (rate({paused}[5m])) / 1e9 > 0.2"
+    return f"max by ({_server(config)}) (rate({paused}[5m])) / 1e9 > 0.2"
 
 
 def _connections(config: StackConfig) -> str:
     """The proxies alone may use 80 % (`StackConfig.connection_budget`)."""
-    servers = series.servers(config)
     return f"""
-        max by ({_SERVER}) (mysql_global_status_threads_connected{{{servers}}})
-          / on ({_SERVER}) max by ({_SERVER}) (mysql_global_variables_max_connections{{{servers}}})
+        {_by_server("max", "mysql_global_status_threads_connected", config)}
+          / on ({_server(config)})
+            {_by_server("max", "mysql_global_variables_max_connections", config)}
           > {CONNECTIONS_SHARE}"""
 
 
 def _row_locks(config: StackConfig) -> str:
-    waits = f"mysql_global_status_innodb_row_lock_current_waits{{{series.servers(config)}}}"
-    return f"max by ({_SERVER}) ({waits}) > 20"
+    return f"{_by_server('max', 'mysql_global_status_innodb_row_lock_current_waits', config)} > 20"
 
 
 def _volume_fills(config: StackConfig) -> str:
@@ -347,13 +393,19 @@ def _volume_fills(config: StackConfig) -> str:
 
 
 def _volume_full(config: StackConfig) -> str:
-    """Nearly full, or full in four hours if it goes on so. A trend needs a volume half full: a new
-    database is filled quickly."""
+    """Nearly full, or full in four hours if it goes on as in the last six and as in the last half
+    hour: what somebody loaded has an end. A trend needs a volume half full: a new database is
+    filled quickly."""
     free = f"kubelet_volume_stats_available_bytes{{{series.volumes(config)}}}"
+    long, short = (
+        f"min by (namespace, persistentvolumeclaim) (predict_linear({free}[{over}], 4 * 3600)) < 0"
+        for over in ("6h", "30m")
+    )
     return f"""
         {_left_of_volume(config)} < 0.05
         or (
-          min by (namespace, persistentvolumeclaim) (predict_linear({free}[6h], 4 * 3600)) < 0
+          {long}
+          and {short}
           and {_left_of_volume(config)} < 0.5
         )"""
 
@@ -363,9 +415,9 @@ def _backup_old(config: StackConfig) -> str:
 
 
 def _backup_missing(config: StackConfig) -> str:
-    """Not where nothing is known of Jobs."""
-    known = f"count(kube_statefulset_replicas{{{series.server_set(config)}}})"
-    return f"absent({_completed(config)}) and on () {known}"
+    """Of a database that is old enough to have one. Not where nothing is known of Jobs."""
+    limit = config.backup.newest_allowed_age
+    return f"absent({_completed(config)}) and on () {_age(config)} > {limit}"
 
 
 def _backup_failed(config: StackConfig) -> str:
@@ -380,9 +432,7 @@ def _dump_old(config: StackConfig) -> str:
 
 
 def _drill_old(config: StackConfig) -> str:
-    backup = config.backup
-    limit = cron.runs(backup.drill.schedule).longest + TIMES * seconds(backup.timeout)
-    return _age_of_cron_job(series.drill(config), limit)
+    return _age_of_cron_job(series.drill(config), config.backup.drill_allowed_age)
 
 
 def _drill_failed(config: StackConfig) -> str:
@@ -391,10 +441,16 @@ def _drill_failed(config: StackConfig) -> str:
 
 
 def _point_in_time_stalled(config: StackConfig) -> str:
+    """Nothing was uploaded for long, whether the collector says so or says nothing: it ends at each
+    error, and begins again with 0 (v1.18.0, cmd/pitr)."""
     told = series.collector(config)
     limit = max(15 * MINUTE, 3 * config.backup.point_in_time.upload_seconds)
+    remembered = limit + HOUR
+    processed = f"pxc_binlog_collector_last_processing_timestamp{{{told}}}"
+    last = f"max(max_over_time({processed}[{duration(remembered)}]) > 0)"
     return f"""
-        time() - max(pxc_binlog_collector_last_processing_timestamp{{{told}}}) > {limit}
+        time() - {last} > {limit}
+        or ({_age(config)} > {remembered} unless on () {last})
         or max(increase(pxc_binlog_collector_gap_detected_total{{{told}}}[1h])) > 0"""
 
 
@@ -470,7 +526,10 @@ def _logins_refused(config: StackConfig) -> str:
 
 def _operator_down(config: StackConfig) -> str:
     operator = series.operator(config)
-    return f"sum(kube_deployment_status_replicas_available{{{operator}}}) == 0"
+    available = f"kube_deployment_status_replicas_available{{{operator}}}"
+    return f"""
+        sum({available}) == 0
+        or (absent({available}) and on () {_set_known(config)})"""
 
 
 # --- the table ---
@@ -487,6 +546,16 @@ _DOWN: Mapping[str, Any] = {
 ALERTS: tuple[Alert, ...] = (
     Alert(**_DOWN, when=ONE_SERVER, severity="critical"),
     Alert(**_DOWN, when=SEVERAL_SERVERS, severity="warning"),
+    Alert(
+        name="DatabaseUnseen",
+        when=SERVERS,
+        severity="critical",
+        for_=5 * MINUTE,
+        expression=_unseen,
+        summary="No server is read any more.",
+        description="Of {{ $value }} servers the exporter says nothing: they hang, or it does not "
+        "run. Other alerts about them cannot fire.",
+    ),
     Alert(
         name="DatabaseMetricsMissing",
         when=SERVERS,
@@ -635,7 +704,8 @@ ALERTS: tuple[Alert, ...] = (
         name="BackupMissing",
         when=BACKUPS,
         severity="critical",
-        for_=lambda config: config.backup.newest_allowed_age,
+        # A changed object makes its first backup at once, and the old one's Jobs are gone.
+        for_=lambda config: seconds(config.backup.timeout) + 10 * MINUTE,
         expression=_backup_missing,
         summary="There is no backup.",
         description="No Job of a backup is known that was completed.",
@@ -680,7 +750,7 @@ ALERTS: tuple[Alert, ...] = (
         name="PointInTimeStalled",
         when=POINT_IN_TIME,
         severity="critical",
-        for_=5 * MINUTE,
+        for_=10 * MINUTE,
         expression=_point_in_time_stalled,
         summary="Binary logs do not get into the store.",
         description="The collector has not worked for long, or a part of the binary logs is "

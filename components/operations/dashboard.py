@@ -15,11 +15,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from components import names
-from components.config import cron
 from components.config.stack import StackConfig
-from components.config.types import seconds
 from components.operations import series
-from components.operations.drill import TIMES
 
 TEMPLATE = Path(__file__).with_suffix(".json")
 PLACE = re.compile("<([a-z_]+)>")
@@ -114,8 +111,7 @@ def facts(config: StackConfig) -> Facts:
         found["backup_age"] = backup.newest_allowed_age
     if backup.drilled:
         found["drills"] = series.drill(config)
-        limit = cron.runs(backup.drill.schedule).longest + TIMES * seconds(backup.timeout)
-        found["drill_age"] = limit
+        found["drill_age"] = backup.drill_allowed_age
     if backup.target and backup.point_in_time.enabled:
         found["binlogs"] = series.collector(config)
     if monitoring.by_operator and monitoring.alerts.enabled:

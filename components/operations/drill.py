@@ -14,7 +14,6 @@ from components.config import my_cnf, quantity, server_options
 from components.config.backup import S3, Azure, BackupVolume, Store
 from components.config.model import SecretRef
 from components.config.stack import StackConfig
-from components.config.types import seconds
 from components.operations import backups, drill_script, heartbeat, jobs, stores
 from components.operations.drill_script import Drill
 from components.operations.places import Place
@@ -24,8 +23,6 @@ CA_DIRECTORY = "/etc/mysql-ha/store-ca"
 BACKUPS = "/backups"
 """Where the volume of the backups is, when they are on one."""
 SCRATCH = "scratch"
-TIMES = 2
-"""A drill may take so many times as long as a backup: it copies once and reads once."""
 ON_DISK = ("lower_case_table_names",)
 """Options of `database.my_cnf` without which a server does not read another one's files."""
 
@@ -62,7 +59,7 @@ def spec(config: StackConfig, place: Place, containers: Containers) -> dict[str,
         config,
         schedule=config.backup.drill.schedule,
         role="drill",
-        deadline=TIMES * seconds(config.backup.timeout),
+        deadline=config.backup.drill_timeout,
         pod={**pod, "volumes": [_scratch(config), *pod["volumes"]]},
         # An identity in the cloud is by the ServiceAccount, whose token its webhook mounts itself.
         account=config.backup.service_account,

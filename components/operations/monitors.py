@@ -94,7 +94,8 @@ def collects(config: StackConfig) -> bool:
 
 def collector(config: StackConfig) -> dict[str, Any]:
     """The `spec` of the PodMonitor of that. The uploader's Service has no labels by which a
-    ServiceMonitor could choose it, and its port no name."""
+    ServiceMonitor could choose it. The container's port is called `metrics` (v1.18.0), the
+    Service's has no name."""
     return {
         "selector": {"matchLabels": names.pxc_selector(config.name, "pitr")},
         "namespaceSelector": {"matchNames": [config.namespace]},

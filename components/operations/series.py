@@ -9,13 +9,22 @@ from components.config.engine import ENGINES
 from components.config.stack import StackConfig
 from components.operations.places import FULL
 
-SERVER = ("namespace", "service", "instance")
-"""The labels that name one server. By annotations every server has a Service of its own, and all
-have the exporter's address; otherwise they share the Service, and `instance` is the Pod's host."""
 DIGEST = "[0-9a-f]{6}"
 """Of an object's name: another one for each version of what is fixed."""
 PROXY = ("namespace", "pod")
 """The labels that name one proxy."""
+
+
+def server_labels(config: StackConfig) -> tuple[str, ...]:
+    """The labels that name one server.
+
+    By annotations every server has a Service of its own, and `instance` is the exporter's Pod, of
+    which there may be another one tomorrow. Otherwise they share the Service, and `instance` is
+    the server's Pod.
+    """
+    if config.monitoring.scrape == "annotations":
+        return ("namespace", "service")
+    return ("namespace", "service", "instance")
 
 
 def servers(config: StackConfig) -> str:
@@ -47,7 +56,7 @@ HOST = "(.+?)([.][^:]*[a-z][^:]*)?(:[0-9]+)?"
 
 
 def server(config: StackConfig) -> str:
-    """The last arguments of `label_replace` that make of SERVER's labels the name of the Pod."""
+    """The last arguments of `label_replace` that make of a server's labels the name of its Pod."""
     if config.monitoring.scrape == "annotations":
         pod = f"{ENGINES[config.engine].servers(config.name)}-$1"
         return f'"{pod}", "service", ".*-([0-9]+)"'
@@ -86,11 +95,13 @@ def _stateful_set(config: StackConfig, name: str) -> str:
 
 
 def backup_jobs(config: StackConfig) -> str:
-    """Whose are the Jobs of scheduled backups. A change of what is fixed makes a new owner."""
+    """Whose are the Jobs of backups: of scheduled ones, of which a change of what is fixed makes a
+    new owner, and of those by `make backup-now`, whose owners have names of that kind too."""
+    backups = names.backup(config.name, DIGEST)
     if config.engine == "percona":
-        backups = names.pxc_scheduled_backup(config.name, FULL)
-        return _owned(config, "PerconaXtraDBClusterBackup", backups)
-    return _owned(config, "PhysicalBackup", names.backup(config.name, DIGEST))
+        scheduled = names.pxc_scheduled_backup(config.name, FULL)
+        return _owned(config, "PerconaXtraDBClusterBackup", f"{scheduled}|{backups}")
+    return _owned(config, "PhysicalBackup", backups)
 
 
 def dump(config: StackConfig) -> str:

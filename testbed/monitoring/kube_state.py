@@ -77,6 +77,7 @@ def _cron_job(item: Object) -> Iterable[Series]:
 
 def _stateful_set(item: Object) -> Iterable[Series]:
     labels = _named(item, "statefulset")
+    yield "kube_statefulset_created", labels, _seconds(item["metadata"]["creationTimestamp"])
     yield "kube_statefulset_replicas", labels, item["spec"]["replicas"]
     ready = item.get("status", {}).get("readyReplicas", 0)
     yield "kube_statefulset_status_replicas_ready", labels, ready

@@ -120,6 +120,7 @@ def _kubernetes(config: StackConfig) -> Iterator[tuple[str, float]]:
     for name, replicas in sets.items():
         for metric in ("kube_statefulset_replicas", "kube_statefulset_status_replicas_ready"):
             yield series(metric, namespace=namespace, statefulset=name), replicas
+        yield series("kube_statefulset_created", namespace=namespace, statefulset=name), -365 * DAY
     labels = {"namespace": "operators", "deployment": engine.operators[0]}
     yield series("kube_deployment_status_replicas_available", **labels), 1
     if config.backup.target is not None:

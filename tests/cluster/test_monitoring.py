@@ -79,7 +79,15 @@ def test_a_server_has_the_labels_by_which_rules_find_it(
     hosts = names.mariadb_pod_hosts(NAME, "default", 3)
     instances = sorted(sample.labels["instance"].partition(":")[0] for sample in found)
     assert instances == sorted(hosts)
-    assert len({tuple(sample.labels[label] for label in series.SERVER) for sample in found}) == 3
+    assert (
+        len(
+            {
+                tuple(sample.labels[label] for label in series.server_labels(config))
+                for sample in found
+            }
+        )
+        == 3
+    )
 
 
 def test_a_kubelet_knows_the_volumes(config: StackConfig, monitoring: Monitoring) -> None:

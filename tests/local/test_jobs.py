@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from components.config import load as configuration
 from components.config.stack import StackConfig
+from components.operations import series
 from local import LocalError, jobs
 from local.jobs import Follower
 from local.kubectl import Kubectl, Object
@@ -186,6 +188,9 @@ def test_an_account_of_the_stacks_own_and_its_volume_are_kept() -> None:
     }
 
 
+PERCONAS: Object = {"status": {"state": "Succeeded", "destination": "s3://b/orders"}}
+
+
 def no_job(_: Cluster) -> Object:
     return listed()
 
@@ -197,20 +202,41 @@ def its_job(cluster: Cluster) -> Object:
     return listed({"metadata": {**name, "ownerReferences": [owner]}})
 
 
+def by_hand(name: str, complete: str) -> Object:
+    """A PhysicalBackup that an earlier `make backup-now` made."""
+    return {
+        "metadata": {"name": name, "creationTimestamp": "2026-01-02T00:00:00Z"},
+        "spec": {"storage": {}},
+        "status": {"conditions": [{"type": "Complete", "status": complete}]},
+    }
+
+
 def physical(
-    job: Sequence[Answer], owned: Sequence[Answer], pods: Object | None = None
+    job: Sequence[Answer],
+    owned: Sequence[Answer],
+    pods: Object | None = None,
+    before: Sequence[Object] = (),
 ) -> tuple[Follower, Cluster, list[str]]:
-    """`owned`: what there is of Jobs, one look after another; `job`: what that Job is like."""
+    """`owned`: what there is of Jobs, one look after another; `job`: what that Job is like;
+    `before`: other PhysicalBackups."""
     return follow(**{
-        "physicalbackups.k8s.mariadb.com": [listed(SCHEDULED), RUNNING],
+        "physicalbackups.k8s.mariadb.com": [listed(SCHEDULED, *before), RUNNING],
         "jobs": owned,
         "job/orders-backup": job,
         "job/orders-heartbeat": [COMPLETE],
+        "perconaxtradbclusterbackups": [PERCONAS],
         "pods": [pods or listed()],
     })  # fmt: skip
 
 
-def test_a_backup_now_waits_for_its_job_and_goes() -> None:
+def deleted(cluster: Cluster) -> list[str]:
+    """The names of the PhysicalBackups that were."""
+    calls = [call for call in cluster.calls if call[0] == "delete"]
+    assert all(call[1] == "physicalbackups.k8s.mariadb.com" for call in calls)
+    return [call[2] for call in calls]
+
+
+def test_a_backup_now_waits_for_its_job() -> None:
     follower, cluster, said = physical([RUNNING, COMPLETE], [no_job, its_job])
     assert jobs.backup(follower, config())
     (made,) = cluster.made
@@ -218,11 +244,35 @@ def test_a_backup_now_waits_for_its_job_and_goes() -> None:
     states = [line.split(maxsplit=1)[1] for line in said if line.startswith("  ")]
     waits = ["waiting for the operator", "waiting for a Pod", "complete"]
     assert states == ["complete", *waits]  # the first is the heartbeat
-    assert cluster.calls[-1][:3] == (
-        "delete",
-        "physicalbackups.k8s.mariadb.com",
-        made["metadata"]["name"],
-    )
+    assert not deleted(cluster)
+
+
+def test_only_the_newest_backup_now_stays() -> None:
+    """And one that somebody else makes, and those with a schedule."""
+    before = [by_hand("orders-backup-000001", "True"), by_hand("orders-backup-000002", "False")]
+    scheduled: Object = {**SCHEDULED, "status": by_hand("", "True")["status"]}
+    follower, cluster, _ = physical([COMPLETE], [its_job], before=[*before, scheduled])
+    assert jobs.backup(follower, config())
+    assert deleted(cluster) == ["orders-backup-000001"]
+
+
+def test_a_backup_now_that_fails_takes_none_away() -> None:
+    before = [by_hand("orders-backup-000001", "True")]
+    follower, cluster, _ = physical([FAILED], [its_job], before=before)
+    assert not jobs.backup(follower, config())
+    assert not deleted(cluster)
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "percona"])
+def test_the_alerts_know_the_one_that_stays(engine: str) -> None:
+    """By its name and kind: tests/unit/test_alerts.py has what they make of its Job."""
+    own = config(engine=engine)
+    follower, cluster, _ = physical([COMPLETE], [its_job])
+    assert jobs.backup(follower, own)
+    (made,) = cluster.made
+    matchers = dict(re.findall(r'(\w+)=~?"([^"]*)"', series.backup_jobs(own)))
+    assert matchers["owner_kind"] == made["kind"]
+    assert re.fullmatch(matchers["owner_name"], made["metadata"]["name"])
 
 
 def test_a_backup_now_that_fails_stays_to_be_looked_at() -> None:

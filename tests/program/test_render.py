@@ -111,14 +111,14 @@ def test_rules_are_a_file_of_each_database(scrape: str, tmp_path: Path) -> None:
     config = {"orders": {}, "stock": {}, "logs": quiet, "jobs": {"monitoring": NO_ALERTS}}
     _, files = render(stack(tmp_path, databases=config, monitoring={"scrape": scrape}))
     rules = {name: text for name, text in files.items() if name.startswith("prometheus/")}
-    assert set(rules) == {"prometheus/orders.rules.yaml", "prometheus/stock.rules.yaml"}
+    assert set(rules) == {f"prometheus/default-{name}.rules.yaml" for name in ("orders", "stock")}
     objects = sorted(name for name in files if name.startswith("prometheusrule-"))
     made = ["prometheusrule-orders.yaml", "prometheusrule-stock.yaml"]
     assert objects == (made if scrape == "prometheus_operator" else [])
     for name in objects:
         (database,) = (each for each in ("orders", "stock") if each in name)
         spec = yaml.safe_load(files[name])["spec"]
-        assert spec == yaml.safe_load(rules[f"prometheus/{database}.rules.yaml"])
+        assert spec == yaml.safe_load(rules[f"prometheus/default-{database}.rules.yaml"])
 
 
 NO_ALERTS = {"alerts": {"enabled": False}}

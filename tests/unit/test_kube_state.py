@@ -63,6 +63,7 @@ def test_replicas_that_are_wanted_and_there() -> None:
         ]
     )
     assert told.splitlines() == [
+        'kube_statefulset_created{namespace="a",statefulset="n"} 1767225600',
         'kube_statefulset_replicas{namespace="a",statefulset="n"} 3',
         'kube_statefulset_status_replicas_ready{namespace="a",statefulset="n"} 2',
         'kube_deployment_spec_replicas{namespace="a",deployment="n"} 1',
