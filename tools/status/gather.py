@@ -196,8 +196,11 @@ class _Gathering:
         left = {called, names.proxysql_peers(facts.name)} & {
             str(one["metadata"]["name"]) for one in services
         }
-        if not says and not stack and left and not facts.operator_proxies:
-            says = f"Service {min(left)}"
+        if not facts.operator_proxies:
+            if not stack and left:
+                says = f"Service {min(left)}"
+            elif stack and not left and self._known("services"):
+                says = ""  # perhaps they were not deployed yet
         return _Tier(pods=[], wanted=wanted, made=0, spec={}, gone=says)
 
     def _collector(self, own: Sequence[Object]) -> bool | None:
