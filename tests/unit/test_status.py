@@ -923,6 +923,19 @@ def test_an_answer_that_is_not_understood_hides_no_other() -> None:
     assert "DatabaseServerDown" in {one.alert for one in found}
 
 
+def test_backups_that_are_not_understood_hide_nothing_else() -> None:
+    fake = small()
+    fake.objects[PHYSICALS] = [{"metadata": {"name": "odd"}, "spec": {}}]
+    fake.objects["endpointslices"] = [{"endpoints": [{"targetRef": {"kind": "Pod"}}]}]
+    database, found = look(fake)
+    assert database.unknown == (
+        "endpointslices: not understood: KeyError('name')",
+        "backups: not understood: KeyError('mariaDbRef')",
+    )
+    assert {(one.severity, one.alert) for one in found} == {("warning", "")}
+    assert len(database.proxies) == 3
+
+
 def test_an_object_that_is_not_understood_hides_no_other_database(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -576,8 +576,8 @@ def _proofs(database: Database) -> Iterator[Verdict]:
             "the collector of binary logs does not run",
             f"kubectl -n {database.namespace} describe pod -l app.kubernetes.io/component=pitr",
         )
-    listed = all(map(database.known, ("physicalbackups", "perconaxtradbclusterbackups")))
-    if not database.proofs and listed and database.known("cronjobs"):
+    kinds = ("physicalbackups", "perconaxtradbclusterbackups", "cronjobs", "backups")
+    if not database.proofs and all(map(database.known, kinds)):
         yield Verdict(
             severity="notice",
             what="no backups are made",
