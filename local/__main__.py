@@ -141,10 +141,17 @@ def screens(wanted: str, as_json: bool) -> int:
     try:
         with seen(wanted) as (deployed, stack, kubectl):
             command = tuple(kubectl.command())
-            now = {one.name: _wanted(one) for one in stack}
+            now = {one.name: _configuration(one) for one in stack}
             return show(
                 [
-                    (StatusKubectl(command, one.namespace), one.name, now.get(one.name))
+                    (
+                        StatusKubectl(command, one.namespace),
+                        one.name,
+                        Wanted(
+                            proxies=one.proxy.running if one.proxy.enabled else 0,
+                            configuration=now.get(one.name, ""),
+                        ),
+                    )
                     for one in deployed
                 ],
                 as_json=as_json,
@@ -156,13 +163,12 @@ def screens(wanted: str, as_json: bool) -> int:
     return NOTHING_TO_SHOW
 
 
-def _wanted(config: StackConfig) -> Wanted:
-    """What a stack's file says of the proxies of a database."""
+def _configuration(config: StackConfig) -> str:
+    """The Secret of the proxies' configuration; nothing where this program runs none."""
     if not config.own_proxies:
-        return Wanted(proxies=config.proxy.running if config.proxy.enabled else 0)
+        return ""
     topology = WIRING[config.engine].topology(config)
-    secret = config_files.secret_name(config, cnf_model(config, topology))
-    return Wanted(proxies=config.proxy.running, configuration=secret)
+    return config_files.secret_name(config, cnf_model(config, topology))
 
 
 @contextmanager

@@ -92,7 +92,7 @@ def test_the_state_of_each_database_of_a_stack(monkeypatch: pytest.MonkeyPatch) 
     proxied, gone = (wanted for _, _, wanted in shown)
     assert proxied.proxies == CONFIGS[0].proxy.replicas
     assert proxied.configuration.startswith("orders-proxysql-cnf-")
-    assert gone is None
+    assert (gone.proxies, gone.configuration) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -746,15 +746,24 @@ GONE = "the StatefulSet of the proxies is gone: {} says that there are to be som
 @pytest.mark.parametrize("told_by", ["the stack's file", "Service db-proxysql"])
 def test_proxies_whose_stateful_set_somebody_deleted(told_by: str) -> None:
     fake = without("StatefulSet", "db-proxysql", small())
-    wanted = None
-    if told_by == "the stack's file":
-        wanted = Wanted(proxies=3)
-    else:
-        fake.objects["services"] = [{"metadata": {"name": "db-proxysql"}}]
+    wanted = Wanted(proxies=3) if told_by == "the stack's file" else None
+    fake.objects["services"] = [{"metadata": {"name": "db-proxysql"}}]
     database = gather(fake, "db", wanted=wanted, now=NOW)
     found = verdicts(database)
     assert said(found) == [("critical", "ProxiesDown", GONE.format(told_by))]
     assert "proxies  none run: their StatefulSet is gone" in render(database, found, colour=False)
+
+
+def test_proxies_that_are_perhaps_not_deployed_yet() -> None:
+    """Their Service is not there either; where nobody may know that, they are missed."""
+    fake = dev()
+    wanted = Wanted(proxies=2)
+    told = "there are no proxies, and the stack's file wants 2"
+    found = verdicts(gather(fake, "db", wanted=wanted, now=NOW))
+    assert ("warning", "ProxiesDown", told) in said(found)
+    fake.objects["services"] = FORBIDDEN
+    found = verdicts(gather(fake, "db", wanted=wanted, now=NOW))
+    assert ("critical", "ProxiesDown", GONE.format("the stack's file")) in said(found)
 
 
 def test_proxies_of_percona_that_are_gone() -> None:
@@ -912,6 +921,19 @@ def test_an_answer_that_is_not_understood_hides_no_other() -> None:
     assert database.servers[1].unknown == "not understood: KeyError('status')"
     assert database.servers[2].unknown == ""
     assert "DatabaseServerDown" in {one.alert for one in found}
+
+
+def test_backups_that_are_not_understood_hide_nothing_else() -> None:
+    fake = small()
+    fake.objects[PHYSICALS] = [{"metadata": {"name": "odd"}, "spec": {}}]
+    fake.objects["endpointslices"] = [{"endpoints": [{"targetRef": {"kind": "Pod"}}]}]
+    database, found = look(fake)
+    assert database.unknown == (
+        "endpointslices: not understood: KeyError('name')",
+        "backups: not understood: KeyError('mariaDbRef')",
+    )
+    assert {(one.severity, one.alert) for one in found} == {("warning", "")}
+    assert len(database.proxies) == 3
 
 
 def test_an_object_that_is_not_understood_hides_no_other_database(

@@ -91,6 +91,8 @@ UNUSED = (
     *("mysql_query_rules_fast_routing", "mysql_group_replication_hostgroups"),
     *("mysql_aws_aurora_hostgroups", "mysql_servers_ssl_params"),
     *("mysql_firewall_whitelist_users", "mysql_firewall_whitelist_rules"),
+    *("mysql_firewall_whitelist_sqli_fingerprints", "pgsql_firewall_whitelist_sqli_fingerprints"),
+    *("pgsql_firewall_whitelist_users", "pgsql_firewall_whitelist_rules", "pgsql_ldap_mapping"),
     *("pgsql_servers", "pgsql_users", "pgsql_query_rules", "pgsql_replication_hostgroups"),
     *("pgsql_hostgroup_attributes", "pgsql_query_rules_fast_routing", "restapi_routes"),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from components import names
 from components.config.engine import ENGINES
@@ -27,6 +28,7 @@ from .model import (
 )
 from .objects import Facts, Object
 
+T = TypeVar("T")
 THREADS = 16
 """More than a database has Pods, nearly always."""
 NOT_UNDERSTOOD = (LookupError, ValueError, TypeError, AttributeError)
@@ -108,7 +110,7 @@ class _Gathering:
             state=facts.state,
             primary=facts.primary,
             service=facts.service,
-            leads_to=objects.leads_to(slices.result()),
+            leads_to=self._read("endpointslices", lambda: objects.leads_to(slices.result())),
             paused=facts.paused,
             suspended=facts.suspended,
             semi_sync=facts.semi_sync,
@@ -126,9 +128,13 @@ class _Gathering:
                 and objects.volume_secret(spec, "config") != stack.configuration
             ),
             collector=self._collector(own),
-            proofs=tuple(self._proofs(copies.result(), jobs.result(), cron_jobs.result())),
+            proofs=self._read(
+                "backups", lambda: self._proofs(copies.result(), jobs.result(), cron_jobs.result())
+            ),
             certificates=tuple(one.result() for one in certificates),
-            reasons=tuple(why.reasons([self._found, *own], self._recent(events.result()))),
+            reasons=self._read(
+                "events", lambda: why.reasons([self._found, *own], self._recent(events.result()))
+            ),
             unknown=tuple(self._unknown),
         )
 
@@ -155,6 +161,14 @@ class _Gathering:
             if (at := objects.moment(event.get("lastTimestamp") or event.get("eventTime")))
             and at > since
         ]
+
+    def _read(self, kind: str, read: Callable[[], Iterable[T]]) -> tuple[T, ...]:
+        """What objects say; nothing, and that it is not known, where they are not as expected."""
+        try:
+            return tuple(read())
+        except NOT_UNDERSTOOD as error:
+            self._unknown.append(f"{kind}: not understood: {error!r}")
+            return ()
 
     def _known(self, kind: str) -> bool:
         return not any(text.startswith(f"{kind}: ") for text in self._unknown)
@@ -196,8 +210,11 @@ class _Gathering:
         left = {called, names.proxysql_peers(facts.name)} & {
             str(one["metadata"]["name"]) for one in services
         }
-        if not says and not stack and left and not facts.operator_proxies:
-            says = f"Service {min(left)}"
+        if not facts.operator_proxies:
+            if not stack and left:
+                says = f"Service {min(left)}"
+            elif stack and not left and self._known("services"):
+                says = ""  # perhaps they were not deployed yet
         return _Tier(pods=[], wanted=wanted, made=0, spec={}, gone=says)
 
     def _collector(self, own: Sequence[Object]) -> bool | None:

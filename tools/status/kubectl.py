@@ -41,7 +41,7 @@ class Cluster(Protocol):
         ...
 
     def certificate(self, secret: str, key: str) -> bytes:
-        """A public certificate of a Secret, of which nothing else is read."""
+        """A public certificate of a Secret, of which nothing else is printed or kept."""
         ...
 
     def run(self, pod: str, container: str, script: str, stdin: str = "") -> str:

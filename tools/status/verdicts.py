@@ -372,6 +372,13 @@ def _proxies(database: Database) -> Iterator[Verdict]:
             "to be some",
             "the operator's log, or where this program runs them `pulumi refresh` and `pulumi up`",
         )
+    elif wanted and not database.proxied and database.known("statefulsets"):
+        yield _said(
+            "warning",
+            "ProxiesDown",
+            f"there are no proxies, and the stack's file wants {wanted}",
+            "`make preview` shows whether they were never deployed, or somebody deleted them",
+        )
     elif made < wanted:
         yield _said(
             "warning" if made else "critical",
@@ -569,8 +576,8 @@ def _proofs(database: Database) -> Iterator[Verdict]:
             "the collector of binary logs does not run",
             f"kubectl -n {database.namespace} describe pod -l app.kubernetes.io/component=pitr",
         )
-    listed = all(map(database.known, ("physicalbackups", "perconaxtradbclusterbackups")))
-    if not database.proofs and listed and database.known("cronjobs"):
+    kinds = ("physicalbackups", "perconaxtradbclusterbackups", "cronjobs", "backups")
+    if not database.proofs and all(map(database.known, kinds)):
         yield Verdict(
             severity="notice",
             what="no backups are made",
