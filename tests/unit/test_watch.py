@@ -41,7 +41,7 @@ case $step in
   close) cat verdict >> closed; echo OFFLINE_SOFT > status ;;
   open) echo ONLINE > status ;;
   list) case $sql in *Sleep*) cat idle ;; *) cat idle busy ;; esac ;;
-  kill) echo "$sql" >> killed; : > idle; : > busy ;;
+  kill) : > idle; : > busy; echo "$sql" >> killed ;;
   count) cat pool ;;
 esac
 dies "after $step"
