@@ -75,8 +75,12 @@ def ask(line: str, cluster: Cluster, clients: Path) -> str:
         (clients / str(ordinal)).write_text(str(server.port))
     with cluster.primary.session() as session:  # one that may be ended
         number = session.query("SELECT CONNECTION_ID()").value
+        log = session.query("SELECT SUBSTRING_INDEX(@@log_bin_basename, '/', -1)").value
+        here = {"KILL 1": f"KILL {number}", "orders-bin.000042": f"{log}.000001"}
+        for there, one in here.items():
+            line = line.replace(there, one)
         done = subprocess.run(
-            ("bash", "-c", line.replace("KILL 1", f"KILL {number}")),
+            ("bash", "-c", line),
             env={"PATH": f"{clients}:/usr/bin:/bin"},
             capture_output=True,
             text=True,
