@@ -801,7 +801,8 @@ def _storage() -> list[Panel]:
             "Since the collector last worked, which is what a restore to a point in time would "
             "lose. Bad: more than 15 minutes, or a gap.",
             (
-                "time() - max(pxc_binlog_collector_last_processing_timestamp{<binlogs>})",
+                "time() - max(max_over_time("
+                "pxc_binlog_collector_last_processing_timestamp{<binlogs>}[1h]) > 0)",
                 "since the last upload",
             ),
             (

@@ -1079,6 +1079,15 @@ def test_a_single_server_that_is_down_wakes_somebody(size: str, engine: str) -> 
     assert rule.severity == ("critical" if size == "dev" else "warning")
 
 
+def test_a_backup_a_week_is_missed_as_soon_as_one_an_hour() -> None:
+    """Whatever is not known for a moment begins `for` anew, so that it cannot be a week."""
+    weekly = {"store": {"s3": S3}, "schedule": "0 4 * * 0", "retention": "2160h"}
+    own = config(backup=weekly, database={"binlog_expire_days": 8})
+    (rule,) = (rule for rule in alerts.rules(own) if rule.name == "BackupMissing")
+    assert rule.for_ == 2 * 3600 + 600
+    assert rule.expression.endswith(f" > {7 * DAY + 2 * 3600}")
+
+
 def test_numbers_come_from_the_config() -> None:
     def expression(name: str, **overrides: Any) -> str:
         (rule,) = (r for r in alerts.rules(config(**overrides)) if r.name == name)
