@@ -23,7 +23,7 @@ from testbed.cluster.monitoring import INTERVAL_SECONDS, Monitoring, generated, 
 from testbed.cluster.site import SERVER_PORT, SHOP, TABLE, Site, eventually
 from testbed.database.servers import Account, Session
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(1800)]
 NAME = "seen"
 OTHERS = 20.0
 """Seconds after the named alert fires in which no other of its severity may."""
@@ -168,7 +168,6 @@ def test_a_proxy_that_is_paused(site: Site, monitoring: Monitoring, proxied: boo
     )
 
 
-@pytest.mark.long
 def test_a_replica_that_cannot_go_on(site: Site, monitoring: Monitoring) -> None:
     """It has a row already that the primary sends."""
     site.prepare()
@@ -200,7 +199,6 @@ def test_a_replica_that_cannot_go_on(site: Site, monitoring: Monitoring) -> None
     _fires(monitoring, "critical", "ReplicationBroken", conflict, over)
 
 
-@pytest.mark.long
 def test_a_volume_that_fills_up(config: StackConfig, monitoring: Monitoring) -> None:
     """By its figures; the kubelet's labels are its own."""
     claim = names.mariadb_claims(NAME, "replication", 3)[0]

@@ -27,6 +27,8 @@ HOME = REPOSITORY / ".local" / "test"
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 RUN = str(os.getppid() if WORKER else os.getpid())
 """The process of the run: workers are its children."""
+COLLECTING = {"GOGC": os.environ.get("GOGC", "400")}
+"""How often programs of Go collect garbage (https://pkg.go.dev/runtime#hdr-Environment_Variables)."""
 
 
 @pytest.fixture(scope="session")
@@ -44,21 +46,11 @@ def quick_rolls() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def less_collecting() -> Iterator[None]:
-    """Go programs collect less garbage: the many short processes end soon, and the control plane
-    lives for minutes (https://pkg.go.dev/runtime#hdr-Environment_Variables)."""
-    with (
-        mock.patch.dict(os.environ, {"GOGC": os.environ.get("GOGC", "400")}),
-        mock.patch.object(processes, "KEPT", (*processes.KEPT, "GOGC")),
-    ):
-        yield
-
-
 @pytest.fixture(scope="module", autouse=True)
 def quick_reads() -> Iterator[None]:
-    """What an operation has done is read from its backend's files."""
-    with quick.reading():
+    """What an operation has done is read from its backend's files, and the many short processes of
+    Go programs collect less garbage: there is little, and they end soon."""
+    with quick.reading(), mock.patch.dict(os.environ, COLLECTING):
         yield
 
 
@@ -100,7 +92,12 @@ def running(
     # `timeout` and CI end a run with SIGTERM, at which Python would skip the finally below.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        plane.start()
+        # It lives for minutes, and has memory.
+        with (
+            mock.patch.dict(os.environ, COLLECTING),
+            mock.patch.object(processes, "KEPT", (*processes.KEPT, *COLLECTING)),
+        ):
+            plane.start()
         yield plane
     finally:
         if not keep():

@@ -265,7 +265,7 @@ def test_a_killed_process_is_started_again(killed: ControlPlane, victims: tuple[
     killed.start()
     after = process_ids(killed)
     assert {name for name in after if after[name] != before[name]} == set(victims)
-    killed.kubectl("wait", "-n", NAMESPACE, "pod/stays", "--for=condition=Ready", "--timeout=30s")
+    killed.kubectl("wait", "-n", NAMESPACE, "pod/stays", "--for=condition=Ready", "--timeout=120s")
 
 
 def _until(done: Callable[[], bool]) -> None:
