@@ -336,14 +336,19 @@ def _replication_lag(config: StackConfig) -> str:
 
 
 def _semi_sync_off(config: StackConfig) -> str:
-    server = _server(config)
-    status, clients = (
-        _by_server("max", f"mysql_global_status_rpl_semi_sync_master_{figure}", config)
-        for figure in ("status", "clients")
-    )
+    """No replica acknowledges, it is switched off, or commits went on without.
+
+    After a failover the status alone is off until somebody writes, and replicas acknowledge that.
+    """
+    server, of = _server(config), "mysql_global_status_rpl_semi_sync_master"
+    alone = f"increase({of}_no_tx{{{series.servers(config)}}}[5m])"
     return f"""
-        {status}
-          * on ({server}) {clients} == 0
+        (
+          {_by_server("max", f"{of}_clients", config)} == 0
+          or {_by_server("max", "mysql_global_variables_rpl_semi_sync_master_enabled", config)} == 0
+          or {_by_server("max", f"{of}_status", config)} == 0
+            and on ({server}) max by ({server}) ({alone}) > 0
+        )
         and on ({server}) {_writable(config)}"""
 
 

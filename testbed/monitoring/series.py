@@ -60,6 +60,7 @@ def _servers(config: StackConfig) -> Iterator[tuple[str, float]]:
             "wsrep_cluster_status": 0,
             "rpl_semi_sync_master_status": 0,
             "rpl_semi_sync_master_clients": 0,
+            "rpl_semi_sync_master_no_tx": 0,
         }
         if database.topology == "galera":
             status |= {
@@ -76,6 +77,8 @@ def _servers(config: StackConfig) -> Iterator[tuple[str, float]]:
             yield series(f"mysql_global_status_{name}", **labels), value
         read_only = database.topology == "replication" and not primary
         yield series("mysql_global_variables_read_only", **labels), int(read_only)
+        enabled = int(database.topology == "replication")
+        yield series("mysql_global_variables_rpl_semi_sync_master_enabled", **labels), enabled
         maximum = series("mysql_global_variables_max_connections", **labels)
         yield maximum, database.max_connections
         if read_only:

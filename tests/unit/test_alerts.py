@@ -91,6 +91,7 @@ BROKEN: Mapping[str, Value] = {
     "mysql_slave_status_slave_sql_running": 0,
     "mysql_slave_status_seconds_behind_master": 9999,
     "mysql_global_status_rpl_semi_sync_master_status": 0,
+    "mysql_global_status_rpl_semi_sync_master_no_tx": "0+60x200",
     "mysql_global_status_wsrep_cluster_status": 0,
     "mysql_global_status_wsrep_cluster_size": 1,
     "mysql_global_status_wsrep_local_state": 2,
@@ -208,7 +209,9 @@ FIRST, SECOND, THIRD = "orders-0.", "orders-1.", "orders-2."
 UP, READ_ONLY = "mysql_up", "mysql_global_variables_read_only"
 IO, SQL = (f"mysql_slave_status_slave_{thread}_running" for thread in ("io", "sql"))
 LAG = "mysql_slave_status_seconds_behind_master"
-STATUS, CLIENTS = (f"mysql_global_status_rpl_semi_sync_master_{k}" for k in ("status", "clients"))
+SEMI_SYNC = "mysql_global_status_rpl_semi_sync_master"
+STATUS, CLIENTS, ALONE = (f"{SEMI_SYNC}_{figure}" for figure in ("status", "clients", "no_tx"))
+ENABLED = "mysql_global_variables_rpl_semi_sync_master_enabled"
 WSREP = "mysql_global_status_wsrep_"
 AVAILABLE = "kubelet_volume_stats_available_bytes"
 READY, WANTED = "kube_statefulset_status_replicas_ready", "kube_statefulset_replicas"
@@ -548,7 +551,14 @@ BREAKS: tuple[Case, ...] = (
     ),
     Case(id="lag", of="small", edits=((LAG, THIRD, 31),), fires=("ReplicationLag",)),
     Case(id="lag is NULL", of="small", edits=((LAG, "", None),)),
-    Case(id="semi-sync off", of="small", edits=((STATUS, FIRST, 0),), fires=("SemiSyncOff",)),
+    Case(
+        id="commits that no replica has",
+        of="small",
+        edits=((STATUS, FIRST, 0), (ALONE, FIRST, "0+60x200")),
+        fires=("SemiSyncOff",),
+    ),
+    Case(id="nobody has written since a failover", of="small", edits=((STATUS, FIRST, 0),)),
+    Case(id="semi-sync off", of="small", edits=((ENABLED, FIRST, 0),), fires=("SemiSyncOff",)),
     Case(id="no replica", of="small", edits=((CLIENTS, FIRST, 0),), fires=("SemiSyncOff",)),
     Case(id="semi-sync is not asked for", of="unsynced", edits=((STATUS, "", 0),)),
     # Galera.

@@ -452,9 +452,9 @@ FAULTS: Mapping[str, tuple[Fake, tuple[str, str, str]]] = {
         small(db_1=REPLICA.partition("#\nreplication\n")[0] + "#\nend\n"),
         ("critical", "ReplicationBroken", "db-1: follows nobody"),
     ),
-    "semi-sync is off": (
-        small(db_0=PRIMARY.replace("master_status\tON", "master_status\tOFF")),
-        ("warning", "SemiSyncOff", "db-0: waits for no replica (2 acknowledge)"),
+    "nobody acknowledges": (
+        small(db_0=PRIMARY.replace("master_clients\t2", "master_clients\t0")),
+        ("warning", "SemiSyncOff", "db-0: waits for no replica: none acknowledges"),
     ),
     "the primary does not wait": (
         small(db_0=without_semi_sync(PRIMARY)),
@@ -581,6 +581,14 @@ FAULTS: Mapping[str, tuple[Fake, tuple[str, str, str]]] = {
         ("warning", "ConnectionsNearLimit", "db-proxysql-0: uses 23 of 24 connections to a server"),
     ),
 }  # fmt: skip
+
+
+def test_nobody_has_written_since_a_failover() -> None:
+    """Semi-sync is on again with the next commit."""
+    _, found = look(small(db_0=PRIMARY.replace("master_status\tON", "master_status\tOFF")))
+    notice = "db-0: waits for no replica before the next commit, though 2 acknowledge"
+    assert ("notice", "SemiSyncOff", notice) in said(found)
+    assert not wrong(found)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -349,12 +349,20 @@ def _semi_sync(database: Database, server: Server) -> Iterator[Verdict]:
             "SET GLOBAL rpl_semi_sync_master_enabled = 1: a failover now may lose writes",
             server.pod,
         )
-    elif database.semi_sync and semi_sync and (not semi_sync.waits or not semi_sync.clients):
+    elif database.semi_sync and semi_sync and not semi_sync.clients:
         yield _said(
             "warning",
             "SemiSyncOff",
-            f"waits for no replica ({semi_sync.clients} acknowledge)",
+            "waits for no replica: none acknowledges",
             "the replicas' receiving threads: a failover now may lose writes",
+            server.pod,
+        )
+    elif database.semi_sync and semi_sync and not semi_sync.waits:
+        yield _said(
+            "notice",
+            "SemiSyncOff",
+            f"waits for no replica before the next commit, though {semi_sync.clients} acknowledge",
+            "so it is after a failover until somebody writes; if it stays, replicas are too slow",
             server.pod,
         )
 
