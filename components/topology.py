@@ -9,6 +9,10 @@ CA_KEY = "ca.crt"
 """The key of the servers' CA, in the Secret that both operators make."""
 
 
+CA_DIRECTORY = "/etc/mysql-ha/server-ca"
+"""Where the small Pods of this program have that CA."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Topology:
     """How to reach the servers and how to tell which one takes writes. Plain: known at preview."""

@@ -43,9 +43,9 @@ def metrics(config: StackConfig, password: ResolvedCredential) -> dict[str, Any]
         "resources": scheduling.resources(monitoring.exporter.resources),
         "podMetadata": {"labels": {"app.kubernetes.io/part-of": "mysql-ha"}},
         "podSecurityContext": security.of_pod(config.security, exporter.NOBODY),
-        "securityContext": dict(exporter.CONTAINER),
+        "securityContext": dict(security.READ_ONLY),
     }
-    if tolerations := scheduling.pod_spec(config.scheduling.database, {}).get("tolerations"):
+    if tolerations := scheduling.tolerations(config.scheduling.database):
         pod["tolerations"] = tolerations
     release = monitoring.labels.get(RELEASE)
     return {

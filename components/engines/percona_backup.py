@@ -79,7 +79,7 @@ def _storage(config: StackConfig, prefix: str) -> dict[str, Any]:
         "containerSecurityContext": {**security.CONTAINER, "seccompProfile": security.SECCOMP},
         **_resources(config),
     }
-    if tolerations := scheduling.pod_spec(config.scheduling.database, {}).get("tolerations"):
+    if tolerations := scheduling.tolerations(config.scheduling.database):
         result["tolerations"] = tolerations
     return result
 

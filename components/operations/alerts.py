@@ -897,7 +897,7 @@ def rule_file(config: StackConfig) -> dict[str, Any]:
 def _written(rule: Rule, runbooks: str | None) -> dict[str, Any]:
     annotations = {"summary": rule.summary, "description": rule.description}
     if runbooks:
-        annotations["runbook_url"] = f"{runbooks.rstrip('/')}/{rule.name}.md"
+        annotations["runbook_url"] = f"{runbooks}/{rule.name}.md"
     return {
         "alert": rule.name,
         "expr": rule.expression,

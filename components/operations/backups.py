@@ -154,7 +154,7 @@ def _common(config: StackConfig, prefix: str, retention: str) -> dict[str, Any]:
     }
     if resources := scheduling.resources(backup.resources):
         result["resources"] = resources
-    if tolerations := scheduling.pod_spec(config.scheduling.database, {}).get("tolerations"):
+    if tolerations := scheduling.tolerations(config.scheduling.database):
         result["tolerations"] = tolerations
     if backup.service_account:
         result["serviceAccountName"] = backup.service_account

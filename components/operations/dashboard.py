@@ -117,7 +117,7 @@ def facts(config: StackConfig) -> Facts:
     if monitoring.by_operator and monitoring.alerts.enabled:
         found["alerts"] = series.alerts(config)
     if monitoring.alerts.runbooks:
-        found["runbooks"] = monitoring.alerts.runbooks.rstrip("/")
+        found["runbooks"] = monitoring.alerts.runbooks
     return found
 
 

@@ -17,9 +17,10 @@ from components.config.password_sources import password_source
 from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential, encoded
+from components.operations import jobs
 from components.pods import scheduling, security
-from components.pods.network import allow, incoming, pods
-from components.topology import CA_KEY, Topology
+from components.pods.network import allow, incoming, metrics_readers
+from components.topology import CA_DIRECTORY, CA_KEY, Topology
 
 PORT, PORT_NAME = 9104, "metrics"
 """As of mariadb-operator's (`MariaDB.SetDefaults`, pkg/builder)."""
@@ -35,8 +36,6 @@ CONNECTIONS = 3
 NOBODY = PodUser(run_as_user=65534, run_as_group=65534, fs_group=65534)
 """The image names its user, `nobody`, by name only, which Kubernetes cannot tell from root."""
 DIRECTORY, CONFIG_FILE = "/etc/mysql-ha/exporter", "exporter.cnf"
-CA_DIRECTORY = "/etc/mysql-ha/server-ca"
-CONTAINER: Mapping[str, Any] = {**security.CONTAINER, "readOnlyRootFilesystem": True}
 LOGIN = "mysql-ha/login"
 """The annotation by which a Pod follows another password: the exporter reads its file once."""
 UNAWAITED = {"pulumi.com/skipAwait": "true"}
@@ -87,14 +86,8 @@ def deployment(config: StackConfig, topology: Topology) -> dict[str, Any]:
 
 def _pod(config: StackConfig, topology: Topology) -> dict[str, Any]:
     file = {"secretName": names.exporter_config(config.name), "defaultMode": 0o440}
-    volumes: list[dict[str, Any]] = [{"name": "config", "secret": file}]
-    mounts = [{"name": "config", "mountPath": DIRECTORY, "readOnly": True}]
-    if topology.ca_secret:
-        items = [{"key": CA_KEY, "path": CA_KEY}]
-        volumes.append({"name": "ca", "secret": {"secretName": topology.ca_secret, "items": items}})
-        mounts.append({"name": "ca", "mountPath": CA_DIRECTORY, "readOnly": True})
-    image, pull_secrets = config.images.exporter, config.images.pull_secrets
-    tolerations = scheduling.pod_spec(config.scheduling.database, {}).get("tolerations")
+    ca_mounts, ca_volumes = jobs.server_ca(topology)
+    image = config.images.exporter
     # Its first page: a server that is down must not take the figures of the others away.
     probe = {"httpGet": {"path": "/", "port": PORT_NAME}, "periodSeconds": 10}
     container = {
@@ -104,19 +97,18 @@ def _pod(config: StackConfig, topology: Topology) -> dict[str, Any]:
         "args": [f"--config.my-cnf={DIRECTORY}/{CONFIG_FILE}", *ARGUMENTS],
         "ports": [{"name": PORT_NAME, "containerPort": PORT}],
         "resources": scheduling.resources(config.monitoring.exporter.resources),
-        "securityContext": dict(CONTAINER),
-        "volumeMounts": mounts,
+        "securityContext": dict(security.READ_ONLY),
+        "volumeMounts": [
+            {"name": "config", "mountPath": DIRECTORY, "readOnly": True},
+            *ca_mounts,
+        ],
         "readinessProbe": probe,
         "livenessProbe": probe,
     }
     return {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": security.of_pod(config.security, NOBODY),
-        **({"imagePullSecrets": [{"name": one} for one in pull_secrets]} if pull_secrets else {}),
-        **({"tolerations": tolerations} if tolerations else {}),
+        **jobs.pod_spec(config, NOBODY),
         "containers": [container],
-        "volumes": volumes,
+        "volumes": [{"name": "config", "secret": file}, *ca_volumes],
     }
 
 
@@ -194,9 +186,7 @@ def policy(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """Who reaches the exporter, whoever runs it: as the proxies' metrics, it has no login."""
-    inside = pods({})
-    readers = [pods({}, one) for one in config.security.network_policy.metrics_from]
-    rules = [allow([PORT], [inside, *readers])]
+    rules = [allow([PORT], metrics_readers(config.security.network_policy))]
     k8s.networking.v1.NetworkPolicy(
         f"{name}-exporter",
         metadata=_metadata(config, names.exporter(config.name)),

@@ -15,7 +15,7 @@ from components.config.stack import StackConfig
 from components.credentials import ResolvedCredential, encoded
 from components.operations import heartbeat_script, jobs
 from components.operations.places import Place
-from components.topology import CA_KEY, Topology
+from components.topology import Topology
 
 SCHEDULE = "7 * * * *"
 """Each hour. A drill cannot tell the age of a backup more precisely than that."""
@@ -75,19 +75,8 @@ def heartbeat(
 
 def spec(config: StackConfig, place: Place, topology: Topology) -> dict[str, Any]:
     """The `spec` of the CronJob."""
-    mounts = [
-        {"name": "login", "mountPath": heartbeat_script.DIRECTORY, "readOnly": True},
-    ]
-    volumes: list[dict[str, Any]] = [
-        {
-            "name": "login",
-            "secret": {"secretName": names.heartbeat_login(config.name), "defaultMode": 0o440},
-        }
-    ]
-    if topology.ca_secret:
-        mounts.append({"name": "ca", "mountPath": heartbeat_script.CA_DIRECTORY, "readOnly": True})
-        items = [{"key": CA_KEY, "path": CA_KEY}]
-        volumes.append({"name": "ca", "secret": {"secretName": topology.ca_secret, "items": items}})
+    login = {"secretName": names.heartbeat_login(config.name), "defaultMode": 0o440}
+    ca_mounts, ca_volumes = jobs.server_ca(topology)
     image = config.images.database
     beat = jobs.container(
         "beat",
@@ -95,12 +84,15 @@ def spec(config: StackConfig, place: Place, topology: Topology) -> dict[str, Any
         imagePullPolicy=image.pull_policy,
         command=["bash", "-c", heartbeat_script.script(place.identity)],
         resources=dict(RESOURCES),
-        volumeMounts=mounts,
+        volumeMounts=[
+            {"name": "login", "mountPath": heartbeat_script.DIRECTORY, "readOnly": True},
+            *ca_mounts,
+        ],
     )
     return jobs.cron_job(
         config,
         schedule=SCHEDULE,
         role="heartbeat",
         deadline=DEADLINE,
-        pod={"containers": [beat], "volumes": volumes},
+        pod={"containers": [beat], "volumes": [{"name": "login", "secret": login}, *ca_volumes]},
     )

@@ -5,7 +5,7 @@ whatever the file's name and the operator's status say, and whose data it is.
 """
 
 from components.config.credentials import HEARTBEAT_SCHEMA
-from components.topology import CA_KEY
+from components.topology import CA_DIRECTORY, CA_KEY
 
 TABLE = f"{HEARTBEAT_SCHEMA}.heartbeat"
 PRIVILEGES = ("CREATE", "INSERT", "SELECT", "UPDATE")
@@ -13,7 +13,6 @@ PRIVILEGES = ("CREATE", "INSERT", "SELECT", "UPDATE")
 
 DIRECTORY = "/etc/mysql-ha/heartbeat"
 LOGIN_FILE = "heartbeat.cnf"
-CA_DIRECTORY = "/etc/mysql-ha/server-ca"
 
 CREATE = (
     f"CREATE TABLE IF NOT EXISTS {TABLE} ("

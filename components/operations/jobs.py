@@ -1,13 +1,14 @@
-"""What the Pods of this program's own CronJobs have in common."""
+"""What the small Pods of this program have in common: those of its CronJobs, and the exporter's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from components import names
+from components.config.security import PodUser
 from components.config.stack import StackConfig
 from components.pods import scheduling, security
+from components.topology import CA_DIRECTORY, CA_KEY, Topology
 
-CONTAINER: Mapping[str, Any] = {**security.CONTAINER, "readOnlyRootFilesystem": True}
 NOT_A_FAILURE: Mapping[str, Any] = {
     "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
 }
@@ -28,7 +29,6 @@ def cron_job(
     `role`: label of its Pods. `deadline`: seconds after which a Job is ended. `pod`: containers,
     volumes, and init containers. `account`: its ServiceAccount, of which no token is mounted.
     """
-    tolerations = scheduling.pod_spec(config.scheduling.database, {}).get("tolerations")
     return {
         "schedule": schedule,
         "timeZone": "Etc/UTC",
@@ -49,14 +49,8 @@ def cron_job(
                     "metadata": {"labels": {**names.labels(config.name, role), names.ROLE: role}},
                     "spec": {
                         "restartPolicy": "Never",
-                        "automountServiceAccountToken": False,
-                        "enableServiceLinks": False,
-                        "securityContext": security.of_pod(
-                            config.security, config.security.database
-                        ),
                         **({"serviceAccountName": account} if account else {}),
-                        **_pull_secrets(config.images.pull_secrets),
-                        **({"tolerations": tolerations} if tolerations else {}),
+                        **pod_spec(config, config.security.database),
                         **pod,
                     },
                 },
@@ -69,11 +63,31 @@ def container(name: str, **fields: Any) -> dict[str, Any]:
     """A container; the end of what it says is its message, if it fails."""
     return {
         "name": name,
-        "securityContext": dict(CONTAINER),
+        "securityContext": dict(security.READ_ONLY),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         **fields,
     }
 
 
-def _pull_secrets(secrets: Sequence[str]) -> dict[str, Any]:
-    return {"imagePullSecrets": [{"name": name} for name in secrets]} if secrets else {}
+def pod_spec(config: StackConfig, user: PodUser) -> dict[str, Any]:
+    """What a Pod has beside its containers and volumes: no token, `user`, and a place wherever the
+    servers may be."""
+    secrets = [{"name": name} for name in config.images.pull_secrets]
+    tolerations = scheduling.tolerations(config.scheduling.database)
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": security.of_pod(config.security, user),
+        **({"imagePullSecrets": secrets} if secrets else {}),
+        **({"tolerations": tolerations} if tolerations else {}),
+    }
+
+
+def server_ca(topology: Topology) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Mounts and volumes of the CA of the servers' certificates, in CA_DIRECTORY; none without
+    TLS."""
+    if not topology.ca_secret:
+        return [], []
+    items = [{"key": CA_KEY, "path": CA_KEY}]
+    volume = {"name": "ca", "secret": {"secretName": topology.ca_secret, "items": items}}
+    return [{"name": "ca", "mountPath": CA_DIRECTORY, "readOnly": True}], [volume]

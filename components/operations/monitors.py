@@ -117,24 +117,27 @@ def monitors(
     child = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after)))
     if exporter.own(config):
         spec, service = servers(config, topology), names.metrics(config.name)
-        _monitor(f"{name}-metrics", "ServiceMonitor", service, spec, config, child)
+        declare(f"{name}-metrics", "ServiceMonitor", service, spec, config, opts=child)
     if config.own_proxies:
         spec, tier = proxies(config), ENGINES[config.engine].proxies(config.name)
-        _monitor(f"{name}-proxysql-metrics", "PodMonitor", tier, spec, config, child)
+        declare(f"{name}-proxysql-metrics", "PodMonitor", tier, spec, config, opts=child)
     if collects(config):
         spec, uploader = collector(config), names.pxc_collector(config.name)
-        _monitor(f"{name}-pitr-metrics", "PodMonitor", uploader, spec, config, child)
+        declare(f"{name}-pitr-metrics", "PodMonitor", uploader, spec, config, opts=child)
 
 
-def _monitor(
+def declare(
     logical_name: str,
     kind: str,
     object_name: str,
     spec: Mapping[str, Any],
     config: StackConfig,
+    *,
+    component: str = "metrics",
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """`monitoring.labels` are those by which a Prometheus chooses it."""
+    """An object of prometheus-operator's. `monitoring.labels` are those by which a Prometheus
+    chooses it."""
     k8s.apiextensions.CustomResource(
         logical_name,
         api_version=API,
@@ -142,7 +145,7 @@ def _monitor(
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=object_name,
             namespace=config.namespace,
-            labels={**config.monitoring.labels, **names.labels(config.name, "metrics")},
+            labels={**config.monitoring.labels, **names.labels(config.name, component)},
         ),
         spec=spec,
         opts=opts,

@@ -3,13 +3,9 @@
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_kubernetes as k8s
 
-from components import names
 from components.config.stack import StackConfig
-from components.operations import alerts
-
-API_VERSION, KIND = "monitoring.coreos.com/v1", "PrometheusRule"
+from components.operations import alerts, monitors
 
 
 def prometheus_rule(
@@ -20,15 +16,12 @@ def prometheus_rule(
     opts: pulumi.ResourceOptions,
 ) -> None:
     """The PrometheusRule `<name>`. `after`: what it waits for, such as the namespace."""
-    k8s.apiextensions.CustomResource(
+    monitors.declare(
         f"{name}-alerts",
-        api_version=API_VERSION,
-        kind=KIND,
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=config.name,
-            namespace=config.namespace,
-            labels={**config.monitoring.labels, **names.labels(config.name, "alerts")},
-        ),
-        spec=alerts.rule_file(config),
+        "PrometheusRule",
+        config.name,
+        alerts.rule_file(config),
+        config,
+        component="alerts",
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after))),
     )

@@ -6,6 +6,8 @@ Probes come from the node and always pass (kubernetes.io/docs, "Network Policies
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+from components.config.security import NetworkPolicy
+
 Peer: TypeAlias = dict[str, Any]
 """One source of traffic."""
 Rule: TypeAlias = dict[str, Any]
@@ -58,6 +60,11 @@ def anywhere(labels: Mapping[str, Sequence[str]], namespace: str | None = None) 
     """The same Pods of a namespace; unset, of any."""
     there = {"matchLabels": {NAMESPACE: namespace}} if namespace else {}
     return {"namespaceSelector": there, **any_of(labels)}
+
+
+def metrics_readers(policy: NetworkPolicy) -> list[Peer]:
+    """Who may read figures: the database's own namespace, and those that a stack names."""
+    return [pods({}), *(pods({}, name) for name in policy.metrics_from)]
 
 
 def network(cidr: str) -> Peer:

@@ -40,12 +40,17 @@ def pod_spec(placement: Placement, selector: Mapping[str, str]) -> dict[str, Any
         result["affinity"] = affinity
     if placement.node_selector:
         result["nodeSelector"] = dict(placement.node_selector)
-    own = [_toleration(t.model_dump()) for t in placement.tolerations]
-    if tolerations := [*own, *_of_lost_nodes(placement)]:
-        result["tolerations"] = tolerations
+    if tolerated := tolerations(placement):
+        result["tolerations"] = tolerated
     if placement.priority_class:
         result["priorityClassName"] = placement.priority_class
     return result
+
+
+def tolerations(placement: Placement) -> list[dict[str, Any]]:
+    """Those alone, as Pods beside a tier's have that go where it goes."""
+    own = [_toleration(t.model_dump()) for t in placement.tolerations]
+    return [*own, *_of_lost_nodes(placement)]
 
 
 def _of_lost_nodes(placement: Placement) -> list[dict[str, Any]]:

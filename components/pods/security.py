@@ -14,6 +14,10 @@ CONTAINER: dict[str, Any] = {
 """The security context of every container; seccomp is set for the whole Pod."""
 
 
+READ_ONLY: dict[str, Any] = {**CONTAINER, "readOnlyRootFilesystem": True}
+"""The same of one that writes into its volumes only."""
+
+
 def of_pod(security: Security, user: PodUser) -> dict[str, Any]:
     """The security context of a Pod whose containers run as `user`, if anything says so.
 

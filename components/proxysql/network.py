@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from components import names
 from components.config.stack import StackConfig
-from components.pods.network import Rule, allow, pods
+from components.pods.network import Rule, allow, metrics_readers, pods
 
 
 def proxy_ingress(
@@ -23,7 +23,7 @@ def proxy_ingress(
     says so; the second to the database's namespace and `metrics_from`.
     """
     policy = config.security.network_policy
-    peers, inside = pods(names.proxysql_selector(config.name)), pods({})
+    peers = pods(names.proxysql_selector(config.name))
     clients = [pods({}, name) for name in policy.clients_from]
     readers = [pods(who.pod_labels, who.namespace) for who in config.proxy.stats_readers]
     admins = [peers, *readers]
@@ -31,5 +31,5 @@ def proxy_ingress(
     return [
         allow(client_ports, clients or None),
         allow([admin_port], exposed if config.proxy.service.expose_admin else admins),
-        allow([metrics_port], [inside, *(pods({}, name) for name in policy.metrics_from)]),
+        allow([metrics_port], metrics_readers(policy)),
     ]
