@@ -2,13 +2,17 @@
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from pulumi.automation import CommandError, Stack, UpResult
 
 from components.proxysql.layout import LIVE_DIR
+from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine, run_program
 from tests.engine.api import Api
@@ -61,6 +65,22 @@ class Cluster:
         """Delete what would keep mariadb-operator busy; the rest goes with the control plane."""
         options = ("-n", self.namespace, "--ignore-not-found", "--wait=false")
         self.control_plane.kubectl("delete", "mariadb", database, *options)
+
+    def shell(self, text: str, home: Path) -> subprocess.CompletedProcess[str]:
+        """Run commands of a page, as an admin of this cluster would. `home`: an empty folder."""
+        return subprocess.run(
+            ("bash", "-o", "pipefail", "-ec", text.replace("python ", f"{sys.executable} ")),
+            env={
+                "PATH": f"{self.control_plane.tools.path('kubectl').parent}:/usr/bin:/bin",
+                "KUBECONFIG": str(self.control_plane.kubeconfig),
+                "HOME": str(home),
+            },
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     def now(self, collection: str) -> str:
         """The resource version that `events` starts from, of e.g. `/api/v1/…/secrets`."""

@@ -6,8 +6,6 @@ restore came to.
 """
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from testbed.database.servers import eventually
@@ -142,19 +139,7 @@ class TestMariaDb:
             )
         cluster.control_plane.kubectl("-n", NAMESPACE, "delete", "secret", "orders-root-then")
         for text in (text for text in blocks("sh") if not text.startswith("# needs")):
-            done = subprocess.run(
-                ("bash", "-o", "pipefail", "-ec", text.replace("python ", f"{sys.executable} ")),
-                env={
-                    "PATH": f"{cluster.control_plane.tools.path('kubectl').parent}:/usr/bin:/bin",
-                    "KUBECONFIG": str(cluster.control_plane.kubeconfig),
-                    "HOME": str(tmp_path),
-                },
-                cwd=REPOSITORY,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
+            done = cluster.shell(text, tmp_path)
             assert done.returncode == 0, (text, done.stderr)
             assert "No resources found" not in done.stderr, text
         assert cluster.list("statefulsets")["orders-proxysql"]["spec"]["replicas"] == 0

@@ -5,14 +5,12 @@ What they ask servers and proxies is asked in tests/database and tests/dataplane
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import REPOSITORY
 from local.control_plane import ControlPlane
 from local.engine import Engine
 from tests.engine.stacks import Cluster
@@ -81,8 +79,10 @@ def cluster(engine: Engine, control_plane: ControlPlane) -> Iterator[Cluster]:
     control_plane.kubectl.apply(operators_own())
     drill = f"{NAME}-restore-drill"
     control_plane.kubectl("create", "job", f"{drill}-1", f"--from=cronjob/{drill}", "-n", NAMESPACE)
-    yield Cluster(control_plane, NAMESPACE)
-    engine.destroy(STACK, on_output=print, color="never")
+    cluster = Cluster(control_plane, NAMESPACE)
+    yield cluster
+    # Not destroyed: its backups would wait for the garbage collector of a busy control plane.
+    cluster.abandon(NAME)
 
 
 def commands() -> list[tuple[str, str]]:
@@ -90,25 +90,9 @@ def commands() -> list[tuple[str, str]]:
     return [(name, text) for name in NAMES for text in blocks(name) if not text.startswith("# ")]
 
 
-def here(text: str) -> str:
-    """A page's commands for this Python and the database of this file."""
-    return re.sub(r"\bshop\b", NAMESPACE, text).replace("python ", f"{sys.executable} ")
-
-
 def run(text: str, cluster: Cluster, home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ("bash", "-o", "pipefail", "-ec", here(text)),
-        env={
-            "PATH": f"{cluster.control_plane.tools.path('kubectl').parent}:/usr/bin:/bin",
-            "KUBECONFIG": str(cluster.control_plane.kubeconfig),
-            "HOME": str(home),
-        },
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    """A page's commands, about the database of this file."""
+    return cluster.shell(re.sub(r"\bshop\b", NAMESPACE, text), home)
 
 
 def test_the_commands_run(cluster: Cluster, tmp_path: Path) -> None:
