@@ -27,8 +27,8 @@ def kinds(config: StackConfig) -> frozenset[str]:
     if not config.monitoring.by_operator:
         return frozenset()
     rules = {"PrometheusRule"} if config.monitoring.alerts.enabled else set[str]()
-    proxies = {"PodMonitor"} if config.own_proxies else set[str]()
-    return frozenset({"ServiceMonitor"} | rules | proxies)
+    pods = {"PodMonitor"} if config.own_proxies or collects(config) else set[str]()
+    return frozenset({"ServiceMonitor"} | rules | pods)
 
 
 def times(config: StackConfig) -> dict[str, str]:

@@ -97,6 +97,18 @@ def test_kinds_that_are_not_there(preview: bool) -> None:
     quiet = {**MONITORED["monitoring"], "alerts": {"enabled": False}}
     direct = {**MONITORED, "monitoring": quiet, "proxy": {"enabled": False}}
     accepted(served("ServiceMonitor"), direct)
+    uploads = {
+        "store": {
+            "s3": {
+                "endpoint": "s3.example.com",
+                "bucket": "backups",
+                "credentials": {"existing_secret": {"name": "keys"}},
+            }
+        },
+        "point_in_time": {"enabled": True},
+    }
+    collected = {"size": "small", "engine": "percona", "monitoring": quiet, "backup": uploads}
+    assert "kinds PodMonitor, which" in error(served("ServiceMonitor"), collected)
     for config in (ORDERS, {**ORDERS, "monitoring": {"scrape": "annotations"}}):
         accepted({KINDS: None}, config)
 
